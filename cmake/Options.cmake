@@ -1,0 +1,15 @@
+# Warnings, sanitizers and the compiler cache: what every target of the project is built with.
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wundef
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>)
+if(GMLAKE_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(GMLAKE_SANITIZE)
+  add_compile_options(-fsanitize=${GMLAKE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${GMLAKE_SANITIZE})
+endif()
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()

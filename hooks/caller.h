@@ -1,0 +1,53 @@
+// Who is calling: the device and stream a call is about, as the pool wants to know them.
+//
+// The context is asked of the driver at every call (a thread-local read there; anything else could
+// be stale); what follows from it is cached per thread. Stream identity is cuStreamGetId's, because
+// handles are recycled; ids are cached per thread while we see every handle die, which takes the
+// driver door.
+#pragma once
+
+#include <optional>
+
+#include "hooks/process.h"
+#include "hooks/real.h"
+
+namespace gmlake::hooks {
+
+struct Caller {
+  int device = 0;
+  pool::Origin origin;
+  bool capturing = false;  // the stream itself is being captured
+};
+
+// For calls without a stream. Nothing if the thread has no current context.
+std::optional<Caller> host_caller(const RealDriver& real);
+
+// For calls with one. `per_thread_default`: the _ptsz flavour, where 0 is the per-thread stream.
+// Nothing if the driver can not say which stream this is.
+std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
+                                    bool per_thread_default);
+
+// A stream handle or a context has died, or is about to: cached identities are void.
+void forget_identities();
+
+// Captures begun and not ended, in the whole process, as far as the driver door saw them.
+void capture_began();
+void capture_ended();
+bool capture_under_way();
+
+// Lets this thread make calls that a capture elsewhere would forbid, for a scope. Costs nothing
+// without a capture.
+class RelaxedCapture {
+ public:
+  explicit RelaxedCapture(const RealDriver& real);
+  ~RelaxedCapture();
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  const RealDriver& real_;
+  bool exchanged_ = false;
+  CUstreamCaptureMode mode_ = CU_STREAM_CAPTURE_MODE_RELAXED;
+};
+
+}  // namespace gmlake::hooks

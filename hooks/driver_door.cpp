@@ -1,0 +1,172 @@
+// The driver door: our functions for the driver API. Thin: find out who calls, ask the pool, answer
+// as the driver.
+#include "hooks/serve.h"
+
+namespace gmlake::hooks {
+namespace {
+
+// Where the real function is missing we can not have been called for it, short of a program that
+// binds to our exported name on a driver that lacks it: then the driver's own answer for such a
+// call.
+#define GMLAKE_REAL(wrapper)        \
+  const auto* real = real_driver(); \
+  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
+
+bool open() {
+  return Process::get().driver_door();
+}
+
+CUresult allocate_async(CUresult (*native)(CUdeviceptr*, std::size_t, CUstream),
+                        const RealDriver& real, CUdeviceptr* out, std::size_t bytes,
+                        CUstream stream, bool per_thread) {
+  if (!open()) return native(out, bytes, stream);
+  return allocate(real, stream_caller(real, stream, per_thread), out, bytes,
+                  [&] { return native(out, bytes, stream); });
+}
+
+CUresult free_async(CUresult (*native)(CUdeviceptr, CUstream), const RealDriver& real,
+                    CUdeviceptr at, CUstream stream, bool per_thread) {
+  if (!open()) return native(at, stream);
+  const auto caller = stream_caller(real, stream, per_thread);
+  if (caller && caller->capturing) return native(at, stream);
+  return release(caller, at, [&] { return native(at, stream); });
+}
+
+CUresult reset_primary(CUresult (*native)(CUdevice), CUdevice device) {
+  CUcontext context = nullptr;
+  const auto* real = real_driver();
+  // Retained for a moment to learn which context it is that the reset destroys; a reset drops all
+  // references.
+  if (open() && Process::get().pool_if_any(device))
+    (void)real->table.cuDevicePrimaryCtxRetain_(&context, device);
+  const CUresult result = native(device);
+  if (context && result == CUDA_SUCCESS) after_context_died(context);
+  return result;
+}
+
+CUresult began(CUresult result) {
+  if (result == CUDA_SUCCESS) capture_began();
+  return result;
+}
+CUresult ended(CUresult result) {
+  // Not a capture at all, or not this thread's: it goes on.
+  if (result != CUDA_ERROR_ILLEGAL_STATE && result != CUDA_ERROR_INVALID_VALUE &&
+      result != CUDA_ERROR_INVALID_HANDLE && result != CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD &&
+      result != CUDA_ERROR_STREAM_CAPTURE_UNMATCHED)
+    capture_ended();
+  return result;
+}
+
+}  // namespace
+
+CUresult get_proc_address(const char* symbol, void** out, int version, cuuint64_t flags) {
+  GMLAKE_REAL(get_proc_address);
+  const CUresult result = real->get_proc_address(symbol, out, version, flags);
+  if (result == CUDA_SUCCESS && out && open()) *out = substitute_driver(*out);
+  return result;
+}
+
+CUresult get_proc_address_v2(const char* symbol, void** out, int version, cuuint64_t flags,
+                             CUdriverProcAddressQueryResult* status) {
+  GMLAKE_REAL(get_proc_address_v2);
+  const CUresult result = real->get_proc_address_v2(symbol, out, version, flags, status);
+  if (result == CUDA_SUCCESS && out && open()) *out = substitute_driver(*out);
+  return result;
+}
+
+CUresult mem_alloc(CUdeviceptr* out, std::size_t bytes) {
+  GMLAKE_REAL(mem_alloc);
+  if (!open()) return real->mem_alloc(out, bytes);
+  return allocate(*real, host_caller(*real), out, bytes,
+                  [&] { return real->mem_alloc(out, bytes); });
+}
+
+CUresult mem_free(CUdeviceptr at) {
+  GMLAKE_REAL(mem_free);
+  if (!open()) return real->mem_free(at);
+  return release(host_caller(*real), at, [&] { return real->mem_free(at); });
+}
+
+CUresult mem_alloc_async(CUdeviceptr* out, std::size_t bytes, CUstream stream) {
+  GMLAKE_REAL(mem_alloc_async);
+  return allocate_async(real->mem_alloc_async, *real, out, bytes, stream, false);
+}
+CUresult mem_alloc_async_ptsz(CUdeviceptr* out, std::size_t bytes, CUstream stream) {
+  GMLAKE_REAL(mem_alloc_async_ptsz);
+  return allocate_async(real->mem_alloc_async_ptsz, *real, out, bytes, stream, true);
+}
+CUresult mem_free_async(CUdeviceptr at, CUstream stream) {
+  GMLAKE_REAL(mem_free_async);
+  return free_async(real->mem_free_async, *real, at, stream, false);
+}
+CUresult mem_free_async_ptsz(CUdeviceptr at, CUstream stream) {
+  GMLAKE_REAL(mem_free_async_ptsz);
+  return free_async(real->mem_free_async_ptsz, *real, at, stream, true);
+}
+
+CUresult mem_get_info(std::size_t* free, std::size_t* total) {
+  GMLAKE_REAL(mem_get_info);
+  const CUresult result = real->mem_get_info(free, total);
+  if (result == CUDA_SUCCESS && open()) add_reusable(*real, free, total);
+  return result;
+}
+
+CUresult stream_destroy(CUstream stream) {
+  GMLAKE_REAL(stream_destroy);
+  if (open()) before_stream_dies(*real, stream);
+  return real->stream_destroy(stream);
+}
+
+CUresult ctx_destroy(CUcontext context) {
+  GMLAKE_REAL(ctx_destroy);
+  const CUresult result = real->ctx_destroy(context);
+  if (open() && result == CUDA_SUCCESS) after_context_died(context);
+  return result;
+}
+CUresult primary_ctx_reset(CUdevice device) {
+  GMLAKE_REAL(primary_ctx_reset);
+  return reset_primary(real->primary_ctx_reset, device);
+}
+CUresult primary_ctx_reset_v2(CUdevice device) {
+  GMLAKE_REAL(primary_ctx_reset_v2);
+  return reset_primary(real->primary_ctx_reset_v2, device);
+}
+
+CUresult begin_capture_v1(CUstream stream) {
+  GMLAKE_REAL(begin_capture_v1);
+  return began(real->begin_capture_v1(stream));
+}
+CUresult begin_capture_v1_ptsz(CUstream stream) {
+  GMLAKE_REAL(begin_capture_v1_ptsz);
+  return began(real->begin_capture_v1_ptsz(stream));
+}
+CUresult begin_capture(CUstream stream, CUstreamCaptureMode mode) {
+  GMLAKE_REAL(begin_capture);
+  return began(real->begin_capture(stream, mode));
+}
+CUresult begin_capture_ptsz(CUstream stream, CUstreamCaptureMode mode) {
+  GMLAKE_REAL(begin_capture_ptsz);
+  return began(real->begin_capture_ptsz(stream, mode));
+}
+CUresult begin_capture_to_graph(CUstream stream, CUgraph graph, const CUgraphNode* dependencies,
+                                const CUgraphEdgeData* edges, std::size_t count,
+                                CUstreamCaptureMode mode) {
+  GMLAKE_REAL(begin_capture_to_graph);
+  return began(real->begin_capture_to_graph(stream, graph, dependencies, edges, count, mode));
+}
+CUresult begin_capture_to_graph_ptsz(CUstream stream, CUgraph graph,
+                                     const CUgraphNode* dependencies, const CUgraphEdgeData* edges,
+                                     std::size_t count, CUstreamCaptureMode mode) {
+  GMLAKE_REAL(begin_capture_to_graph_ptsz);
+  return began(real->begin_capture_to_graph_ptsz(stream, graph, dependencies, edges, count, mode));
+}
+CUresult end_capture(CUstream stream, CUgraph* graph) {
+  GMLAKE_REAL(end_capture);
+  return ended(real->end_capture(stream, graph));
+}
+CUresult end_capture_ptsz(CUstream stream, CUgraph* graph) {
+  GMLAKE_REAL(end_capture_ptsz);
+  return ended(real->end_capture_ptsz(stream, graph));
+}
+
+}  // namespace gmlake::hooks

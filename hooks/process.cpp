@@ -1,0 +1,136 @@
+#include "hooks/process.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include <version.h>
+
+#include "config/environment.h"
+#include "config/load.h"
+#include "config/pattern.h"
+#include "config/processes.h"
+#include "hooks/gmlake.h"
+#include "stats/report.h"
+
+namespace gmlake::hooks {
+namespace {
+
+std::atomic<Process*> made{nullptr};
+constexpr int kBadConfiguration = 78;  // EX_CONFIG of sysexits.h
+
+}  // namespace
+
+Process& Process::get() {
+  static auto* const kept = [] {
+    auto* process = new Process;
+    made.store(process, std::memory_order_release);
+    return process;
+  }();
+  return *kept;
+}
+
+Process* Process::get_if_made() {
+  return made.load(std::memory_order_acquire);
+}
+
+Process::Process() : executable_(config::executable_name()) {
+  load_configuration();
+}
+
+void Process::load_configuration() {
+  const auto environment = config::process_environment();
+  if (config::is_disabled(environment)) return;
+  auto loaded = config::load(environment);
+  if (!loaded.ok()) {
+    const bool strict = config::is_strict(environment);
+    log::error("{}\n{}", config::describe(loaded.problems),
+               strict ? "the program is stopped because GMLAKE_STRICT is set"
+                      : "the program runs on native memory, without gmlake");
+    if (!strict) return;
+    std::fflush(nullptr);
+    _exit(kBadConfiguration);
+  }
+  config_ = std::move(loaded.config);
+  if (!config::serves(config_, executable_)) return;
+  log::configure(config_.log_level,
+                 config::expand_pattern(config_.log_file, config::process_pattern_values()));
+  active_ = true;
+  log::info("{} serves {} (process {})", gmlake_version(), executable_, getpid());
+}
+
+pool::DevicePool* Process::pool(int device, const driver::DriverTable& driver) {
+  if (device < 0 || device >= kMostDevices) return nullptr;
+  if (auto* known = pool_if_any(device)) return known;
+
+  const std::lock_guard lock(making_);
+  const auto index = static_cast<unsigned>(device);
+  if (auto* known = pool_if_any(device)) return known;
+  if (refused_[index]) return nullptr;
+  auto opened = driver::CudaDevice::open(driver, device);
+  if (opened && config_.pool_chunk_size % (*opened)->granularity() != 0)
+    opened = fail(CUDA_ERROR_INVALID_VALUE,
+                  "pool.chunk_size is no multiple of the device's granularity");
+  if (!opened) {
+    log::warning("device {} stays on native memory: {} (error {})", device, opened.error().what,
+                 opened.error().code);
+    refused_[index] = true;
+    return nullptr;
+  }
+  if (most_device_.load() < 0) {
+    // Registered this late, they run before the handlers of what was set up earlier, cudart's among
+    // them.
+    std::atexit([] { get().exiting_ = true; });
+    pthread_atfork(nullptr, nullptr, [] { get().child_ = true; });
+  }
+  auto* pool = new pool::DevicePool(device, *opened->release(), config_);
+  pools_[index].store(pool, std::memory_order_release);
+  if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
+  return pool;
+}
+
+pool::DevicePool* Process::owner(driver::Address at) const {
+  for (int i = 0, n = most_device_.load(std::memory_order_acquire); i <= n; ++i)
+    if (auto* pool = pool_if_any(i); pool && pool->owns(at)) return pool;
+  return nullptr;
+}
+
+void Process::report() {
+  if (most_device_.load() < 0 || forked()) return;
+  const auto values = config::process_pattern_values();
+  stats::Report report;
+  report.version = GMLAKE_VERSION;
+  report.revision = GMLAKE_REVISION;
+  report.process = getpid();
+  report.executable = executable_;
+  report.host = values.host;
+  report.rank = values.rank;
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  report.pool_enabled = config_.pool_enabled;
+  report.stitch_enabled = config_.stitch_enabled;
+  each_pool([&](const pool::DevicePool& pool) { report.devices.push_back(pool.report()); });
+  if (config_.stats_report == config::ReportKind::text)
+    (void)stats::write_text(report, config::expand_pattern(config_.stats_file, values));
+  if (!config_.stats_json_file.empty())
+    (void)stats::write_json(report, config::expand_pattern(config_.stats_json_file, values));
+}
+
+namespace {
+
+// At the very end of exit(), after all of the program's own handlers: everything it freed is
+// counted. No CUDA call is made here. A destructor of the library costs a process that never uses
+// CUDA nothing, unlike a constructor.
+__attribute__((destructor)) void at_the_end() {
+  if (auto* process = Process::get_if_made()) process->report();
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const char* gmlake_version(void) {
+  return GMLAKE_VERSION " (" GMLAKE_REVISION ")";
+}
+
+}  // namespace gmlake::hooks

@@ -1,0 +1,71 @@
+// What this process is to gmlake: its configuration, whether it is served at all, its pools, and
+// its end.
+//
+// Made on the first intercepted call that matters, never at load: a process that does not use CUDA
+// pays nothing. Never destroyed, because calls may come until the very end of exit(). Thread-safe.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <string>
+
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "driver/cuda_device.h"
+#include "pool/device_pool.h"
+#include "support/ranked_mutex.h"
+
+namespace gmlake::hooks {
+
+class Process {
+ public:
+  static Process& get();
+  // The process if anything has made it yet, for the end of exit().
+  static Process* get_if_made();
+
+  const config::Config& config() const { return config_; }
+  bool driver_door() const { return active_ && config_.hooks_driver; }
+  bool runtime_door() const { return active_ && config_.hooks_runtime; }
+  // Whether allocations go to the pool now: not in a process left alone, not in a forked child of
+  // one that has pools (CUDA does not survive fork), not once exit() has begun.
+  bool serving() const { return active_ && !exiting_.load(std::memory_order_relaxed) && !forked(); }
+
+  static constexpr int kMostDevices = 64;
+  // Null if it has no pool yet. Lock-free.
+  pool::DevicePool* pool_if_any(int device) const {
+    return pools_[static_cast<unsigned>(device)].load(std::memory_order_acquire);
+  }
+  // The device's pool, made now if need be. Null if it can not be: the reason has been said.
+  pool::DevicePool* pool(int device, const driver::DriverTable& driver);
+  // The pool whose ranges contain `at`, or null. Lock-free.
+  pool::DevicePool* owner(driver::Address at) const;
+  template <typename Each>
+  void each_pool(Each visit) const {
+    for (int i = 0, n = most_device_.load(std::memory_order_acquire); i <= n; ++i)
+      if (auto* pool = pool_if_any(i)) visit(*pool);
+  }
+
+  // Writes the report, once, if this process had pools. At the end of exit().
+  void report();
+
+ private:
+  Process();
+  void load_configuration();
+  bool forked() const { return child_.load(std::memory_order_relaxed); }
+
+  config::Config config_;
+  bool active_ = false;
+  std::string executable_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::atomic<bool> exiting_{false};
+  std::atomic<bool> child_{false};
+
+  RankedMutex<Rank::registry> making_;
+  std::array<std::atomic<pool::DevicePool*>, kMostDevices> pools_{};
+  std::array<bool, kMostDevices> refused_{};
+  std::atomic<int> most_device_{-1};
+};
+
+}  // namespace gmlake::hooks

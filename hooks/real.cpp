@@ -1,0 +1,121 @@
+#include "hooks/real.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+#include <atomic>
+#include <cstring>
+#include <memory>
+
+#include "support/log.h"
+
+namespace gmlake::hooks {
+namespace {
+
+template <typename Table>
+const Table* keep_first(std::atomic<const Table*>& kept, std::unique_ptr<Table> found) {
+  const Table* expected = nullptr;
+  if (kept.compare_exchange_strong(expected, found.get())) return found.release();
+  return expected;
+}
+
+// The path of a loaded object whose file name begins with `prefix`: a cudart loaded RTLD_LOCAL (by
+// Python, say) is in nobody's search order, yet our exported names were bound to in its place.
+struct Wanted {
+  const char* prefix;
+  char path[4096];
+};
+int matches(dl_phdr_info* info, std::size_t, void* data) {
+  auto* wanted = static_cast<Wanted*>(data);
+  const char* slash = std::strrchr(info->dlpi_name, '/');
+  const char* name = slash ? slash + 1 : info->dlpi_name;
+  if (std::strncmp(name, wanted->prefix, std::strlen(wanted->prefix)) != 0) return 0;
+  std::strncpy(wanted->path, info->dlpi_name, sizeof wanted->path - 1);
+  return 1;
+}
+
+}  // namespace
+
+Dlsym real_dlsym() {
+  static std::atomic<Dlsym> kept{nullptr};
+  if (auto* found = kept.load(std::memory_order_acquire)) return found;
+  void* found = nullptr;
+  // By version, because the plain lookup would find ourselves.
+  for (const char* version : {"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17"})
+    if (!found) found = dlvsym(RTLD_NEXT, "dlsym", version);
+  const auto function = reinterpret_cast<Dlsym>(found);
+  kept.store(function, std::memory_order_release);
+  return function;
+}
+
+const RealDriver* real_driver() {
+  static std::atomic<const RealDriver*> kept{nullptr};
+  if (const auto* found = kept.load(std::memory_order_acquire)) return found;
+
+  void* libcuda = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
+  if (!libcuda)
+    return nullptr;  // the handle is kept otherwise: the driver must not be unloaded under us
+  auto table = driver::DriverTable::load(
+      [](const char* symbol, void* handle) { return real_dlsym()(handle, symbol); }, libcuda);
+  if (!table) {
+    static std::atomic<bool> said{false};
+    if (!said.exchange(true))
+      log::warning("this driver lacks {}; gmlake leaves the program on native memory",
+                   table.error().what);
+    dlclose(libcuda);
+    return nullptr;
+  }
+  auto real = std::make_unique<RealDriver>();
+  real->table = *table;
+#define X(symbol, wrapper, result, parameters) \
+  real->wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(libcuda, #symbol));
+  GMLAKE_DRIVER_HOOKS(X)
+#undef X
+  return keep_first(kept, std::move(real));
+}
+
+const RealRuntime* real_runtime() {
+  static std::atomic<const RealRuntime*> kept{nullptr};
+  if (const auto* found = kept.load(std::memory_order_acquire)) return found;
+
+  void* library = RTLD_NEXT;
+  if (!real_dlsym()(library, "cudaMalloc")) {
+    Wanted wanted{"libcudart.so", {}};
+    if (dl_iterate_phdr(matches, &wanted) == 0) return nullptr;
+    library = dlopen(wanted.path, RTLD_LAZY | RTLD_NOLOAD);
+    if (!library) return nullptr;
+  }
+  auto real = std::make_unique<RealRuntime>();
+#define X(symbol, wrapper, result, parameters) \
+  real->wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(library, #symbol));
+  GMLAKE_RUNTIME_HOOKS(X)
+#undef X
+  using GetVersion = cudaError_t (*)(int*);
+  if (auto get = reinterpret_cast<GetVersion>(real_dlsym()(library, "cudaRuntimeGetVersion")))
+    (void)get(&real->version);
+  return keep_first(kept, std::move(real));
+}
+
+void* substitute_driver(void* found) {
+  const auto* real = real_driver();
+  if (!real || !found) return found;
+#define X(symbol, wrapper, result, parameters)         \
+  if (found == reinterpret_cast<void*>(real->wrapper)) \
+    return reinterpret_cast<void*>(&hooks::wrapper);
+  GMLAKE_DRIVER_HOOKS(X)
+#undef X
+  return found;
+}
+
+void* substitute_runtime(void* found) {
+  const auto* real = real_runtime();
+  if (!real || !found) return found;
+#define X(symbol, wrapper, result, parameters)         \
+  if (found == reinterpret_cast<void*>(real->wrapper)) \
+    return reinterpret_cast<void*>(&hooks::wrapper);
+  GMLAKE_RUNTIME_HOOKS(X)
+#undef X
+  return found;
+}
+
+}  // namespace gmlake::hooks

@@ -1,0 +1,41 @@
+// The real functions behind the hooks: found once each, never through our own dlsym.
+//
+// Thread-safe and lock-free: loader calls are made under no lock of ours (another thread may hold
+// the loader's lock and be on its way into a hook), so two threads may look at once; the first
+// result is kept.
+#pragma once
+
+#include "driver/driver_table.h"
+#include "hooks/wrappers.h"
+
+namespace gmlake::hooks {
+
+using Dlsym = void* (*)(void*, const char*);
+Dlsym real_dlsym();
+
+// libcuda.so.1 as the process has it loaded.
+struct RealDriver {
+  driver::DriverTable table;  // what the pool calls
+#define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
+  GMLAKE_DRIVER_HOOKS(X)  // what we stand in front of; null where this driver lacks it
+#undef X
+};
+// Null while libcuda is not loaded, or when it lacks something the pool needs.
+const RealDriver* real_driver();
+
+// The shared cudart our exported names stand in front of.
+struct RealRuntime {
+  int version = 0;  // as cudaRuntimeGetVersion
+#define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
+  GMLAKE_RUNTIME_HOOKS(X)
+#undef X
+};
+// Null when no shared cudart is loaded.
+const RealRuntime* real_runtime();
+
+// Our wrapper for a function the real library returned for `symbol`, or `found` itself if it is not
+// exactly the function we stand in front of.
+void* substitute_driver(void* found);
+void* substitute_runtime(void* found);
+
+}  // namespace gmlake::hooks

@@ -1,0 +1,149 @@
+// The runtime door: our functions for a shared cudart. A plain hit is served without entering
+// cudart; everything else (no context yet, a miss, an error) goes to the real cudart, which comes
+// back through the driver door, so that lazy initialisation, cudaGetLastError and error codes stay
+// native. With the driver door off, misses are served here too.
+#include "hooks/serve.h"
+
+namespace gmlake::hooks {
+namespace {
+
+#define GMLAKE_REAL_RT(wrapper)         \
+  const auto* runtime = real_runtime(); \
+  if (!runtime || !runtime->wrapper) return cudaErrorInsufficientDriver
+
+// Before CUDA 12 cudaSetDevice did not make the device's context current at once, so the current
+// context could be another device's: those runtimes are served by the driver door alone.
+constexpr int kEagerSetDevice = 12000;
+
+bool open(const RealRuntime& runtime) {
+  return runtime.version >= kEagerSetDevice && Process::get().runtime_door();
+}
+
+// cudaError_t and CUresult share the numbers of the errors an allocation can have.
+cudaError_t translate(CUresult result) {
+  return static_cast<cudaError_t>(result);
+}
+CUresult translate(cudaError_t error) {
+  return static_cast<CUresult>(error);
+}
+
+using MallocAsync = cudaError_t (*)(void**, std::size_t, cudaStream_t);
+using FreeAsync = cudaError_t (*)(void*, cudaStream_t);
+
+template <typename WhoCalls, typename Native>
+cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t bytes,
+                             WhoCalls who, Native native) {
+  if (!open(runtime) || !out || bytes == 0) return native();
+  const auto* real = real_driver();
+  auto caller = real ? who(*real) : std::optional<Caller>{};
+  if (Process::get().driver_door()) {
+    Reason reason = nullptr;
+    auto* pool = real ? serving_pool(*real, caller, reason) : nullptr;
+    if (!pool || reason) return native();
+    const auto at = pool->try_allocate(bytes, caller->origin);
+    if (at == 0) return native();
+    *out = reinterpret_cast<void*>(at);
+    return cudaSuccess;
+  }
+  if (!caller) {
+    // What cudart does first of all, too: the device's primary context.
+    if (const auto error = runtime.rt_free(nullptr)) return error;
+    real = real_driver();
+    if (real) caller = who(*real);
+    if (!real || !caller) return native();
+  }
+  CUdeviceptr at = 0;
+  const auto result = allocate(*real, caller, &at, bytes, [&] {
+    const auto error = native();
+    if (error == cudaSuccess) at = reinterpret_cast<CUdeviceptr>(*out);
+    return translate(error);
+  });
+  if (result == CUDA_SUCCESS) *out = reinterpret_cast<void*>(at);
+  return translate(result);
+}
+
+template <typename WhoCalls, typename Native>
+cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Native native) {
+  if (!open(runtime)) return native();
+  const auto address = reinterpret_cast<CUdeviceptr>(at);
+  const auto* real = real_driver();
+  if (!real || !Process::get().owner(address)) return native();
+  const auto caller = who(*real);
+  if (caller && caller->capturing) return native();
+  const auto result = release(caller, address, [&] { return translate(native()); });
+  // A wrong pointer: the real cudart says so in its own way, last error included.
+  return result == CUDA_SUCCESS ? cudaSuccess : native();
+}
+
+auto on_stream(cudaStream_t stream, bool per_thread) {
+  return [=](const RealDriver& real) { return stream_caller(real, stream, per_thread); };
+}
+
+cudaError_t allocate_async(MallocAsync native, const RealRuntime& runtime, void** out,
+                           std::size_t bytes, cudaStream_t stream, bool per_thread) {
+  return runtime_allocate(runtime, out, bytes, on_stream(stream, per_thread),
+                          [&] { return native(out, bytes, stream); });
+}
+cudaError_t free_async(FreeAsync native, const RealRuntime& runtime, void* at, cudaStream_t stream,
+                       bool per_thread) {
+  return runtime_free(runtime, at, on_stream(stream, per_thread),
+                      [&] { return native(at, stream); });
+}
+
+}  // namespace
+
+cudaError_t rt_malloc(void** out, std::size_t bytes) {
+  GMLAKE_REAL_RT(rt_malloc);
+  return runtime_allocate(*runtime, out, bytes, host_caller,
+                          [&] { return runtime->rt_malloc(out, bytes); });
+}
+cudaError_t rt_free(void* at) {
+  GMLAKE_REAL_RT(rt_free);
+  return runtime_free(*runtime, at, host_caller, [&] { return runtime->rt_free(at); });
+}
+cudaError_t rt_malloc_async(void** out, std::size_t bytes, cudaStream_t stream) {
+  GMLAKE_REAL_RT(rt_malloc_async);
+  return allocate_async(runtime->rt_malloc_async, *runtime, out, bytes, stream, false);
+}
+cudaError_t rt_malloc_async_ptsz(void** out, std::size_t bytes, cudaStream_t stream) {
+  GMLAKE_REAL_RT(rt_malloc_async_ptsz);
+  return allocate_async(runtime->rt_malloc_async_ptsz, *runtime, out, bytes, stream, true);
+}
+cudaError_t rt_free_async(void* at, cudaStream_t stream) {
+  GMLAKE_REAL_RT(rt_free_async);
+  return free_async(runtime->rt_free_async, *runtime, at, stream, false);
+}
+cudaError_t rt_free_async_ptsz(void* at, cudaStream_t stream) {
+  GMLAKE_REAL_RT(rt_free_async_ptsz);
+  return free_async(runtime->rt_free_async_ptsz, *runtime, at, stream, true);
+}
+
+cudaError_t rt_mem_get_info(std::size_t* free, std::size_t* total) {
+  GMLAKE_REAL_RT(rt_mem_get_info);
+  const auto result = runtime->rt_mem_get_info(free, total);
+  // With the driver door open cudart has asked our cuMemGetInfo.
+  const auto* real = real_driver();
+  if (result == cudaSuccess && real && open(*runtime) && !Process::get().driver_door())
+    add_reusable(*real, free, total);
+  return result;
+}
+
+cudaError_t rt_stream_destroy(cudaStream_t stream) {
+  GMLAKE_REAL_RT(rt_stream_destroy);
+  const auto* real = real_driver();
+  if (real && open(*runtime) && !Process::get().driver_door()) before_stream_dies(*real, stream);
+  return runtime->rt_stream_destroy(stream);
+}
+
+cudaError_t rt_device_reset() {
+  GMLAKE_REAL_RT(rt_device_reset);
+  const auto* real = real_driver();
+  std::optional<Caller> caller;
+  if (real && open(*runtime) && !Process::get().driver_door()) caller = host_caller(*real);
+  const auto result = runtime->rt_device_reset();
+  if (caller && result == cudaSuccess)
+    after_context_died(static_cast<CUcontext>(caller->origin.context));
+  return result;
+}
+
+}  // namespace gmlake::hooks

@@ -1,0 +1,89 @@
+// Allocation and free against the pools: what both doors share. Native calls are handed in, so that
+// each door falls back to its own kind.
+#pragma once
+
+#include "hooks/caller.h"
+
+namespace gmlake::hooks {
+
+// Why a request went past the pool.
+using Reason = std::uint64_t stats::DeviceCounters::*;
+
+// The pool that should serve this caller, or null with the reason.
+pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Caller>& caller,
+                               Reason& reason);
+
+// The whole ladder down to the driver's own allocator. `native` allocates natively and gives its
+// result.
+template <typename Native>
+CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, CUdeviceptr* out,
+                  std::size_t bytes, Native native);
+
+// Nothing if `at` is not the pool's: then the free is native.
+template <typename Native>
+CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native native);
+
+// cuMemGetInfo's free memory counts what the pool can hand out. Either pointer may be null, as
+// natively.
+void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* total);
+
+// A fence can not be taken of a stream once it is gone; a context that is gone has no work left.
+void before_stream_dies(const RealDriver& real, CUstream stream);
+void after_context_died(CUcontext context);
+
+// A pool's allocation failed and so did the native one, if it was tried.
+void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes);
+
+template <typename Native>
+CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, CUdeviceptr* out,
+                  std::size_t bytes, Native native) {
+  if (!out || bytes == 0 || !caller) return native();
+  Reason reason = nullptr;
+  auto* pool = serving_pool(real, caller, reason);
+  if (pool && !reason) {
+    if (const auto at = pool->try_allocate(bytes, caller->origin)) {
+      *out = at;
+      return CUDA_SUCCESS;
+    }
+    const RelaxedCapture relaxed(real);
+    const auto at = pool->allocate(bytes, caller->origin);
+    if (at) {
+      *out = *at;
+      return CUDA_SUCCESS;
+    }
+    if (!Process::get().config().pool_native_fallback) {
+      say_out_of_memory(*pool, bytes);
+      return static_cast<CUresult>(at.error().code);
+    }
+    reason = &stats::DeviceCounters::ladder_natives;
+  }
+  const CUresult result = native();
+  if (!pool) return result;
+  pool->count([&](stats::DeviceCounters& counters) {
+    ++(counters.*reason);
+    if (result == CUDA_SUCCESS) {
+      ++counters.native_allocations;
+      counters.native_bytes += bytes;
+    }
+  });
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && reason == &stats::DeviceCounters::ladder_natives)
+    say_out_of_memory(*pool, bytes);
+  return result;
+}
+
+template <typename Native>
+CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native native) {
+  auto& process = Process::get();
+  if (auto* owner = process.owner(at)) {
+    // Also during exit: the books are kept, the driver is not called.
+    return owner->free(at, caller ? caller->origin : pool::Origin{}) ? CUDA_SUCCESS
+                                                                     : CUDA_ERROR_INVALID_VALUE;
+  }
+  const CUresult result = native();
+  if (at != 0 && result == CUDA_SUCCESS && caller)
+    if (auto* pool = process.pool_if_any(caller->device))
+      pool->count([](stats::DeviceCounters& counters) { ++counters.native_frees; });
+  return result;
+}
+
+}  // namespace gmlake::hooks

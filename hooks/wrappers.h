@@ -1,0 +1,23 @@
+// Declares our wrapper for every symbol of the hook table, under that symbol's name for the linker.
+// The C++ names differ because cuda.h renames functions by macro (cuMemAlloc is cuMemAlloc_v2
+// there).
+#pragma once
+
+#include <cstddef>
+
+#include <cuda.h>
+#include <driver_types.h>
+
+#include "hook_table.h"
+
+#define GMLAKE_EXPORT __attribute__((visibility("default")))
+
+namespace gmlake::hooks {
+
+#define X(symbol, wrapper, result, parameters) \
+  extern "C" GMLAKE_EXPORT result wrapper parameters __asm__(#symbol);
+GMLAKE_DRIVER_HOOKS(X)
+GMLAKE_RUNTIME_HOOKS(X)
+#undef X
+
+}  // namespace gmlake::hooks

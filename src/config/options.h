@@ -1,0 +1,57 @@
+// The one table of options. Structure, JSON reader, environment names, schema, `gmlake config show` and the
+// documentation are generated from it.
+//
+// OPTION(section, key, kind, default, minimum, maximum, help). Kinds: flag, size (bytes, or text such as
+// "512MiB"), count, ratio, text, list (of text), and one enumeration kind per choice. minimum and maximum hold
+// for size, count and ratio. The environment name is GMLAKE_<SECTION>_<KEY>.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "support/log.h"
+#include "support/units.h"
+
+// clang-format off
+#define GMLAKE_OPTIONS(OPTION)                                                                                                    \
+  OPTION(hooks, driver, flag, true, 0, 0,                                                                                         \
+         "intercept the driver API: dlsym, cuGetProcAddress and the cuMem functions; reaches programs with a static cudart")      \
+  OPTION(hooks, runtime, flag, true, 0, 0,                                                                                        \
+         "intercept the runtime API of a shared cudart: cudaMalloc and its relatives; the shorter way to a hit")                  \
+  OPTION(processes, include, list, {"*"}, 0, 0, "programs to serve: names of executables, * and ? match")                         \
+  OPTION(processes, exclude, list, {}, 0, 0, "programs to leave alone even when included")                                        \
+  OPTION(pool, enabled, flag, true, 0, 0, "serve allocations from the pool; false forwards and counts them only")                 \
+  OPTION(pool, chunk_size, size, 2 * MiB, 2 * MiB, GiB,                                                                           \
+         "bytes of one physical handle, a multiple of the device's granularity (2MiB)")                                           \
+  OPTION(pool, small_limit, size, MiB, 0, GiB,                                                                                    \
+         "requests up to this size share chunks of their own; at most chunk_size")                                                \
+  OPTION(pool, max_bytes, size, 0, 0, 1024 * TiB, "most physical memory the pool may own on a device; 0: no limit")               \
+  OPTION(pool, native_fallback, flag, true, 0, 0, "ask the driver's own allocator before an allocation fails")                    \
+  OPTION(stitch, enabled, flag, true, 0, 0, "serve a request from scattered free spans by mapping them side by side")             \
+  OPTION(stitch, min_request, size, 2 * MiB, 0, 1024 * TiB,                                                                       \
+         "smallest request that may be stitched (GMLake: fragLimit)")                                                             \
+  OPTION(stitch, growth_slack, ratio, 0.002, 0, 1,                                                                                \
+         "grow rather than stitch while physical memory stays within (1 + this) x peak live memory (GMLake: defragLevel)")        \
+  OPTION(stitch, max_windows, count, 16384, 0, 1000000,                                                                           \
+         "stitched ranges kept for reuse, the least recently used leave first")                                                   \
+  OPTION(stitch, max_window_bytes, size, 4 * TiB, 0, 1024 * TiB,                                                                  \
+         "virtual bytes of stitched ranges kept for reuse (GMLake: autoGC)")                                                      \
+  OPTION(streams, free, free_policy, FreePolicy::deferred, 0, 0,                                                                  \
+         "what a free without a stream does (cudaFree): deferred follows it with an event, synchronous waits as natively")        \
+  OPTION(streams, reuse_completed, flag, true, 0, 0,                                                                              \
+         "reuse memory freed on another stream once the work there has completed")                                                \
+  OPTION(stats, report, report_kind, ReportKind::text, 0, 0, "the report at exit, to stderr or stats.file")                       \
+  OPTION(stats, file, text, "", 0, 0,                                                                                             \
+         "file for the text report; empty: stderr. %p process, %h host, %r rank, %l local rank, %e executable, %t time, %% percent") \
+  OPTION(stats, json_file, text, "", 0, 0, "file for the report as JSON, same % names; empty: none")                              \
+  OPTION(log, level, log_level, log::Level::warning, 0, 0, "least severe message shown")                                          \
+  OPTION(log, file, text, "", 0, 0, "file for messages, same % names as stats.file; empty: stderr")
+// clang-format on
+
+namespace gmlake::config {
+
+enum class FreePolicy { deferred, synchronous };
+enum class ReportKind { none, text };
+
+}  // namespace gmlake::config

@@ -1,0 +1,181 @@
+#include "driver/cuda_device.h"
+
+#include <chrono>
+
+namespace gmlake::driver {
+namespace {
+
+using stats::DriverCall;
+
+// Makes a context current for the time of a call: events and the default stream mean the current
+// context's.
+class Current {
+ public:
+  Current(const DriverTable& driver, Context context)
+      : driver_(driver),
+        pushed_(driver.cuCtxPushCurrent_v2_(static_cast<CUcontext>(context)) == CUDA_SUCCESS) {}
+  ~Current() {
+    CUcontext old = nullptr;
+    if (pushed_) (void)driver_.cuCtxPopCurrent_v2_(&old);
+  }
+  Current(const Current&) = delete;
+  Current& operator=(const Current&) = delete;
+
+ private:
+  const DriverTable& driver_;
+  bool pushed_;
+};
+
+Status status(CUresult result, const char* what) {
+  if (result == CUDA_SUCCESS) return {};
+  return fail(result, what);
+}
+
+}  // namespace
+
+template <typename Function, typename... Args>
+CUresult CudaDevice::call(DriverCall which, Function function, Args... args) {
+  const auto start = std::chrono::steady_clock::now();
+  const CUresult result = function(args...);
+  const auto spent = std::chrono::steady_clock::now() - start;
+  auto& count = counts_[static_cast<unsigned>(which)];
+  count.calls.fetch_add(1, std::memory_order_relaxed);
+  count.nanoseconds.fetch_add(
+      static_cast<std::uint64_t>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count()),
+      std::memory_order_relaxed);
+  if (result != CUDA_SUCCESS && result != CUDA_ERROR_NOT_READY)
+    count.failures.fetch_add(1, std::memory_order_relaxed);
+  return result;
+}
+
+CudaDevice::CudaDevice(const DriverTable& table, int ordinal) : driver_(table) {
+  properties_.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  properties_.location = {CU_MEM_LOCATION_TYPE_DEVICE, {ordinal}};
+  access_.location = properties_.location;
+  access_.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+}
+
+Result<std::unique_ptr<CudaDevice>> CudaDevice::open(const DriverTable& table, int ordinal) {
+  std::unique_ptr<CudaDevice> device(new CudaDevice(table, ordinal));
+  CUdevice handle = 0;
+  if (const auto found = table.cuDeviceGet_(&handle, ordinal)) return fail(found, "cuDeviceGet");
+  auto has = [&](CUdevice_attribute attribute) {
+    int value = 0;
+    return table.cuDeviceGetAttribute_(&value, attribute, handle) == CUDA_SUCCESS && value != 0;
+  };
+  if (!has(CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED))
+    return fail(CUDA_ERROR_NOT_SUPPORTED, "the device has no virtual memory management");
+  // cuda.h, CUmemAllocationProp: memory from cuMemAlloc has these without asking, memory from
+  // cuMemCreate does not.
+  if (has(CU_DEVICE_ATTRIBUTE_GPU_DIRECT_RDMA_WITH_CUDA_VMM_SUPPORTED))
+    device->properties_.allocFlags.gpuDirectRDMACapable = 1;
+  int decompress = 0;
+  if (table.cuDeviceGetAttribute_(&decompress, CU_DEVICE_ATTRIBUTE_MEM_DECOMPRESS_ALGORITHM_MASK,
+                                  handle) == CUDA_SUCCESS &&
+      decompress != 0)
+    device->properties_.allocFlags.usage |= CU_MEM_CREATE_USAGE_HW_DECOMPRESS;
+
+  std::size_t granularity = 0;
+  if (const auto asked = table.cuMemGetAllocationGranularity_(&granularity, &device->properties_,
+                                                              CU_MEM_ALLOC_GRANULARITY_MINIMUM))
+    return fail(asked, "cuMemGetAllocationGranularity");
+  device->granularity_ = granularity;
+  return device;
+}
+
+Result<Address> CudaDevice::reserve(Bytes size) {
+  CUdeviceptr at = 0;
+  if (const auto result = call(DriverCall::cuMemAddressReserve, driver_.cuMemAddressReserve_, &at,
+                               std::size_t{size}, std::size_t{0}, CUdeviceptr{0}, 0ULL))
+    return fail(result, "cuMemAddressReserve");
+  return at;
+}
+Status CudaDevice::free_reservation(Address at, Bytes size) {
+  return status(call(DriverCall::cuMemAddressFree, driver_.cuMemAddressFree_, CUdeviceptr{at},
+                     std::size_t{size}),
+                "cuMemAddressFree");
+}
+Result<Handle> CudaDevice::create(Bytes size) {
+  CUmemGenericAllocationHandle handle = 0;
+  if (const auto result = call(DriverCall::cuMemCreate, driver_.cuMemCreate_, &handle,
+                               std::size_t{size}, &properties_, 0ULL))
+    return fail(result, "cuMemCreate");
+  return handle;
+}
+Status CudaDevice::release(Handle handle) {
+  return status(call(DriverCall::cuMemRelease, driver_.cuMemRelease_, handle), "cuMemRelease");
+}
+Status CudaDevice::map(Address at, Bytes size, Handle handle) {
+  return status(call(DriverCall::cuMemMap, driver_.cuMemMap_, CUdeviceptr{at}, std::size_t{size},
+                     std::size_t{0}, handle, 0ULL),
+                "cuMemMap");
+}
+Status CudaDevice::unmap(Address at, Bytes size) {
+  return status(
+      call(DriverCall::cuMemUnmap, driver_.cuMemUnmap_, CUdeviceptr{at}, std::size_t{size}),
+      "cuMemUnmap");
+}
+Status CudaDevice::set_access(Address at, Bytes size) {
+  return status(call(DriverCall::cuMemSetAccess, driver_.cuMemSetAccess_, CUdeviceptr{at},
+                     std::size_t{size}, &access_, std::size_t{1}),
+                "cuMemSetAccess");
+}
+Result<MemoryInfo> CudaDevice::memory_info() {
+  std::size_t free = 0;
+  std::size_t total = 0;
+  if (const auto result =
+          call(DriverCall::cuMemGetInfo_v2, driver_.cuMemGetInfo_v2_, &free, &total))
+    return fail(result, "cuMemGetInfo");
+  return MemoryInfo{free, total};
+}
+
+Result<Event> CudaDevice::create_event(Context context) {
+  const Current current(driver_, context);
+  CUevent event = nullptr;
+  if (const auto result = call(DriverCall::cuEventCreate, driver_.cuEventCreate_, &event,
+                               unsigned{CU_EVENT_DISABLE_TIMING}))
+    return fail(result, "cuEventCreate");
+  return event;
+}
+Status CudaDevice::destroy_event(Event event) {
+  return status(
+      call(DriverCall::cuEventDestroy_v2, driver_.cuEventDestroy_v2_, static_cast<CUevent>(event)),
+      "cuEventDestroy");
+}
+Status CudaDevice::record(Event event, Context context, Stream stream) {
+  const Current current(driver_, context);
+  return status(call(DriverCall::cuEventRecord, driver_.cuEventRecord_, static_cast<CUevent>(event),
+                     static_cast<CUstream>(stream)),
+                "cuEventRecord");
+}
+Status CudaDevice::record_context(Event event, Context context) {
+  if (!driver_.cuCtxRecordEvent_) return fail(CUDA_ERROR_NOT_SUPPORTED, "cuCtxRecordEvent");
+  return status(call(DriverCall::cuCtxRecordEvent, driver_.cuCtxRecordEvent_,
+                     static_cast<CUcontext>(context), static_cast<CUevent>(event)),
+                "cuCtxRecordEvent");
+}
+Result<bool> CudaDevice::query(Event event) {
+  const auto result =
+      call(DriverCall::cuEventQuery, driver_.cuEventQuery_, static_cast<CUevent>(event));
+  if (result != CUDA_SUCCESS && result != CUDA_ERROR_NOT_READY) return fail(result, "cuEventQuery");
+  return result == CUDA_SUCCESS;
+}
+Status CudaDevice::wait(Event event) {
+  return status(call(DriverCall::cuEventSynchronize, driver_.cuEventSynchronize_,
+                     static_cast<CUevent>(event)),
+                "cuEventSynchronize");
+}
+Status CudaDevice::wait_context(Context context) {
+  const Current current(driver_, context);
+  return status(call(DriverCall::cuCtxSynchronize, driver_.cuCtxSynchronize_), "cuCtxSynchronize");
+}
+
+void CudaDevice::count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const {
+  for (unsigned i = 0; i < stats::kDriverCalls; ++i)
+    out[i] = {counts_[i].calls.load(std::memory_order_relaxed),
+              counts_[i].nanoseconds.load(std::memory_order_relaxed),
+              counts_[i].failures.load(std::memory_order_relaxed)};
+}
+
+}  // namespace gmlake::driver

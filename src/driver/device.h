@@ -1,0 +1,59 @@
+// What the pool needs of a CUDA device, in neutral types: the seam to the driver, handed in from
+// above.
+//
+// driver/cuda_device.h implements it over real driver functions; unit tests implement it in memory.
+// All calls are made without the pool's lock, may block, and may come from any thread. Addresses
+// and sizes given to the memory calls are multiples of the device's granularity. A failing call
+// changes nothing and returns the driver's own error number.
+#pragma once
+
+#include <cstdint>
+
+#include "stats/counters.h"
+#include "support/result.h"
+#include "support/units.h"
+
+namespace gmlake::driver {
+
+using Address = std::uint64_t;  // CUdeviceptr
+using Handle = std::uint64_t;   // CUmemGenericAllocationHandle: one chunk of physical memory
+using Context = void*;          // CUcontext
+using Stream = void*;           // CUstream, as the program passed it
+using Event = void*;            // CUevent
+
+struct MemoryInfo {
+  Bytes free = 0;
+  Bytes total = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  // Virtual memory (CUDA programming guide, "Virtual Memory Management"). One set_access may cover
+  // any number of mapped handles; an unmap covers whole mappings.
+  virtual Result<Address> reserve(Bytes size) = 0;
+  virtual Status free_reservation(Address at, Bytes size) = 0;
+  virtual Result<Handle> create(Bytes size) = 0;
+  virtual Status release(Handle handle) = 0;
+  virtual Status map(Address at, Bytes size, Handle handle) = 0;
+  virtual Status unmap(Address at, Bytes size) = 0;
+  virtual Status set_access(Address at, Bytes size) = 0;
+  virtual Result<MemoryInfo> memory_info() = 0;
+
+  // Order. An event belongs to the context it was made in. `record_context` follows all work given
+  // to the context so far; it fails where the driver does not have it. `query` is true once the
+  // event has fired.
+  virtual Result<Event> create_event(Context context) = 0;
+  virtual Status destroy_event(Event event) = 0;
+  virtual Status record(Event event, Context context, Stream stream) = 0;
+  virtual Status record_context(Event event, Context context) = 0;
+  virtual Result<bool> query(Event event) = 0;
+  virtual Status wait(Event event) = 0;              // blocks the calling thread
+  virtual Status wait_context(Context context) = 0;  // blocks until all work of the context is done
+
+  // How often each driver function was called so far, for how long, and how often it failed.
+  virtual void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const = 0;
+};
+
+}  // namespace gmlake::driver

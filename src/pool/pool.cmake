@@ -1,0 +1,2 @@
+gmlake_layer(pool SOURCES pool/mappings.cpp pool/device_pool.cpp pool/pool_misses.cpp pool/pool_order.cpp
+  USES gmlake_memory gmlake_stream gmlake_config gmlake_support)

@@ -1,0 +1,152 @@
+// What the pool does with events: following batches of frees, learning what has completed, and
+// unmapping windows only after the last work that used them. The growth lock is held throughout.
+#include <vector>
+
+#include "pool/device_pool.h"
+
+namespace gmlake::pool {
+
+// Records an event for every open batch of frees except the requesting stream's own, whose order
+// needs no proof.
+void DevicePool::follow(stream::Timeline except) {
+  std::vector<stream::Batch> batches;
+  {
+    const std::lock_guard lock(mutex_);
+    for (stream::Timeline t = 0; t < timelines_.size(); ++t)
+      if (t != except && timelines_.open_has_frees(t)) batches.push_back(timelines_.close(t));
+  }
+  for (const auto& batch : batches) {
+    const bool recorded = fences_.record(batch).has_value();
+    const std::lock_guard lock(mutex_);
+    if (recorded)
+      ++counters_.fences;
+    else
+      timelines_.not_recorded(batch);
+  }
+}
+
+void DevicePool::poll() {
+  std::vector<std::pair<stream::Timeline, std::uint64_t>> done;
+  const auto queries = fences_.poll(
+      [&](stream::Timeline timeline, std::uint64_t value) { done.emplace_back(timeline, value); });
+  const std::lock_guard lock(mutex_);
+  counters_.fence_queries += queries;
+  for (const auto& [timeline, value] : done) timelines_.passed(timeline, value);
+}
+
+// Waits until some freed memory is known to be reusable. False when there is nothing left to wait
+// for.
+bool DevicePool::wait_for_frees() {
+  auto pass = [&](stream::Timeline timeline, std::uint64_t value) {
+    const std::lock_guard lock(mutex_);
+    ++counters_.fence_waits;
+    timelines_.passed(timeline, value);
+  };
+  if (fences_.wait_oldest(pass)) return true;
+
+  // Frees that could not be followed by an event (no cuCtxRecordEvent, say): wait for their whole
+  // context.
+  stream::Batch batch;
+  {
+    const std::lock_guard lock(mutex_);
+    stream::Timeline open = 0;
+    while (open < timelines_.size() && !timelines_.open_has_frees(open)) ++open;
+    if (open == timelines_.size()) return false;
+    batch = timelines_.close(open);
+  }
+  if (device_.wait_context(batch.follow.context)) {
+    pass(batch.timeline, batch.value);
+    return true;
+  }
+  const std::lock_guard lock(mutex_);
+  timelines_.not_recorded(batch);
+  return false;
+}
+
+void DevicePool::retire_stream(const Origin& origin) {
+  const std::lock_guard growing(growth_);
+  stream::Batch batch;
+  bool open = false;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!timelines_.known_stream(origin.stream_id)) return;
+    const auto timeline = order_of(origin).own;
+    open = timelines_.open_has_frees(timeline) && !origin.capture_under_way;
+    if (open) batch = timelines_.close(timeline);
+    timelines_.retire_stream(origin.stream_id);
+  }
+  if (!open) return;
+  const bool recorded = fences_.record(batch).has_value();
+  const std::lock_guard lock(mutex_);
+  if (recorded)
+    ++counters_.fences;
+  else
+    timelines_.not_recorded(batch);
+}
+
+bool DevicePool::passed(const memory::Slot& window) const {
+  return window.last_use.value <= timelines_.all_passed()[window.last_use.timeline];
+}
+
+bool DevicePool::evict_window(memory::Slot* window) {
+  // Still in the index here, but idle; taken out before the unmap so that nobody is given it
+  // meanwhile.
+  const auto at = window->window_address;
+  const auto size = window->window_size;
+  {
+    const std::lock_guard lock(mutex_);
+    if (window->busy || !passed(*window)) return false;
+    placement_.slots().forget(window);
+    --counters_.windows;
+    counters_.window_bytes -= size;
+    ++counters_.windows_evicted;
+  }
+  return mappings_.unmap_window(at, size).has_value();
+}
+
+// Evicts a share of the windows, oldest first; waits for the last work of one only if none can go
+// at once.
+bool DevicePool::evict_some() {
+  for (;;) {
+    bool any = false;
+    std::size_t share = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      share = counters_.windows / 8 + 1;
+    }
+    for (; share != 0; --share) {
+      memory::Slot* oldest = nullptr;
+      {
+        const std::lock_guard lock(mutex_);
+        oldest = placement_.slots().oldest_window(
+            [&](const memory::Slot& slot) { return passed(slot); });
+      }
+      if (!oldest || !evict_window(oldest)) break;
+      any = true;
+    }
+    if (any) return true;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!placement_.slots().oldest_window([](const memory::Slot&) { return true; })) return false;
+    }
+    if (!wait_for_frees()) return false;
+  }
+}
+
+void DevicePool::keep_windows_in_bounds() {
+  auto oldest = [&](auto may_go) -> memory::Slot* {
+    const std::lock_guard lock(mutex_);
+    if (counters_.windows <= config_.stitch_max_windows &&
+        counters_.window_bytes <= config_.stitch_max_window_bytes)
+      return nullptr;
+    return placement_.slots().oldest_window(may_go);
+  };
+  auto any = [](const memory::Slot&) { return true; };
+  if (!oldest(any)) return;
+  follow(memory::kNoTimeline);
+  poll();
+  while (auto* window = oldest([&](const memory::Slot& slot) { return passed(slot); }))
+    if (!evict_window(window)) return;
+}
+
+}  // namespace gmlake::pool

@@ -1,0 +1,1 @@
+gmlake_layer(stream SOURCES stream/timelines.cpp stream/fences.cpp USES gmlake_support)

@@ -1,0 +1,51 @@
+#include "stream/timelines.h"
+
+#include <algorithm>
+
+namespace gmlake::stream {
+
+Timeline Timelines::add(const Follow& follow) {
+  lines_.push_back({1, false, follow});
+  passed_.push_back(0);
+  return static_cast<Timeline>(lines_.size() - 1);
+}
+
+Timeline Timelines::of_stream(std::uint64_t id, void* stream, void* context, bool thread_bound) {
+  if (const auto known = streams_.find(id); known != streams_.end()) return known->second;
+  const auto timeline = add({context, stream, thread_bound});
+  streams_.emplace(id, timeline);
+  return timeline;
+}
+
+Timeline Timelines::of_context(void* context) {
+  if (const auto known = contexts_.find(context); known != contexts_.end()) return known->second;
+  const auto timeline = add({context, nullptr, true});
+  contexts_.emplace(context, timeline);
+  return timeline;
+}
+
+void Timelines::retire_stream(std::uint64_t id) {
+  if (const auto known = streams_.find(id); known != streams_.end())
+    lines_[known->second].follow.whole_context = true;
+}
+
+void Timelines::forget_context(void* context) {
+  for (Timeline t = 0; t < size(); ++t) {
+    auto& line = lines_[t];
+    if (line.follow.context != context) continue;
+    line.open_has_frees = false;
+    passed(t, line.open++);
+  }
+}
+
+Batch Timelines::close(Timeline timeline) {
+  auto& line = lines_[timeline];
+  line.open_has_frees = false;
+  return {timeline, line.open++, line.follow};
+}
+
+void Timelines::passed(Timeline timeline, std::uint64_t value) {
+  passed_[timeline] = std::max(passed_[timeline], value);
+}
+
+}  // namespace gmlake::stream

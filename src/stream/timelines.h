@@ -1,0 +1,84 @@
+// Who freed what when, as timelines: one for each stream, and one for each context for frees that
+// name no stream.
+//
+// A timeline's frees are numbered in batches. All frees of the open batch carry the fence
+// (timeline, batch); the batch is closed when somebody else wants the memory, by one event that
+// follows everything the stream or the context has been given so far. Nothing is recorded for
+// memory its own stream takes back: same-stream order is a proof by itself (CUDA programming guide,
+// stream-ordered memory allocator).
+//
+// Pure bookkeeping: knows no memory and makes no driver call. The owner guards it with its lock;
+// the parts of a close() that call the driver are the owner's, between close() and recorded() or
+// not_recorded().
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+namespace gmlake::stream {
+
+using Timeline = std::uint32_t;  // index, never reused for another stream
+
+// How to follow a timeline's work with an event.
+struct Follow {
+  void* context = nullptr;
+  void* stream = nullptr;
+  bool whole_context =
+      false;  // record on the context: no stream handle stands for this timeline here
+};
+
+struct Batch {
+  Timeline timeline = 0;
+  std::uint64_t value = 0;
+  Follow follow;
+};
+
+class Timelines {
+ public:
+  // The timeline of a stream, by its process-wide unique id. `thread_bound`: the handle means this
+  // stream only on the calling thread (the per-thread default stream).
+  Timeline of_stream(std::uint64_t id, void* stream, void* context, bool thread_bound);
+  // The timeline of frees without a stream.
+  Timeline of_context(void* context);
+  // The stream's handle is about to become invalid; its memory stays on its timeline.
+  void retire_stream(std::uint64_t id);
+  // The context is gone: all work on its timelines is over. Its address may come back as another
+  // context.
+  void forget_context(void* context);
+  bool known_stream(std::uint64_t id) const { return streams_.count(id) != 0; }
+
+  // The fence value for bytes freed on `timeline` now.
+  std::uint64_t free_on(Timeline timeline) {
+    lines_[timeline].open_has_frees = true;
+    return lines_[timeline].open;
+  }
+
+  // Whether frees on `timeline` exist that no event follows yet.
+  bool open_has_frees(Timeline timeline) const { return lines_[timeline].open_has_frees; }
+  // Ends the open batch: later frees belong to the next one. Record an event after this returns,
+  // then say so.
+  Batch close(Timeline timeline);
+  void not_recorded(const Batch& batch) { lines_[batch.timeline].open_has_frees = true; }
+  // Everything up to `value` is known to have happened.
+  void passed(Timeline timeline, std::uint64_t value);
+
+  // By timeline, the highest value known to have passed: what requests are checked against.
+  const std::vector<std::uint64_t>& all_passed() const { return passed_; }
+  Timeline size() const { return static_cast<Timeline>(lines_.size()); }
+
+ private:
+  struct Line {
+    std::uint64_t open = 1;
+    bool open_has_frees = false;
+    Follow follow;
+  };
+  Timeline add(const Follow& follow);
+
+  std::vector<Line> lines_;
+  std::vector<std::uint64_t> passed_;
+  std::unordered_map<std::uint64_t, Timeline> streams_;
+  std::unordered_map<void*, Timeline> contexts_;
+};
+
+}  // namespace gmlake::stream

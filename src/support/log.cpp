@@ -1,0 +1,89 @@
+// The only file that knows spdlog. The logger is private (not in spdlog's registry, which a program
+// may use itself), synchronous, flushed at each line, and never destroyed: messages may come as
+// late as exit().
+#include "support/log.h"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <spdlog/logger.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace gmlake::log {
+namespace {
+
+std::atomic<Level> level_now{Level::warning};
+
+std::shared_ptr<spdlog::logger> make(std::string_view file) {
+  auto on_stderr = [] {
+    return std::make_shared<spdlog::logger>("gmlake",
+                                            std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  };
+  std::shared_ptr<spdlog::logger> logger;
+  if (file.empty()) {
+    logger = on_stderr();
+  } else {
+    try {
+      logger = std::make_shared<spdlog::logger>(
+          "gmlake", std::make_shared<spdlog::sinks::basic_file_sink_mt>(std::string(file)));
+    } catch (const spdlog::spdlog_ex& problem) {
+      logger = on_stderr();
+      logger->set_pattern("gmlake: %l: %v");
+      logger->warn("log.file can not be opened, messages go to stderr: {}", problem.what());
+    }
+  }
+  logger->set_pattern(file.empty() ? "gmlake: %l: %v" : "%Y-%m-%dT%H:%M:%S.%e %P gmlake: %l: %v");
+  logger->set_level(spdlog::level::trace);
+  logger->flush_on(spdlog::level::trace);
+  return logger;
+}
+
+struct State {
+  std::mutex mutex;
+  std::shared_ptr<spdlog::logger> logger;
+};
+State& state() {
+  static auto* const kept = new State;
+  return *kept;
+}
+
+spdlog::level::level_enum translate(Level level) {
+  switch (level) {
+    case Level::debug:
+      return spdlog::level::debug;
+    case Level::info:
+      return spdlog::level::info;
+    case Level::warning:
+      return spdlog::level::warn;
+    case Level::error:
+      return spdlog::level::err;
+    case Level::off:
+      break;
+  }
+  return spdlog::level::off;
+}
+
+}  // namespace
+
+void configure(Level level, std::string_view file) {
+  auto& s = state();
+  const std::lock_guard lock(s.mutex);
+  level_now = level;
+  s.logger = make(file);
+}
+
+bool enabled(Level level) {
+  return level >= level_now.load(std::memory_order_relaxed);
+}
+
+void write(Level level, std::string_view message) {
+  auto& s = state();
+  const std::lock_guard lock(s.mutex);
+  if (!s.logger) s.logger = make("");
+  s.logger->log(translate(level), "{}", message);
+}
+
+}  // namespace gmlake::log

@@ -1,0 +1,41 @@
+// Messages to the user: one line each, prefixed "gmlake: ", to stderr or a file.
+//
+// Thread-safe. Formatting happens only when the level is on. Nothing is set up until the first
+// message, so a process that says nothing pays nothing. spdlog stays behind log.cpp; only fmt is
+// seen here.
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace gmlake::log {
+
+enum class Level { debug, info, warning, error, off };
+
+// Where messages go from now on: a file path, or "" for stderr. A file that can not be opened is
+// said so on stderr, which is then used.
+void configure(Level level, std::string_view file);
+bool enabled(Level level);
+void write(Level level, std::string_view message);
+
+template <typename... Args>
+void debug(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void info(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::info)) write(Level::info, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void warning(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::warning))
+    write(Level::warning, fmt::format(format, std::forward<Args>(args)...));
+}
+template <typename... Args>
+void error(fmt::format_string<Args...> format, Args&&... args) {
+  if (enabled(Level::error)) write(Level::error, fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace gmlake::log

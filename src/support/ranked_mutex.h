@@ -1,0 +1,65 @@
+// Every lock has a rank. A thread takes locks in rising rank only; debug builds abort on a
+// violation, so a deadlock is found by the first test that runs the wrong order once, not by the
+// one that loses the race.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+
+namespace gmlake {
+
+// Lower ranks are taken first. Driver calls that may block are made under `growth` at most.
+enum class Rank : unsigned {
+  registry = 1,  // which devices have pools; creating one
+  growth = 2,    // one per device: whoever creates, maps or waits on behalf of that device's pool
+  pool = 3,      // one per device: placement, blocks, counters; never held across a driver call
+  streams = 4,   // stream identities
+};
+
+#ifndef NDEBUG
+namespace detail {
+inline thread_local unsigned held_ranks = 0;  // one bit per rank
+
+inline void enter(Rank rank) {
+  if (held_ranks >> static_cast<unsigned>(rank) != 0) {
+    std::fprintf(stderr, "gmlake: lock order violated: rank %u wanted while holding mask %#x\n",
+                 static_cast<unsigned>(rank), held_ranks);
+    std::abort();
+  }
+  held_ranks |= 1U << static_cast<unsigned>(rank);
+}
+inline void leave(Rank rank) {
+  held_ranks &= ~(1U << static_cast<unsigned>(rank));
+}
+}  // namespace detail
+#else
+namespace detail {
+inline void enter(Rank) {}
+inline void leave(Rank) {}
+}  // namespace detail
+#endif
+
+// A std::mutex that knows its place. Meets Lockable.
+template <Rank R>
+class RankedMutex {
+ public:
+  void lock() {
+    detail::enter(R);
+    mutex_.lock();
+  }
+  bool try_lock() {
+    if (!mutex_.try_lock()) return false;
+    detail::enter(R);
+    return true;
+  }
+  void unlock() {
+    mutex_.unlock();
+    detail::leave(R);
+  }
+
+ private:
+  std::mutex mutex_;
+};
+
+}  // namespace gmlake

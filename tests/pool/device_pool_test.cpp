@@ -1,0 +1,280 @@
+// The pool over a fake device: the walk of single requests, streams, the ladder, and failing driver
+// calls.
+#include "pool/device_pool.h"
+
+#include <gtest/gtest.h>
+
+#include "pool/fake_device.h"
+
+namespace gmlake::pool {
+namespace {
+
+using testing::FakeDevice;
+
+void* const kContext = reinterpret_cast<void*>(0x100);
+
+Origin on_stream(std::uintptr_t n) {
+  return {kContext, n, reinterpret_cast<void*>(0x1000 + n), false, false};
+}
+const Origin kHost{kContext, 0, nullptr, false, false};
+
+config::Config plain() {
+  config::Config config;
+  config.stitch_growth_slack = 0;
+  return config;
+}
+
+struct Bench {
+  explicit Bench(Bytes memory = GiB, config::Config with = plain())
+      : config(std::move(with)), device(memory), pool(0, device, config) {}
+  stats::DeviceCounters counters() const { return pool.report().counters; }
+  driver::Address get(Bytes bytes, const Origin& origin) {
+    const auto at = pool.allocate(bytes, origin);
+    EXPECT_TRUE(at) << at.error().what;
+    return at.value_or(0);
+  }
+  // Work that uses the memory, then the free.
+  void use_and_free(driver::Address at, const Origin& origin) {
+    ++device.submitted[origin.stream];
+    EXPECT_TRUE(pool.free(at, origin));
+    pool.check();
+  }
+  config::Config config;
+  FakeDevice device;
+  DevicePool pool;
+};
+
+TEST(DevicePool, TheSameStreamReusesAtOnceWithoutAnyCall) {
+  Bench bench;
+  bench.use_and_free(bench.get(100 * MiB, on_stream(1)), on_stream(1));
+  const auto before = bench.device.calls;
+  for (int i = 0; i < 100; ++i)
+    bench.use_and_free(bench.get(100 * MiB, on_stream(1)), on_stream(1));
+  EXPECT_EQ(bench.device.calls, before);
+  EXPECT_EQ(bench.counters().reuse_own_stream, 100U);
+  EXPECT_EQ(bench.counters().fences, 0U);
+}
+
+TEST(DevicePool, AnotherStreamWaitsForCompletion) {
+  Bench bench;
+  const auto first = bench.get(100 * MiB, on_stream(1));
+  bench.use_and_free(first, on_stream(1));
+  const auto second = bench.get(100 * MiB, on_stream(2));
+  EXPECT_NE(first, second) << "the work on stream 1 has not completed";
+  EXPECT_EQ(bench.counters().fences, 1U);
+  bench.device.finish_all();
+  EXPECT_EQ(bench.get(100 * MiB, on_stream(2)), first);
+  EXPECT_EQ(bench.counters().reuse_completed, 1U);
+}
+
+TEST(DevicePool, CompletedReuseCanBeSwitchedOff) {
+  auto config = plain();
+  config.streams_reuse_completed = false;
+  Bench bench(GiB, config);
+  bench.use_and_free(bench.get(100 * MiB, on_stream(1)), on_stream(1));
+  bench.device.finish_all();
+  bench.get(100 * MiB, on_stream(2));
+  EXPECT_EQ(bench.counters().growths, 2U);
+  EXPECT_EQ(bench.counters().fences, 0U);
+}
+
+TEST(DevicePool, AFreeWithoutAStreamIsFollowedByOneFencePerBatch) {
+  Bench bench;
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 10; ++i) blocks.push_back(bench.get(10 * MiB, kHost));
+  ++bench.device.submitted[nullptr];
+  for (const auto at : blocks) EXPECT_TRUE(bench.pool.free(at, kHost));
+  EXPECT_EQ(bench.counters().fences, 0U) << "nobody wants the memory yet";
+  bench.get(10 * MiB, kHost);
+  EXPECT_EQ(bench.counters().fences, 1U);
+  EXPECT_EQ(bench.counters().growths, 11U);
+  bench.device.finish_all();
+  for (int i = 0; i < 10; ++i) bench.get(10 * MiB, kHost);
+  EXPECT_EQ(bench.counters().growths, 11U);
+  EXPECT_EQ(bench.counters().deferred_frees, 10U);
+}
+
+TEST(DevicePool, ASynchronousFreeWaitsAndIsReusableAtOnce) {
+  auto config = plain();
+  config.streams_free = config::FreePolicy::synchronous;
+  Bench bench(GiB, config);
+  const auto at = bench.get(10 * MiB, kHost);
+  bench.use_and_free(at, kHost);
+  EXPECT_EQ(bench.device.calls["cuCtxSynchronize"], 1U);
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(7)), at);
+}
+
+TEST(DevicePool, StreamOrderedMemoryFreedWithoutAStreamIsReusableAtOnce) {
+  Bench bench;
+  const auto at = bench.get(10 * MiB, on_stream(1));
+  bench.use_and_free(at, kHost);
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(2)), at);
+}
+
+TEST(DevicePool, ADestroyedStreamsMemoryIsNotLost) {
+  Bench bench;
+  const auto at = bench.get(10 * MiB, on_stream(1));
+  bench.use_and_free(at, on_stream(1));
+  bench.pool.retire_stream(on_stream(1));
+  bench.device.finish_all();
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(2)), at);
+}
+
+TEST(DevicePool, RefusesWhatIsNotALiveBlock) {
+  Bench bench;
+  const auto at = bench.get(10 * MiB, on_stream(1));
+  EXPECT_FALSE(bench.pool.free(at + 512, on_stream(1)));
+  EXPECT_TRUE(bench.pool.free(at, on_stream(1)));
+  EXPECT_FALSE(bench.pool.free(at, on_stream(1)));
+  EXPECT_TRUE(bench.pool.owns(at));
+  EXPECT_FALSE(bench.pool.owns(0x1234));
+}
+
+TEST(DevicePool, AHugeRequestIsOutOfMemoryAndNothingElse) {
+  Bench bench;
+  bench.get(MiB, on_stream(1));
+  for (const Bytes bytes : {2 * GiB, ~Bytes{0}, ~Bytes{0} - 511}) {
+    const auto at = bench.pool.allocate(bytes, on_stream(1));
+    ASSERT_FALSE(at);
+    EXPECT_EQ(at.error().code, 2);
+  }
+  bench.pool.check();
+}
+
+TEST(DevicePool, StitchesWhenMemoryIsScatteredAndFull) {
+  Bench bench(40 * MiB);
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 4; ++i) blocks.push_back(bench.get(10 * MiB, on_stream(1)));
+  bench.use_and_free(blocks[0], on_stream(1));
+  bench.use_and_free(blocks[2], on_stream(1));
+  const auto at = bench.get(20 * MiB, on_stream(1));
+  EXPECT_EQ(bench.counters().stitches, 1U);
+  // The window shows the bytes of the two old blocks, in some order, without a gap.
+  std::set<Bytes> chunks;
+  for (Bytes offset = 0; offset < 20 * MiB; offset += 2 * MiB)
+    chunks.insert(bench.device.physical_at(at + offset));
+  EXPECT_EQ(chunks.size(), 10U);
+  EXPECT_FALSE(bench.pool.allocate(2 * MiB, on_stream(1)));
+  EXPECT_EQ(bench.counters().out_of_memory, 1U);
+}
+
+TEST(DevicePool, WithoutStitchingTheSameIsOutOfMemory) {
+  auto config = plain();
+  config.stitch_enabled = false;
+  Bench bench(40 * MiB, config);
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 4; ++i) blocks.push_back(bench.get(10 * MiB, on_stream(1)));
+  bench.use_and_free(blocks[0], on_stream(1));
+  bench.use_and_free(blocks[2], on_stream(1));
+  EXPECT_FALSE(bench.pool.allocate(20 * MiB, on_stream(1)));
+}
+
+TEST(DevicePool, WaitsForPendingFreesBeforeItFails) {
+  Bench bench(40 * MiB);
+  const auto at = bench.get(40 * MiB, on_stream(1));
+  bench.use_and_free(at, on_stream(1));
+  EXPECT_EQ(bench.get(40 * MiB, on_stream(2)), at);
+  EXPECT_EQ(bench.counters().ladder_waits, 1U);
+  EXPECT_EQ(bench.counters().fence_waits, 1U);
+}
+
+TEST(DevicePool, WaitsForTheContextWhereItHasNoEvents) {
+  Bench bench(40 * MiB);
+  bench.device.has_context_events = false;
+  const auto at = bench.get(40 * MiB, kHost);
+  bench.use_and_free(at, kHost);
+  EXPECT_EQ(bench.get(40 * MiB, kHost), at);
+  EXPECT_EQ(bench.device.calls["cuCtxSynchronize"], 1U);
+}
+
+TEST(DevicePool, ACaptureForbidsEvents) {
+  Bench bench(40 * MiB);
+  bench.use_and_free(bench.get(40 * MiB, on_stream(1)), on_stream(1));
+  auto origin = on_stream(2);
+  origin.capture_under_way = true;
+  EXPECT_FALSE(bench.pool.allocate(40 * MiB, origin));
+  EXPECT_EQ(bench.device.calls.count("cuEventRecord"), 0U);
+}
+
+TEST(DevicePool, ADestroyedContextTakesItsBlocksAlong) {
+  Bench bench;
+  bench.get(10 * MiB, kHost);
+  const auto kept = bench.get(20 * MiB, on_stream(1));
+  bench.pool.forget_context(kContext);
+  EXPECT_EQ(bench.counters().live_bytes, 20 * MiB) << "stream-ordered memory outlives the context";
+  EXPECT_TRUE(bench.pool.free(kept, on_stream(1)));
+}
+
+TEST(DevicePool, KeepsWindowsInBounds) {
+  auto config = plain();
+  config.stitch_max_windows = 2;
+  Bench bench(GiB, config);
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 20; ++i) blocks.push_back(bench.get(10 * MiB, on_stream(1)));
+  for (int i = 0; i < 20; i += 2)
+    bench.use_and_free(blocks[static_cast<std::size_t>(i)], on_stream(1));
+  for (const Bytes size : {12, 14, 16, 18, 22, 24}) {
+    bench.use_and_free(bench.get(size * MiB, on_stream(1)), on_stream(1));
+    bench.device.finish_all();
+  }
+  EXPECT_GT(bench.counters().stitches, 4U);
+  EXPECT_LE(bench.counters().windows, 3U);
+  EXPECT_GT(bench.counters().windows_evicted, 0U);
+}
+
+TEST(DevicePool, EvictsWindowsWhenMappingsRunOut) {
+  Bench bench(80 * MiB);
+  bench.device.mapping_limit = 70;
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 8; ++i) blocks.push_back(bench.get(10 * MiB, on_stream(1)));
+  for (int i = 0; i < 8; i += 2)
+    bench.use_and_free(blocks[static_cast<std::size_t>(i)], on_stream(1));
+  for (const Bytes size : {20, 22, 24, 26, 28, 30, 32, 34, 36, 38})
+    bench.use_and_free(bench.get(size * MiB, on_stream(1)), on_stream(1));
+  EXPECT_GT(bench.counters().ladder_evictions, 0U);
+  EXPECT_EQ(bench.counters().out_of_memory, 0U);
+}
+
+// Each driver call fails in turn, at its first, a later, and every use: the program gets the
+// driver's error or its memory, the books balance, and nothing leaks (the fake device checks that
+// at its end).
+TEST(DevicePool, SurvivesAnyFailingCall) {
+  for (const char* call : {"cuMemGetInfo", "cuMemAddressReserve", "cuMemCreate", "cuMemMap",
+                           "cuMemSetAccess", "cuEventCreate", "cuEventRecord", "cuCtxRecordEvent",
+                           "cuEventQuery", "cuEventSynchronize", "cuCtxSynchronize"}) {
+    for (const std::uint64_t after : {0, 1, 3, 7, 20}) {
+      for (const std::uint64_t times : {std::uint64_t{1}, ~std::uint64_t{0}}) {
+        SCOPED_TRACE(::testing::Message()
+                     << call << " after " << after << ", " << times << " times");
+        Bench bench(100 * MiB);
+        bench.device.fail_call = call;
+        bench.device.fail_after = after;
+        bench.device.fail_times = times;
+        bench.device.fail_code = 999;
+        std::vector<std::pair<driver::Address, Origin>> live;
+        for (int i = 0; i < 40; ++i) {
+          const auto origin =
+              i % 5 == 4 ? kHost : on_stream(1 + static_cast<std::uintptr_t>(i) % 3);
+          if (const auto at =
+                  bench.pool.allocate((1 + static_cast<Bytes>(i) % 7) * 5 * MiB, origin))
+            live.emplace_back(*at, origin);
+          else
+            ASSERT_TRUE(at.error().code == 999 || at.error().code == 2);
+          bench.pool.check();
+          if (live.size() > 3 || (i % 3 == 0 && !live.empty())) {
+            bench.use_and_free(live.front().first, live.front().second);
+            live.erase(live.begin());
+          }
+        }
+        bench.device.fail_times = 0;
+        bench.device.finish_all();
+        for (const auto& [at, origin] : live) bench.use_and_free(at, origin);
+        EXPECT_TRUE(bench.pool.allocate(90 * MiB, on_stream(1))) << bench.pool.picture();
+        EXPECT_EQ(bench.counters().physical_bytes, bench.device.physical());
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gmlake::pool

@@ -1,0 +1,71 @@
+// Batches of frees and what is known of them.
+#include "stream/timelines.h"
+
+#include <gtest/gtest.h>
+
+namespace gmlake::stream {
+namespace {
+
+void* const kContext = reinterpret_cast<void*>(0x100);
+void* const kStream = reinterpret_cast<void*>(0x200);
+
+TEST(Timelines, OnePerStreamIdAndOnePerContext) {
+  Timelines lines;
+  const auto a = lines.of_stream(1, kStream, kContext, false);
+  EXPECT_EQ(lines.of_stream(1, kStream, kContext, false), a);
+  EXPECT_NE(lines.of_stream(2, kStream, kContext, false), a)
+      << "the handle was recycled, the id was not";
+  EXPECT_EQ(lines.of_context(kContext), lines.of_context(kContext));
+  EXPECT_EQ(lines.size(), 3U);
+}
+
+TEST(Timelines, ABatchEndsWhenItIsClosed) {
+  Timelines lines;
+  const auto a = lines.of_stream(1, kStream, kContext, false);
+  EXPECT_FALSE(lines.open_has_frees(a));
+  const auto first = lines.free_on(a);
+  EXPECT_EQ(lines.free_on(a), first) << "one batch";
+  EXPECT_TRUE(lines.open_has_frees(a));
+  const auto batch = lines.close(a);
+  EXPECT_EQ(batch.value, first);
+  EXPECT_FALSE(lines.open_has_frees(a));
+  EXPECT_GT(lines.free_on(a), first);
+  EXPECT_EQ(lines.all_passed()[a], 0U);
+  lines.passed(a, first);
+  EXPECT_EQ(lines.all_passed()[a], first);
+  lines.passed(a, first - 1);
+  EXPECT_EQ(lines.all_passed()[a], first) << "knowledge does not shrink";
+}
+
+TEST(Timelines, AFailedRecordLeavesTheFreesToTheNextBatch) {
+  Timelines lines;
+  const auto a = lines.of_stream(1, kStream, kContext, false);
+  (void)lines.free_on(a);
+  const auto batch = lines.close(a);
+  lines.not_recorded(batch);
+  EXPECT_TRUE(lines.open_has_frees(a));
+  EXPECT_GT(lines.close(a).value, batch.value) << "an event recorded later covers both";
+}
+
+TEST(Timelines, StreamsWithoutAUsableHandleAreFollowedByTheirContext) {
+  Timelines lines;
+  const auto per_thread = lines.of_stream(1, kStream, kContext, true);
+  EXPECT_TRUE(lines.close(per_thread).follow.whole_context);
+  EXPECT_TRUE(lines.close(lines.of_context(kContext)).follow.whole_context);
+  const auto ordinary = lines.of_stream(2, kStream, kContext, false);
+  EXPECT_FALSE(lines.close(ordinary).follow.whole_context);
+  lines.retire_stream(2);
+  EXPECT_TRUE(lines.close(ordinary).follow.whole_context);
+}
+
+TEST(Timelines, ADeadContextHasNoWorkLeft) {
+  Timelines lines;
+  const auto a = lines.of_stream(1, kStream, kContext, false);
+  const auto value = lines.free_on(a);
+  lines.forget_context(kContext);
+  EXPECT_GE(lines.all_passed()[a], value);
+  EXPECT_FALSE(lines.open_has_frees(a));
+}
+
+}  // namespace
+}  // namespace gmlake::stream
