@@ -88,6 +88,7 @@ bool capture_under_way() {
 }
 
 std::optional<Caller> host_caller(const RealDriver& real) {
+  if (!real.complete) return {};
   refresh_cache();
   Caller caller;
   CUcontext context = nullptr;
@@ -99,6 +100,7 @@ std::optional<Caller> host_caller(const RealDriver& real) {
 
 std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
                                     bool per_thread_default) {
+  if (!real.complete) return {};
   refresh_cache();
   CUcontext context = nullptr;
   int device = 0;
@@ -136,7 +138,7 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
 }
 
 RelaxedCapture::RelaxedCapture(const RealDriver& real) : real_(real) {
-  if (capture_under_way())
+  if (capture_under_way() && real_.table.cuThreadExchangeStreamCaptureMode_)
     exchanged_ = real_.table.cuThreadExchangeStreamCaptureMode_(&mode_) == CUDA_SUCCESS;
 }
 RelaxedCapture::~RelaxedCapture() {

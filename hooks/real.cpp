@@ -57,20 +57,18 @@ const RealDriver* real_driver() {
     return nullptr;  // the handle is kept otherwise: the driver must not be unloaded under us
   auto table = driver::DriverTable::load(
       [](const char* symbol, void* handle) { return real_dlsym()(handle, symbol); }, libcuda);
-  if (!table) {
-    static std::atomic<bool> said{false};
-    if (!said.exchange(true))
-      log::warning("this driver lacks {}; gmlake leaves the program on native memory",
-                   table.error().what);
-    dlclose(libcuda);
-    return nullptr;
-  }
   auto real = std::make_unique<RealDriver>();
-  real->table = *table;
+  if (table) {
+    real->table = *table;
+    real->complete = true;
+  }
 #define X(symbol, wrapper, result, parameters) \
   real->wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(libcuda, #symbol));
   GMLAKE_DRIVER_HOOKS(X)
 #undef X
+  if (!table)
+    log::warning("this driver lacks {}; gmlake leaves the program on native memory",
+                 table.error().what);
   return keep_first(kept, std::move(real));
 }
 

@@ -16,11 +16,12 @@ Dlsym real_dlsym();
 // libcuda.so.1 as the process has it loaded.
 struct RealDriver {
   driver::DriverTable table;  // what the pool calls
+  bool complete = false;      // the table is; otherwise calls are only passed on
 #define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
   GMLAKE_DRIVER_HOOKS(X)  // what we stand in front of; null where this driver lacks it
 #undef X
 };
-// Null while libcuda is not loaded, or when it lacks something the pool needs.
+// Null while libcuda is not loaded.
 const RealDriver* real_driver();
 
 // The shared cudart our exported names stand in front of.

@@ -31,7 +31,7 @@
   X(cuStreamGetCtx, CUresult (*)(CUstream, CUcontext*), true)                                                \
   X(cuStreamIsCapturing, CUresult (*)(CUstream, CUstreamCaptureStatus*), true)                               \
   X(cuStreamIsCapturing_ptsz, CUresult (*)(CUstream, CUstreamCaptureStatus*), true)                          \
-  X(cuThreadExchangeStreamCaptureMode, CUresult (*)(CUstreamCaptureMode*), true)                             \
+  X(cuThreadExchangeStreamCaptureMode, CUresult (*)(CUstreamCaptureMode*), false)                            \
   X(cuEventCreate, CUresult (*)(CUevent*, unsigned), true)                                                   \
   X(cuEventDestroy_v2, CUresult (*)(CUevent), true)                                                          \
   X(cuEventRecord, CUresult (*)(CUevent, CUstream), true)                                                    \
