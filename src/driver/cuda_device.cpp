@@ -51,7 +51,8 @@ CUresult CudaDevice::call(DriverCall which, Function function, Args... args) {
 
 CudaDevice::CudaDevice(const DriverTable& table, int ordinal) : driver_(table) {
   properties_.type = CU_MEM_ALLOCATION_TYPE_PINNED;
-  properties_.location = {CU_MEM_LOCATION_TYPE_DEVICE, {ordinal}};
+  properties_.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  properties_.location.id = ordinal;
   access_.location = properties_.location;
   access_.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
 }

@@ -59,7 +59,7 @@ class Slots {
  private:
   // Contiguous places remembered over all sizes; the least recently used are forgotten beyond it.
   static constexpr std::size_t kMostPlaces = 65536;
-  static constexpr std::size_t kMostLooks = 64;
+  static constexpr std::size_t kMostLooks = 1024;
 
   struct Class {              // one size
     std::vector<Slot*> idle;  // lowest address first

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""`gmlake replay`: its figures have to agree with the trace, with each other, and with its exit status."""
+
+import unittest
+
+from command_line import CommandLine
+
+HEADER = "Thread,Time,Action,Pointer,Size,Stream\n"
+
+
+class Replay(CommandLine):
+    def consistent(self, result, trace):
+        info, = self.json_of("trace", "info", trace)
+        loops = result["loops"]
+        self.assertFalse(result["out_of_memory"])
+        self.assertEqual(result["peak_live_bytes"], info["peak_live_bytes"])
+        self.assertEqual(result["allocations"], loops * info["allocations"])
+        self.assertEqual(sum(result["hits"].values()) + result["stitches"] + result["growths"], result["allocations"])
+        self.assertAlmostEqual(result["utilization"], result["peak_live_bytes"] / result["peak_physical_bytes"])
+        self.assertEqual(result["utilization"], result["utilization_per_loop"][-1])
+        self.assertEqual(len(result["utilization_per_loop"]), loops)
+        self.assertEqual(sum(result["stitches_per_loop"]), result["stitches"])
+        self.assertLessEqual(result["utilization"], 1)
+        self.assertGreater(result["nanoseconds_per_event"], 0)
+        self.assertGreaterEqual(sum(result["driver_calls"].values()), result["driver_calls_last_loop"])
+        self.assertIn("pool", result["config"])
+
+    def test_figures_agree(self):
+        traces = [self.generate("train.csv.gz", "--variable-sequence", "random"),
+                  self.generate("streams.csv", "--streams", "3", "--layers", "6", "--hidden", "512", "--offload",
+                                "optimizer"),
+                  self.generate("serve.csv", "--mode", "inference", "--kv-cache", "growing", "--iterations", "30",
+                                "--keep")]
+        results = self.json_of("replay", *traces, "--loops", "3", "--device-memory", "4GiB")
+        self.assertEqual([r["trace"] for r in results], traces)
+        for result, trace in zip(results, traces):
+            with self.subTest(trace):
+                self.assertEqual(result["loops"], 3)
+                self.consistent(result, trace)
+
+    def write(self, rows):
+        path = self.path("rows.csv")
+        with open(path, "w", encoding="ascii") as out:
+            out.write(HEADER + "".join(rows))
+        return path
+
+    def holes(self):
+        """Every second one of 20 blocks of 4 MiB is freed; then 20 MiB are wanted in one piece."""
+        rows = [f"0,0,allocate,{i + 1:#x},{4 << 20},0x0\n" for i in range(20)]
+        rows += [f"0,0,free,{i + 1:#x},{4 << 20},0x0\n" for i in range(0, 20, 2)]
+        return self.write(rows + [f"0,0,allocate,0x100,{20 << 20},0x0\n"])
+
+    def test_holes_are_stitched(self):
+        result, = self.json_of("replay", self.holes(), "--device-memory", "80MiB")
+        self.assertEqual(result["stitches"], 1)
+        self.assertEqual(result["peak_physical_bytes"], 80 << 20)
+
+    def test_out_of_memory_is_told_by_the_exit_status(self):
+        done = self.run_gmlake("replay", self.holes(), "--device-memory", "80MiB", "--set", "stitch.enabled=false",
+                               "--json", status=1)
+        self.assertIn(b"out of memory", done.stderr)
+        self.assertIn(b'"out_of_memory": true', done.stdout)
+        result, = self.json_of("replay", self.holes(), "--device-memory", "80MiB", "--set", "stitch.enabled=false",
+                               "--allow-oom")
+        self.assertTrue(result["out_of_memory"])
+        self.assertEqual(result["peak_live_bytes"], 80 << 20)
+        self.assertEqual(result["config"]["stitch"]["enabled"], False)
+
+    def test_configuration_mistakes_are_refused(self):
+        done = self.run_gmlake("replay", self.holes(), "--set", "stitch.enable=false", status=78)
+        self.assertIn(b"stitch.enabled", done.stderr)
+        done = self.run_gmlake("replay", self.holes(), "--set", "pool.chunk_size=7", status=78)
+        self.assertIn(b"--set pool.chunk_size=7", done.stderr)
+        self.run_gmlake("replay", self.holes(), "--config", "/nowhere.json", status=78)
+
+    def test_other_mistakes(self):
+        self.run_gmlake("replay", self.holes(), "--device-memory", "many", status=64)
+        self.run_gmlake("replay", self.holes(), "--loops", "0", status=64)
+        done = self.run_gmlake("replay", self.holes(), "--driver", "/nowhere/libcuda.so.1", status=69)
+        self.assertIn(b"/nowhere/libcuda.so.1", done.stderr)
+        self.run_gmlake("replay", "/nowhere.csv", status=65)
+
+    def test_table(self):
+        lines = self.run_gmlake("replay", self.holes(), "--loops", "2").stdout.decode().splitlines()
+        self.assertEqual(len(lines), 3)
+        self.assertIn("utilization", lines[0])
+        self.assertTrue(lines[2].startswith("rows.csv"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,141 @@
+// The loop over the events; see replay.h.
+#include "replay/replay.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include <spdlog/fmt/fmt.h>
+
+namespace gmlake::replay {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct DriverUse {
+  std::uint64_t calls = 0, nanoseconds = 0;
+};
+
+DriverUse driver_use(const stats::DeviceReport& report) {
+  DriverUse use;
+  for (const auto& call : report.driver) {
+    use.calls += call.calls;
+    use.nanoseconds += call.nanoseconds;
+  }
+  return use;
+}
+
+// A block that the trace never frees, and the stream to free it on.
+struct Remaining {
+  std::uint32_t block;
+  std::uint16_t stream;
+};
+
+std::vector<Remaining> never_freed(const trace::Trace& trace) {
+  constexpr std::uint32_t kFreed = ~std::uint32_t{0};
+  std::vector<Remaining> blocks(trace.allocations);
+  for (const auto& event : trace.events)
+    blocks[event.block] = {event.freed ? kFreed : event.block, event.stream};
+  std::erase_if(blocks, [](const Remaining& r) { return r.block == kFreed; });
+  return blocks;
+}
+
+Bytes peak_of(const trace::Trace& trace, std::size_t events) {
+  Bytes live = 0, peak = 0;
+  for (std::size_t i = 0; i < events; ++i) {
+    const auto& event = trace.events[i];
+    live = event.freed ? live - event.bytes : live + event.bytes;
+    peak = std::max(peak, live);
+  }
+  return peak;
+}
+
+class Player {
+ public:
+  Player(const trace::Trace& trace, const SimulatedDevice::Streams& streams, pool::DevicePool& pool)
+      : trace_(trace),
+        streams_(streams),
+        pool_(pool),
+        addresses_(trace.allocations),
+        remaining_(never_freed(trace)) {}
+
+  enum class Outcome { finished, out_of_memory, failed };
+  Outcome run_once();
+  std::size_t position() const { return position_; }  // of the event that did not succeed
+  Error error() const { return error_; }
+
+ private:
+  const trace::Trace& trace_;
+  const SimulatedDevice::Streams& streams_;
+  pool::DevicePool& pool_;
+  std::vector<driver::Address> addresses_;
+  std::vector<Remaining> remaining_;
+  std::size_t position_ = 0;
+  Error error_;
+};
+
+Player::Outcome Player::run_once() {
+  for (position_ = 0; position_ < trace_.events.size(); ++position_) {
+    const auto& event = trace_.events[position_];
+    if (event.freed) {
+      if (!pool_.free(addresses_[event.block], streams_[event.stream])) return Outcome::failed;
+      continue;
+    }
+    // A request for nothing takes a block all the same where a trace shows it with an address.
+    const auto at = pool_.allocate(std::max<Bytes>(1, event.bytes), streams_[event.stream]);
+    if (!at) {
+      error_ = at.error();
+      return error_.code == CUDA_ERROR_OUT_OF_MEMORY ? Outcome::out_of_memory : Outcome::failed;
+    }
+    addresses_[event.block] = *at;
+  }
+  for (const auto& [block, stream] : remaining_)
+    if (!pool_.free(addresses_[block], streams_[stream])) return Outcome::failed;
+  return Outcome::finished;
+}
+
+}  // namespace
+
+trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice& simulated,
+                               const config::Config& config, unsigned loops) {
+  const auto device = simulated.fresh();
+  if (!device) return tl::unexpected(device.error());
+  SimulatedDevice::Streams streams(simulated);
+  for (const auto name : trace.streams)
+    if (const auto added = streams.add(name); !added) return tl::unexpected(added.error());
+  pool::DevicePool pool(0, **device, config);
+  Player player(trace, streams, pool);
+
+  Result result;
+  result.events = trace.events.size();
+  result.report = pool.report();
+  for (unsigned loop = 0; loop < loops && !result.out_of_memory; ++loop) {
+    const auto before = result.report;
+    const auto start = Clock::now();
+    const auto outcome = player.run_once();
+    const auto elapsed = std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+    if (outcome == Player::Outcome::failed)
+      return tl::unexpected(
+          fmt::format("loop {}, event {}: the pool refused it: {} (CUDA error {})", loop + 1,
+                      player.position(), player.error().what, player.error().code));
+    result.out_of_memory = outcome == Player::Outcome::out_of_memory;
+    if (result.out_of_memory) result.picture = pool.picture();
+    result.report = pool.report();
+    result.peak_live = std::max(result.peak_live, peak_of(trace, player.position()));
+
+    const auto& now = result.report.counters;
+    result.stitches_per_loop.push_back(now.stitches - before.counters.stitches);
+    result.utilization_per_loop.push_back(now.peak_physical_bytes == 0
+                                              ? 0
+                                              : static_cast<double>(result.peak_live) /
+                                                    static_cast<double>(now.peak_physical_bytes));
+    const auto use = driver_use(result.report), used = driver_use(before);
+    result.driver_calls_last_loop = use.calls - used.calls;
+    const auto in_pool = elapsed - static_cast<double>(use.nanoseconds - used.nanoseconds);
+    if (player.position() > 0)
+      result.nanoseconds_per_event =
+          std::max(0.0, in_pool) / static_cast<double>(player.position());
+  }
+  return result;
+}
+
+}  // namespace gmlake::replay

@@ -1,0 +1,117 @@
+// `gmlake replay`: runs the pool on recorded or generated traces, on a simulated device.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "command.h"
+#include "replay/replay.h"
+#include "replay/report.h"
+#include "replay/settings.h"
+#include "trace/exit_codes.h"
+#include "trace/reader.h"
+
+namespace gmlake::tool {
+namespace {
+
+struct ReplayOptions {
+  std::vector<std::string> traces, settings;
+  std::string memory = "80GiB", config_file, driver;
+  unsigned loops = 1;
+  int device = -1;
+  bool json = false, allow_oom = false;
+};
+
+int complain(int code, const std::string& message) {
+  std::cerr << "gmlake: replay: " << message << "\n";
+  return code;
+}
+
+int run(const ReplayOptions& options) {
+  constexpr Bytes kPage = 2 * MiB;  // the simulated device has whole ones
+  const auto memory = parse_bytes(options.memory);
+  if (!memory || *memory < kPage || *memory > TiB)
+    return complain(
+        kUsage,
+        fmt::format("--device-memory is '{}'; write a size from 2MiB to 1TiB, such as 80GiB",
+                    options.memory));
+  const auto config = replay::load_settings(options.config_file, options.settings);
+  if (!config) return complain(kBadConfiguration, config.error());
+  log::configure(config->log_level, config->log_file);
+
+  const auto library =
+      options.driver.empty() ? replay::SimulatedDevice::default_library() : options.driver;
+  const auto device = replay::SimulatedDevice::open(library, round_down(*memory, kPage));
+  if (!device) return complain(kUnavailable, device.error());
+
+  trace::ReadOptions reading;
+  if (options.device >= 0) reading.device = options.device;
+  replay::NamedResults results;
+  int code = kSuccess;
+  for (const auto& name : options.traces) {
+    const auto trace = trace::read(name, reading);
+    if (!trace) return complain(kBadData, trace.error());
+    auto result = replay::replay(*trace, **device, *config, options.loops);
+    if (!result) return complain(kUnavailable, name + ": " + result.error());
+    if (result->out_of_memory) {
+      const int wanted = options.allow_oom ? kSuccess : kOutOfMemory;
+      code = std::max(
+          code, complain(wanted, fmt::format("{}: out of memory: {}; try a larger --device-memory",
+                                             name, result->picture)));
+    }
+    results.emplace_back(name, std::move(*result));
+  }
+  std::cout << (options.json ? replay::json(results, *config) : replay::table(results));
+  return code;
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<ReplayOptions>();
+  auto* command =
+      app.add_subcommand("replay", "Run the pool on allocation traces, on a simulated device");
+  command
+      ->add_option("trace", options->traces,
+                   "allocation logs (CSV, also gzip) or PyTorch memory snapshots")
+      ->type_name("FILE")
+      ->required();
+  command->add_option("--device-memory", options->memory, "memory of the simulated device")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  command->add_option("--loops", options->loops, "replay each trace so often in one pool")
+      ->check(CLI::Range(1U, 1000000U))
+      ->capture_default_str();
+  command
+      ->add_option("--config", options->config_file, "the configuration; otherwise GMLAKE_CONFIG")
+      ->type_name("FILE");
+  command
+      ->add_option("--set", options->settings,
+                   "an option of the configuration, section.key=value; repeatable")
+      ->type_name("OPTION")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--device", options->device,
+                   "the device of the trace; otherwise the first with events")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--driver", options->driver,
+                   "simcuda's libcuda.so.1, if it is not beside this program")
+      ->type_name("FILE");
+  command->add_flag("--json", options->json, "an array with one object per trace");
+  command->add_flag("--allow-oom", options->allow_oom, "exit 0 even if a trace does not fit");
+  command->footer(
+      "Examples:\n"
+      "  gmlake replay step.csv.gz --loops 8\n"
+      "  gmlake replay snapshot.pickle --device-memory 24GiB --set stitch.enabled=false --json\n"
+      "\n"
+      "Exit codes: 0 success, 1 a trace did not fit into the device, 64 wrong command line, 65 a "
+      "file is no "
+      "trace, 69 no simulated device, 78 wrong configuration.");
+  command->callback([options, &exit_code] { exit_code = run(*options); });
+}
+
+}  // namespace gmlake::tool

@@ -1,0 +1,95 @@
+// Both forms of output; see report.h.
+#include "replay/report.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include <spdlog/fmt/fmt.h>
+#include <nlohmann/json.hpp>
+
+#include "config/schema.h"
+
+namespace gmlake::replay {
+namespace {
+
+constexpr std::array<const char*, stats::kDriverCalls> kDriverNames{
+#define X(name) #name,
+    GMLAKE_DRIVER_CALLS(X)
+#undef X
+};
+
+std::uint64_t hits(const stats::DeviceCounters& c) {
+  return c.hits_exact + c.hits_window + c.hits_split + c.hits_small;
+}
+
+}  // namespace
+
+std::string table(const NamedResults& results) {
+  using Row = std::vector<std::string>;
+  std::vector<Row> rows{
+      {"trace", "peak live", "physical", "utilization", "allocations", "hits", "stitches",
+       "growths", "driver calls", "stitches per loop", "ns/event"},
+      {"", "GiB", "GiB", "live/phys.", "", "", "", "", "last loop", "", "last loop"}};
+  for (const auto& [name, result] : results) {
+    const auto& c = result.report.counters;
+    const auto gib = [](Bytes n) {
+      return fmt::format("{:.3f}", static_cast<double>(n) / static_cast<double>(GiB));
+    };
+    rows.push_back(
+        {name.substr(name.rfind('/') + 1), gib(result.peak_live), gib(c.peak_physical_bytes),
+         result.out_of_memory ? "out of mem." : fmt::format("{:.4f}", result.utilization()),
+         fmt::format("{}", c.allocations), fmt::format("{}", hits(c)),
+         fmt::format("{}", c.stitches), fmt::format("{}", c.growths),
+         fmt::format("{}", result.driver_calls_last_loop),
+         fmt::format("{}", fmt::join(result.stitches_per_loop, " ")),
+         fmt::format("{:.0f}", result.nanoseconds_per_event)});
+  }
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::string out;
+  for (const auto& row : rows) {
+    fmt::format_to(std::back_inserter(out), "{:<{}}", row[0], widths[0]);
+    for (std::size_t i = 1; i < row.size(); ++i)
+      fmt::format_to(std::back_inserter(out), "  {:>{}}", row[i], widths[i]);
+    out += '\n';
+  }
+  return out;
+}
+
+std::string json(const NamedResults& results, const config::Config& config) {
+  using Json = nlohmann::ordered_json;
+  const auto configuration = Json::parse(config::to_json(config));
+  auto all = Json::array();
+  for (const auto& [name, result] : results) {
+    const auto& c = result.report.counters;
+    auto calls = Json::object();
+    for (unsigned i = 0; i < stats::kDriverCalls; ++i)
+      if (result.report.driver[i].calls > 0) calls[kDriverNames[i]] = result.report.driver[i].calls;
+    all.push_back({{"trace", name},
+                   {"events", result.events},
+                   {"loops", result.stitches_per_loop.size()},
+                   {"peak_live_bytes", result.peak_live},
+                   {"peak_physical_bytes", c.peak_physical_bytes},
+                   {"utilization", result.utilization()},
+                   {"allocations", c.allocations},
+                   {"hits",
+                    {{"exact", c.hits_exact},
+                     {"window", c.hits_window},
+                     {"split", c.hits_split},
+                     {"small", c.hits_small}}},
+                   {"stitches", c.stitches},
+                   {"growths", c.growths},
+                   {"stitches_per_loop", result.stitches_per_loop},
+                   {"utilization_per_loop", result.utilization_per_loop},
+                   {"driver_calls", calls},
+                   {"driver_calls_last_loop", result.driver_calls_last_loop},
+                   {"nanoseconds_per_event", result.nanoseconds_per_event},
+                   {"out_of_memory", result.out_of_memory},
+                   {"config", configuration}});
+  }
+  return all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace gmlake::replay

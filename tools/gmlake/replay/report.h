@@ -1,0 +1,19 @@
+// The results of a replay as a table or as JSON.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/config.h"
+#include "replay/replay.h"
+
+namespace gmlake::replay {
+
+using NamedResults = std::vector<std::pair<std::string, Result>>;  // by trace
+
+std::string table(const NamedResults& results);
+// An array with one object per trace; the configuration is the one they ran with.
+std::string json(const NamedResults& results, const config::Config& config);
+
+}  // namespace gmlake::replay

@@ -1,0 +1,97 @@
+// Loading simcuda and making streams on it; see simulated_device.h.
+#include "replay/simulated_device.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include <dlfcn.h>
+#include <spdlog/fmt/fmt.h>
+
+namespace gmlake::replay {
+namespace {
+
+template <typename Function>
+bool find(void* library, const char* name, Function& out) {
+  out = reinterpret_cast<Function>(::dlsym(library, name));
+  return out != nullptr;
+}
+
+}  // namespace
+
+std::string SimulatedDevice::default_library() {
+  std::error_code unknown;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", unknown);
+  return (self.parent_path().parent_path() / "lib" / "simcuda" / "libcuda.so.1").string();
+}
+
+trace::Expected<std::unique_ptr<SimulatedDevice>> SimulatedDevice::open(const std::string& library,
+                                                                        Bytes memory) {
+  const auto failed = [&](const std::string& reason) {
+    return tl::unexpected(
+        fmt::format("the simulated device {} can not be used: {}; build the target simcuda, or "
+                    "name its libcuda.so.1 with --driver",
+                    library, reason));
+  };
+  ::setenv("SIMCUDA_BACKING", "none", 1);
+  ::setenv("SIMCUDA_MEMORY", std::to_string(memory).c_str(), 1);
+  // The loader takes a name without a slash for a library to search for: that could be a real
+  // driver.
+  if (library.find('/') == std::string::npos) return failed("it is no path");
+  void* handle = ::dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) return failed(::dlerror());
+
+  std::unique_ptr<SimulatedDevice> device(new SimulatedDevice);
+  const auto table = driver::DriverTable::load(
+      [](const char* symbol, void* context) { return ::dlsym(context, symbol); }, handle);
+  if (!table) return failed(fmt::format("it has no {}", table.error().what));
+  device->table_ = *table;
+  if (!find(handle, "cuStreamCreate", device->stream_create_) ||
+      !find(handle, "cuStreamDestroy_v2", device->stream_destroy_))
+    return failed("it has no cuStreamCreate and cuStreamDestroy_v2");
+
+  CUdevice ordinal = 0;
+  CUresult result = device->table_.cuInit_(0);
+  if (result == CUDA_SUCCESS) result = device->table_.cuDeviceGet_(&ordinal, 0);
+  if (result == CUDA_SUCCESS)
+    result = device->table_.cuDevicePrimaryCtxRetain_(&device->context_, ordinal);
+  if (result == CUDA_SUCCESS) result = device->table_.cuCtxPushCurrent_v2_(device->context_);
+  if (result != CUDA_SUCCESS)
+    return failed(
+        fmt::format("it can not be initialised (CUDA error {})", static_cast<int>(result)));
+  return device;
+}
+
+trace::Expected<std::unique_ptr<driver::CudaDevice>> SimulatedDevice::fresh() const {
+  auto device = driver::CudaDevice::open(table_, 0);
+  if (!device)
+    return tl::unexpected(
+        fmt::format("the simulated device can not be opened: {} gave CUDA error {}",
+                    device.error().what, device.error().code));
+  return std::move(*device);
+}
+
+trace::Expected<void> SimulatedDevice::Streams::add(std::uint64_t name) {
+  constexpr std::uint64_t kLegacy = 1;  // CU_STREAM_LEGACY: the null stream by another name
+  CUstream stream = nullptr;
+  CUresult result = CUDA_SUCCESS;
+  if (name != 0 && name != kLegacy)
+    result = device_.stream_create_(&stream, CU_STREAM_NON_BLOCKING);
+  unsigned long long id = 0;
+  if (result == CUDA_SUCCESS) result = device_.table_.cuStreamGetId_(stream, &id);
+  if (result != CUDA_SUCCESS)
+    return tl::unexpected(fmt::format("stream {:#x} can not be simulated (CUDA error {})", name,
+                                      static_cast<int>(result)));
+  pool::Origin origin;
+  origin.context = device_.context_;
+  origin.stream_id = id;
+  origin.stream = stream;
+  origins_.push_back(origin);
+  return {};
+}
+
+SimulatedDevice::Streams::~Streams() {
+  for (const auto& origin : origins_)
+    if (origin.stream != nullptr) device_.stream_destroy_(static_cast<CUstream>(origin.stream));
+}
+
+}  // namespace gmlake::replay

@@ -1,0 +1,60 @@
+// Dense numbers for blocks, streams and threads; see builder.h.
+#include "trace/builder.h"
+
+#include <limits>
+#include <optional>
+#include <utility>
+
+namespace gmlake::trace {
+namespace {
+
+std::optional<std::uint16_t> number(std::uint64_t name,
+                                    std::unordered_map<std::uint64_t, std::uint16_t>& known,
+                                    std::vector<std::uint64_t>& names) {
+  if (const auto found = known.find(name); found != known.end()) return found->second;
+  if (names.size() > std::numeric_limits<std::uint16_t>::max()) return {};
+  const auto next = static_cast<std::uint16_t>(names.size());
+  names.push_back(name);
+  known.emplace(name, next);
+  return next;
+}
+
+}  // namespace
+
+Builder::Outcome Builder::add(bool freed, std::uint32_t block, Bytes bytes, std::uint64_t time,
+                              std::uint64_t stream, std::uint64_t thread) {
+  const auto stream_number = number(stream, streams_, trace_.streams);
+  const auto thread_number = number(thread, threads_, trace_.threads);
+  if (!stream_number || !thread_number) return Outcome::too_many;
+  trace_.events.push_back(
+      {bytes, time & (~std::uint64_t{0} >> 1), freed, block, *stream_number, *thread_number});
+  return Outcome::added;
+}
+
+Builder::Outcome Builder::allocate(std::uint64_t address, Bytes bytes, std::uint64_t time,
+                                   std::uint64_t stream, std::uint64_t thread) {
+  if (trace_.allocations == std::numeric_limits<std::uint32_t>::max()) return Outcome::too_many;
+  const auto [entry, fresh] = live_.try_emplace(address, Live{trace_.allocations, bytes});
+  if (!fresh) return Outcome::live_already;
+  const auto outcome = add(false, trace_.allocations, bytes, time, stream, thread);
+  if (outcome == Outcome::added) ++trace_.allocations;
+  return outcome;
+}
+
+Builder::Outcome Builder::free(std::uint64_t address, std::uint64_t time, std::uint64_t stream,
+                               std::uint64_t thread) {
+  const auto found = live_.find(address);
+  if (found == live_.end()) {
+    ++trace_.unknown_frees;
+    return Outcome::unknown_block;
+  }
+  const auto live = found->second;
+  live_.erase(found);
+  return add(true, live.block, live.bytes, time, stream, thread);
+}
+
+Trace Builder::finish() && {
+  return std::move(trace_);
+}
+
+}  // namespace gmlake::trace

@@ -1,0 +1,38 @@
+// Puts events into a Trace one by one: numbers blocks, streams and threads densely and pairs frees.
+#pragma once
+
+#include <unordered_map>
+
+#include "trace/trace.h"
+
+namespace gmlake::trace {
+
+class Builder {
+ public:
+  enum class Outcome { added, live_already, unknown_block, too_many };
+
+  // `address` names the block until its free. live_already: an allocation of a block that is live;
+  // unknown_block: a free of one that is not (counted, nothing added); too_many: an index does not
+  // fit.
+  Outcome allocate(std::uint64_t address, Bytes bytes, std::uint64_t time, std::uint64_t stream,
+                   std::uint64_t thread);
+  Outcome free(std::uint64_t address, std::uint64_t time, std::uint64_t stream,
+               std::uint64_t thread);
+
+  Trace& trace() { return trace_; }
+  Trace finish() &&;
+
+ private:
+  struct Live {
+    std::uint32_t block;
+    Bytes bytes;
+  };
+  Outcome add(bool freed, std::uint32_t block, Bytes bytes, std::uint64_t time,
+              std::uint64_t stream, std::uint64_t thread);
+
+  Trace trace_;
+  std::unordered_map<std::uint64_t, Live> live_;
+  std::unordered_map<std::uint64_t, std::uint16_t> streams_, threads_;
+};
+
+}  // namespace gmlake::trace
