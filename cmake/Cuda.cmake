@@ -5,7 +5,7 @@ find_path(GMLAKE_CUDA_INCLUDE cuda.h
   PATH_SUFFIXES include targets/x86_64-linux/include targets/sbsa-linux/include)
 if(NOT GMLAKE_CUDA_INCLUDE)
   message(FATAL_ERROR
-    "The CUDA Toolkit's headers were not found (cuda.h). Install the CUDA Toolkit, 12.8 or newer, "
+    "The CUDA Toolkit's headers were not found (cuda.h). Install the CUDA Toolkit, 13.0 or newer, "
     "and set CUDA_HOME=/path/to/cuda, or configure with -DCUDAToolkit_ROOT=/path/to/cuda. "
     "No GPU and no driver are needed to build.")
 endif()

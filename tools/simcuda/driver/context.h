@@ -1,0 +1,77 @@
+// Contexts and who has which current. A context object lives for the life of the process, so that a
+// handle of a destroyed one is recognised; its streams and its memory go when it is destroyed.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "cuda_api.h"
+#include "scheduler.h"
+
+namespace gmlake::simcuda {
+
+struct Context {
+  CUdevice device = 0;
+  unsigned long long id = 0;
+  bool primary = false;
+  std::atomic<unsigned> flags{0};
+  std::atomic<bool> alive{false};
+  // Guarded by the scheduler's lock.
+  unsigned retained = 0;  // primary contexts only
+  unsigned peers = 0;     // bit per device
+  StreamRef legacy;
+  std::unordered_map<std::uint64_t, StreamRef> per_thread;
+  std::vector<StreamRef> streams;  // all of them; destroyed ones until they are idle
+};
+
+inline Context* from_handle(CUcontext handle) {
+  return reinterpret_cast<Context*>(handle);
+}
+inline CUcontext to_handle(Context* context) {
+  return reinterpret_cast<CUcontext>(context);
+}
+
+// The calling thread's contexts, the current one last. Trivially destructible, so that it may be
+// used until the very end of a thread.
+struct ContextStack {
+  static constexpr unsigned kLimit = 64;
+  Context* contexts[kLimit];
+  unsigned depth;
+
+  Context* top() const { return depth > 0 ? contexts[depth - 1] : nullptr; }
+  bool has_room() const { return depth < kLimit; }
+  void push(Context* context) { contexts[depth++] = context; }
+  Context* pop() { return contexts[--depth]; }
+};
+ContextStack& context_stack();
+
+// The life of a context; all but deactivate are called with the scheduler's lock held. deactivate
+// waits for the context's work, then frees what belongs to it. cuda.h, cuCtxDestroy: memory from
+// cuMemCreate and cuMemAllocAsync stays.
+Context* new_context(CUdevice device, unsigned flags, bool primary);
+Context* primary_of(CUdevice device);
+void activate(Context& context);
+void deactivate(Context& context);
+bool flags_are_valid(unsigned flags);
+
+// Which stream the handle 0 means.
+enum class Implicit { legacy, per_thread };
+
+// The calling thread's current context; an error if there is none or it has been destroyed.
+CUresult current_context(Context*& context);
+// The live context behind a handle a program passed.
+CUresult find_context(CUcontext handle, Context*& context);
+// The stream behind a handle a program passed. Needs a current context for the implicit streams
+// only.
+CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream);
+CUresult implicit_stream(Implicit implicit, StreamRef& stream);
+CUresult check_device(CUdevice device);
+
+// Streams of a context, called with the scheduler's lock held.
+StreamRef add_stream(Context& context, unsigned flags, int priority);
+void forget_stream(const Stream& stream);
+
+}  // namespace gmlake::simcuda

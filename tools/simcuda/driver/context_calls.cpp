@@ -1,0 +1,186 @@
+// cuCtx*: the contexts a program makes, and the calling thread's stack of current ones.
+#include "config.h"
+#include "context.h"
+#include "entry.h"
+
+namespace gmlake::simcuda {
+namespace {
+
+CUresult create(CUcontext* result, unsigned flags, CUdevice device) {
+  if (result == nullptr || !flags_are_valid(flags)) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = check_device(device)) return bad;
+  if (!context_stack().has_room()) return CUDA_ERROR_OUT_OF_MEMORY;
+  const SchedulerLock lock = lock_scheduler();
+  Context* context = new_context(device, flags, false);
+  activate(*context);
+  context_stack().push(context);  // cuda.h, cuCtxCreate: pushed on the calling thread
+  *result = to_handle(context);
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+}  // namespace gmlake::simcuda
+
+using namespace gmlake::simcuda;
+
+CUresult cuCtxCreate_v2(CUcontext* result, unsigned flags, CUdevice device) {
+  SIM_ENTER();
+  return create(result, flags, device);
+}
+CUresult cuCtxCreate_v4(CUcontext* result, CUctxCreateParams* parameters, unsigned flags,
+                        CUdevice device) {
+  SIM_ENTER();
+  // Execution affinity and CIG need devices this one does not resemble; without them it is the v2
+  // call.
+  if (parameters != nullptr &&
+      (parameters->numExecAffinityParams != 0 || parameters->cigParams != nullptr))
+    return CUDA_ERROR_NOT_SUPPORTED;
+  return create(result, flags, device);
+}
+CUresult cuCtxDestroy_v2(CUcontext handle) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = find_context(handle, context)) return bad;
+  if (context->primary) return CUDA_ERROR_INVALID_CONTEXT;
+  deactivate(*context);
+  // cuda.h, cuCtxDestroy: "If hCtx is current to the calling thread then hCtx will also be popped".
+  if (context_stack().top() == context) context_stack().pop();
+  return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetCurrent(CUcontext* result) {
+  SIM_ENTER();
+  if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *result = to_handle(context_stack().top());
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxSetCurrent(CUcontext handle) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (handle != nullptr)
+    if (const CUresult bad = find_context(handle, context)) return bad;
+  // cuda.h, cuCtxSetCurrent: replaces the top of the stack; NULL pops it.
+  if (context_stack().depth > 0) context_stack().pop();
+  if (context != nullptr) context_stack().push(context);
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxPushCurrent_v2(CUcontext handle) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (handle == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
+  if (const CUresult bad = find_context(handle, context)) return bad;
+  if (!context_stack().has_room()) return CUDA_ERROR_OUT_OF_MEMORY;
+  context_stack().push(context);
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxPopCurrent_v2(CUcontext* result) {
+  SIM_ENTER();
+  if (context_stack().depth == 0) return CUDA_ERROR_INVALID_CONTEXT;
+  Context* popped = context_stack().pop();
+  if (result != nullptr) *result = to_handle(popped);
+  return CUDA_SUCCESS;
+}
+
+namespace {
+
+CUresult get_device(CUdevice* device, CUcontext handle) {
+  Context* context = nullptr;
+  const CUresult bad = handle != nullptr ? find_context(handle, context) : current_context(context);
+  // A primary context that was reset still knows its device (measured on driver 580).
+  if (bad != CUDA_SUCCESS && !(bad == CUDA_ERROR_CONTEXT_IS_DESTROYED && context->primary))
+    return bad;
+  if (device == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *device = context->device;
+  return CUDA_SUCCESS;
+}
+
+CUresult synchronize(CUcontext handle) {
+  Context* context = nullptr;
+  if (const CUresult bad =
+          handle != nullptr ? find_context(handle, context) : current_context(context))
+    return bad;
+  wait_context(*context);
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult cuCtxGetDevice(CUdevice* device) {
+  SIM_ENTER();
+  return get_device(device, nullptr);
+}
+CUresult cuCtxGetDevice_v2(CUdevice* device, CUcontext handle) {
+  SIM_ENTER();
+  return get_device(device, handle);
+}
+CUresult cuCtxGetFlags(unsigned* flags) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = current_context(context)) return bad;
+  if (flags == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *flags = context->flags;
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxGetId(CUcontext handle, unsigned long long* id) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad =
+          handle != nullptr ? find_context(handle, context) : current_context(context))
+    return bad;
+  if (id == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *id = context->id;
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxGetApiVersion(CUcontext handle, unsigned* version) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad =
+          handle != nullptr ? find_context(handle, context) : current_context(context))
+    return bad;
+  if (version == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *version = 3020;
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = current_context(context)) return bad;
+  if (least != nullptr) *least = 0;
+  if (greatest != nullptr) *greatest = -5;
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxSynchronize() {
+  SIM_ENTER();
+  return synchronize(nullptr);
+}
+CUresult cuCtxSynchronize_v2(CUcontext handle) {
+  SIM_ENTER();
+  return synchronize(handle);
+}
+
+CUresult cuCtxEnablePeerAccess(CUcontext handle, unsigned flags) {
+  SIM_ENTER();
+  Context* mine = nullptr;
+  Context* peer = nullptr;
+  if (const CUresult bad = current_context(mine)) return bad;
+  if (const CUresult bad = find_context(handle, peer)) return bad;
+  if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (mine->device == peer->device) return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
+  const SchedulerLock lock = lock_scheduler();
+  const unsigned bit = 1U << peer->device;
+  if ((mine->peers & bit) != 0) return CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED;
+  mine->peers |= bit;
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxDisablePeerAccess(CUcontext handle) {
+  SIM_ENTER();
+  Context* mine = nullptr;
+  Context* peer = nullptr;
+  if (const CUresult bad = current_context(mine)) return bad;
+  if (const CUresult bad = find_context(handle, peer)) return bad;
+  const SchedulerLock lock = lock_scheduler();
+  const unsigned bit = 1U << peer->device;
+  if ((mine->peers & bit) == 0) return CUDA_ERROR_PEER_ACCESS_NOT_ENABLED;
+  mine->peers &= ~bit;
+  return CUDA_SUCCESS;
+}

@@ -1,0 +1,113 @@
+// Copies and fills. A copy is an operation of its stream; the forms without "Async" wait for it.
+//
+// Pageable host memory follows cuda_runtime_api.h, "API synchronization behavior": it is staged
+// when it is the source of an asynchronous copy, and waited for when it is the destination.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "entry.h"
+#include "memory.h"
+
+namespace gmlake::simcuda {
+namespace {
+
+constexpr Address kLowest = 4096;  // nothing is ever mapped below
+constexpr Bytes kMaxCount = Bytes{1} << 48;
+
+enum class Side { host, device, any };
+enum class Wait { no, yes };
+
+// Whether a pointer is what the function's name says it is.
+bool plausible(Address at, Side side) {
+  return at >= kLowest && (side != Side::device || !pageable(at));
+}
+
+CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size, CUstream handle,
+              Implicit implicit, Wait wanted) {
+  StreamRef stream;
+  if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  if (size == 0) return CUDA_SUCCESS;
+  if (!plausible(to, to_side) || !plausible(from, from_side)) return CUDA_ERROR_INVALID_VALUE;
+  if (!memory().backed) {
+    const OperationRef operation = submit(stream, Run::marker);
+    if (wanted == Wait::yes) wait(operation);
+    return CUDA_SUCCESS;
+  }
+  if (!accessible(to, size, true) || !accessible(from, size, false))
+    return CUDA_ERROR_INVALID_VALUE;
+
+  auto* destination = reinterpret_cast<char*>(to);
+  const auto* source = reinterpret_cast<const char*>(from);
+  const bool must_wait = wanted == Wait::yes || pageable(to);
+  OperationRef operation;
+  if (!must_wait && pageable(from)) {
+    auto staged = std::make_shared<std::vector<char>>(source, source + size);
+    operation = submit(stream, Run::device,
+                       [=] { std::memcpy(destination, staged->data(), staged->size()); });
+  } else {
+    operation = submit(stream, Run::device, [=] { std::memmove(destination, source, size); });
+  }
+  if (must_wait) wait(operation);
+  return CUDA_SUCCESS;
+}
+
+template <typename T>
+CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit implicit, Wait wanted) {
+  StreamRef stream;
+  if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  if (count == 0) return CUDA_SUCCESS;
+  // cuda.h, cuMemsetD16 and cuMemsetD32: the address must be two-byte or four-byte aligned.
+  if (!plausible(at, Side::device) || at % sizeof(T) != 0 || count > kMaxCount / sizeof(T))
+    return CUDA_ERROR_INVALID_VALUE;
+  OperationRef operation;
+  if (!memory().backed) {
+    operation = submit(stream, Run::marker);
+  } else {
+    if (!accessible(at, count * sizeof(T), true)) return CUDA_ERROR_INVALID_VALUE;
+    operation =
+        submit(stream, Run::device, [=] { std::fill_n(reinterpret_cast<T*>(at), count, value); });
+  }
+  if (wanted == Wait::yes) wait(operation);
+  return CUDA_SUCCESS;
+}
+
+Address address(const void* pointer) {
+  return reinterpret_cast<Address>(pointer);
+}
+
+}  // namespace
+}  // namespace gmlake::simcuda
+
+using namespace gmlake::simcuda;
+
+SIM_PTDS(cuMemcpy, (CUdeviceptr to, CUdeviceptr from, size_t size),
+         copy(to, Side::any, from, Side::any, size, nullptr, implicit, Wait::yes))
+SIM_PTSZ(cuMemcpyAsync, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream),
+         copy(to, Side::any, from, Side::any, size, stream, implicit, Wait::no))
+SIM_PTDS(cuMemcpyHtoD_v2, (CUdeviceptr to, const void* from, size_t size),
+         copy(to, Side::device, address(from), Side::host, size, nullptr, implicit, Wait::yes))
+SIM_PTDS(cuMemcpyDtoH_v2, (void* to, CUdeviceptr from, size_t size),
+         copy(address(to), Side::host, from, Side::device, size, nullptr, implicit, Wait::yes))
+SIM_PTDS(cuMemcpyDtoD_v2, (CUdeviceptr to, CUdeviceptr from, size_t size),
+         copy(to, Side::device, from, Side::device, size, nullptr, implicit, Wait::yes))
+SIM_PTSZ(cuMemcpyHtoDAsync_v2, (CUdeviceptr to, const void* from, size_t size, CUstream stream),
+         copy(to, Side::device, address(from), Side::host, size, stream, implicit, Wait::no))
+SIM_PTSZ(cuMemcpyDtoHAsync_v2, (void* to, CUdeviceptr from, size_t size, CUstream stream),
+         copy(address(to), Side::host, from, Side::device, size, stream, implicit, Wait::no))
+SIM_PTSZ(cuMemcpyDtoDAsync_v2, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream),
+         copy(to, Side::device, from, Side::device, size, stream, implicit, Wait::no))
+
+SIM_PTDS(cuMemsetD8_v2, (CUdeviceptr at, unsigned char value, size_t count),
+         fill(at, value, count, nullptr, implicit, Wait::yes))
+SIM_PTDS(cuMemsetD16_v2, (CUdeviceptr at, unsigned short value, size_t count),
+         fill(at, value, count, nullptr, implicit, Wait::yes))
+SIM_PTDS(cuMemsetD32_v2, (CUdeviceptr at, unsigned value, size_t count),
+         fill(at, value, count, nullptr, implicit, Wait::yes))
+SIM_PTSZ(cuMemsetD8Async, (CUdeviceptr at, unsigned char value, size_t count, CUstream stream),
+         fill(at, value, count, stream, implicit, Wait::no))
+SIM_PTSZ(cuMemsetD16Async, (CUdeviceptr at, unsigned short value, size_t count, CUstream stream),
+         fill(at, value, count, stream, implicit, Wait::no))
+SIM_PTSZ(cuMemsetD32Async, (CUdeviceptr at, unsigned value, size_t count, CUstream stream),
+         fill(at, value, count, stream, implicit, Wait::no))

@@ -1,0 +1,84 @@
+#include "entry.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "config.h"
+#include "report.h"
+
+namespace gmlake::simcuda {
+namespace {
+
+// Constant-initialised: nothing runs when the library is loaded.
+constinit std::array<std::atomic<std::uint64_t>, kFunctions> counts{};
+constinit std::atomic<Life> current_life{Life::none};
+constinit thread_local bool in_host_function = false;
+
+CUresult injected_fault(unsigned function, std::uint64_t call) {
+  for (const Fault& fault : config().faults)
+    if (fault.function == function && (fault.every ? call % fault.nth == 0 : call == fault.nth))
+      return fault.result;
+  return CUDA_SUCCESS;
+}
+
+CUresult count(unsigned function) {
+  const auto call = counts[function].fetch_add(1, std::memory_order_relaxed) + 1;
+  if (!have_faults()) [[likely]]
+    return CUDA_SUCCESS;
+  return injected_fault(function, call);
+}
+
+void at_exit() {
+  Life expected = Life::running;
+  if (!current_life.compare_exchange_strong(expected, Life::exiting)) return;  // a forked child
+  write_report();
+}
+
+}  // namespace
+
+std::uint64_t call_count(unsigned function) {
+  return counts[function].load(std::memory_order_relaxed);
+}
+
+Life life() {
+  return current_life.load(std::memory_order_acquire);
+}
+
+void start_life() {
+  current_life.store(Life::running, std::memory_order_release);
+  // A context does not survive fork: the child gets "not initialised" before it can touch a lock
+  // that another thread of the parent held.
+  pthread_atfork(nullptr, nullptr, [] { current_life.store(Life::forked); });
+  std::atexit(at_exit);
+}
+
+void begin_host_function() {
+  in_host_function = true;
+}
+void end_host_function() {
+  in_host_function = false;
+}
+
+CUresult enter_early(unsigned function) {
+  return count(function);
+}
+
+CUresult enter(unsigned function) {
+  const CUresult fault = count(function);
+  switch (life()) {
+    case Life::running:
+      // cuda.h, cuLaunchHostFunc: "The host function must not make any CUDA API calls. Attempting
+      // to use a CUDA API may result in CUDA_ERROR_NOT_PERMITTED".
+      return in_host_function ? CUDA_ERROR_NOT_PERMITTED : fault;
+    case Life::exiting:
+      return CUDA_ERROR_DEINITIALIZED;
+    case Life::none:
+    case Life::forked:
+      break;
+  }
+  return CUDA_ERROR_NOT_INITIALIZED;
+}
+
+}  // namespace gmlake::simcuda

@@ -1,0 +1,65 @@
+// What every exported function does first: it is counted by name, may fail because SIMCUDA_FAULTS
+// says so, and answers as the driver does before cuInit, after exit has begun, in a forked child
+// and inside a host function.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "cuda_api.h"
+
+namespace gmlake::simcuda {
+
+inline constexpr std::array kFunctionNames{
+#define F(symbol, base, version, flavour) std::string_view{#symbol},
+#include "functions.def"
+};
+inline constexpr unsigned kFunctions = kFunctionNames.size();
+
+// kFunctions for a name that is not exported.
+constexpr unsigned function_index(std::string_view name) {
+  for (unsigned i = 0; i < kFunctions; ++i)
+    if (kFunctionNames[i] == name) return i;
+  return kFunctions;
+}
+
+CUresult enter(unsigned function);        // needs cuInit
+CUresult enter_early(unsigned function);  // legal before cuInit
+std::uint64_t call_count(unsigned function);
+
+enum class Life { none, running, exiting, forked };
+Life life();
+void start_life();  // once, by cuInit
+// Host functions and kernels run on device threads between these.
+void begin_host_function();
+void end_host_function();
+
+}  // namespace gmlake::simcuda
+
+#define SIM_ENTER_WITH(enter_function)                                                   \
+  do {                                                                                   \
+    constexpr unsigned sim_function = ::gmlake::simcuda::function_index(__func__);       \
+    static_assert(sim_function < ::gmlake::simcuda::kFunctions, "not in functions.def"); \
+    const CUresult sim_refused = ::gmlake::simcuda::enter_function(sim_function);        \
+    if (sim_refused != CUDA_SUCCESS) return sim_refused;                                 \
+  } while (false)
+#define SIM_ENTER() SIM_ENTER_WITH(enter)
+#define SIM_ENTER_EARLY() SIM_ENTER_WITH(enter_early)
+
+// Defines a stream function and its per-thread variant: `implicit` is the stream that handle 0
+// means.
+#define SIM_BOTH(name, suffix, parameters, call)        \
+  CUresult name parameters {                            \
+    constexpr Implicit implicit = Implicit::legacy;     \
+    SIM_ENTER();                                        \
+    return call;                                        \
+  }                                                     \
+  CUresult name##suffix parameters {                    \
+    constexpr Implicit implicit = Implicit::per_thread; \
+    SIM_ENTER();                                        \
+    return call;                                        \
+  }
+#define SIM_PTSZ(name, parameters, call) SIM_BOTH(name, _ptsz, parameters, call)
+#define SIM_PTDS(name, parameters, call) SIM_BOTH(name, _ptds, parameters, call)

@@ -1,0 +1,158 @@
+// cuEvent*, cuStreamWaitEvent and cuCtxRecordEvent. An event refers to the operation it last
+// captured and stays valid when its stream is destroyed. Lock: the scheduler's.
+#include "context.h"
+#include "entry.h"
+#include "handles.h"
+
+namespace gmlake::simcuda {
+namespace {
+
+struct Event {
+  Context* context = nullptr;
+  unsigned flags = 0;
+  bool recorded = false;
+  OperationRef captured;         // null: complete when recorded, at recorded_ns
+  std::int64_t recorded_ns = 0;  // only without `captured`
+};
+using EventRef = std::shared_ptr<Event>;
+using EventTable = HandleTable<Event, 0xe7e, Reuse::never>;
+
+EventTable& events() {
+  static EventTable* table = new EventTable;
+  return *table;
+}
+std::uint64_t value_of(CUevent handle) {
+  return reinterpret_cast<std::uint64_t>(handle);
+}
+
+CUresult find_event(CUevent handle, EventRef& event) {
+  const SchedulerLock lock = lock_scheduler();
+  event = events().share(value_of(handle));
+  return event != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+}
+
+OperationRef captured_by(const EventRef& event) {
+  const SchedulerLock lock = lock_scheduler();
+  return event->captured;
+}
+
+void capture(const EventRef& event, OperationRef operation) {
+  const std::int64_t now = operation == nullptr ? now_ns() : 0;
+  const SchedulerLock lock = lock_scheduler();
+  event->captured = std::move(operation);
+  event->recorded = true;
+  event->recorded_ns = now;
+}
+
+CUresult record(CUevent handle, CUstream stream_handle, unsigned flags, Implicit implicit) {
+  EventRef event;
+  StreamRef stream;
+  if (const CUresult bad = find_event(handle, event)) return bad;
+  if (const CUresult bad = find_stream(stream_handle, implicit, stream)) return bad;
+  // cuda.h, cuEventRecordWithFlags: CU_EVENT_RECORD_EXTERNAL is invalid outside of capture.
+  if (flags == CU_EVENT_RECORD_EXTERNAL) return CUDA_ERROR_ILLEGAL_STATE;
+  if (flags != CU_EVENT_RECORD_DEFAULT) return CUDA_ERROR_INVALID_VALUE;
+  // cuda.h, cuEventRecord: "hEvent and hStream must be from the same context".
+  if (event->context != stream->context) return CUDA_ERROR_INVALID_HANDLE;
+  capture(event, submit(stream, Run::marker));
+  return CUDA_SUCCESS;
+}
+
+CUresult wait_event(CUstream stream_handle, CUevent handle, unsigned flags, Implicit implicit) {
+  EventRef event;
+  StreamRef stream;
+  if (const CUresult bad = find_stream(stream_handle, implicit, stream)) return bad;
+  if (const CUresult bad = find_event(handle, event)) return bad;
+  // CU_EVENT_WAIT_EXTERNAL: only during capture, as above.
+  if (flags == CU_EVENT_WAIT_EXTERNAL) return CUDA_ERROR_ILLEGAL_STATE;
+  if (flags != CU_EVENT_WAIT_DEFAULT) return CUDA_ERROR_INVALID_VALUE;
+  // The event as it is now: a later record does not move the wait. Never recorded: nothing to wait
+  // for.
+  submit(stream, Run::marker, {}, {captured_by(event)});
+  return CUDA_SUCCESS;
+}
+
+CUresult elapsed(float* milliseconds, CUevent first, CUevent second) {
+  if (milliseconds == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  std::int64_t at[2] = {};
+  const CUevent handles[2] = {first, second};
+  for (int i = 0; i < 2; ++i) {
+    EventRef event;
+    if (const CUresult bad = find_event(handles[i], event)) return bad;
+    const SchedulerLock lock = lock_scheduler();
+    // cuda.h, cuEventElapsedTime: INVALID_HANDLE for an event not recorded or without timing.
+    if (!event->recorded || (event->flags & CU_EVENT_DISABLE_TIMING) != 0)
+      return CUDA_ERROR_INVALID_HANDLE;
+    if (event->captured != nullptr && !event->captured->done) return CUDA_ERROR_NOT_READY;
+    at[i] = event->captured != nullptr ? event->captured->finished_ns : event->recorded_ns;
+  }
+  *milliseconds = static_cast<float>(static_cast<double>(at[1] - at[0]) / 1e6);
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+}  // namespace gmlake::simcuda
+
+using namespace gmlake::simcuda;
+
+CUresult cuEventCreate(CUevent* result, unsigned flags) {
+  SIM_ENTER();
+  constexpr unsigned kKnown =
+      CU_EVENT_BLOCKING_SYNC | CU_EVENT_DISABLE_TIMING | CU_EVENT_INTERPROCESS;
+  if (result == nullptr || (flags & ~kKnown) != 0) return CUDA_ERROR_INVALID_VALUE;
+  // cuda.h, CU_EVENT_INTERPROCESS: "CU_EVENT_DISABLE_TIMING must be set".
+  if ((flags & CU_EVENT_INTERPROCESS) != 0 && (flags & CU_EVENT_DISABLE_TIMING) == 0)
+    return CUDA_ERROR_INVALID_VALUE;
+  auto event = std::make_shared<Event>();
+  if (const CUresult bad = current_context(event->context)) return bad;
+  event->flags = flags;
+  const SchedulerLock lock = lock_scheduler();
+  *result = reinterpret_cast<CUevent>(events().add(std::move(event)));
+  return CUDA_SUCCESS;
+}
+CUresult cuEventDestroy_v2(CUevent handle) {
+  SIM_ENTER();
+  const SchedulerLock lock = lock_scheduler();
+  if (events().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  events().remove(value_of(handle));
+  return CUDA_SUCCESS;
+}
+CUresult cuEventQuery(CUevent handle) {
+  SIM_ENTER();
+  EventRef event;
+  if (const CUresult bad = find_event(handle, event)) return bad;
+  return finished(captured_by(event)) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
+}
+CUresult cuEventSynchronize(CUevent handle) {
+  SIM_ENTER();
+  EventRef event;
+  if (const CUresult bad = find_event(handle, event)) return bad;
+  wait(captured_by(event));
+  return CUDA_SUCCESS;
+}
+CUresult cuEventElapsedTime(float* milliseconds, CUevent first, CUevent second) {
+  SIM_ENTER();
+  return elapsed(milliseconds, first, second);
+}
+CUresult cuEventElapsedTime_v2(float* milliseconds, CUevent first, CUevent second) {
+  SIM_ENTER();
+  return elapsed(milliseconds, first, second);
+}
+
+SIM_PTSZ(cuEventRecord, (CUevent event, CUstream stream), record(event, stream, 0, implicit))
+SIM_PTSZ(cuEventRecordWithFlags, (CUevent event, CUstream stream, unsigned flags),
+         record(event, stream, flags, implicit))
+SIM_PTSZ(cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags),
+         wait_event(stream, event, flags, implicit))
+
+CUresult cuCtxRecordEvent(CUcontext context_handle, CUevent handle) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  EventRef event;
+  if (const CUresult bad = find_context(context_handle, context)) return bad;
+  if (const CUresult bad = find_event(handle, event)) return bad;
+  // cuda.h, cuCtxRecordEvent: event and context must match, else INVALID_HANDLE.
+  if (event->context != context) return CUDA_ERROR_INVALID_HANDLE;
+  capture(event, submit_after_context(*context));
+  return CUDA_SUCCESS;
+}

@@ -1,0 +1,115 @@
+#include "memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+
+#include "../simcuda.h"
+
+namespace gmlake::simcuda {
+namespace {
+
+constinit std::atomic<Memory*> opened{nullptr};
+
+constexpr Bytes kMostAddresses = 64 * TiB;
+constexpr Bytes kFewestAddresses = 256 * GiB;
+
+// One reservation of addresses for everything, as large as the system gives.
+bool reserve_addresses(Memory& memory) {
+  for (Bytes size = kMostAddresses; size >= kFewestAddresses; size /= 2) {
+    void* at = mmap(nullptr, size + kGranularity, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED) continue;
+    memory.base = round_up(reinterpret_cast<Address>(at), kGranularity);
+    memory.size = size;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Bytes Memory::physical_bytes() const {
+  Bytes sum = 0;
+  for (const Physical& device : devices) sum += device.used();
+  return sum;
+}
+
+bool Memory::take_pages(CUdevice device, Bytes bytes, Extents& extents) {
+  if (!devices[device].take(bytes, extents)) return false;
+  peak_physical = std::max(peak_physical, physical_bytes());
+  return true;
+}
+
+bool open_memory() {
+  auto memory = std::make_unique<Memory>();
+  memory->backed = config().backed;
+  if (!reserve_addresses(*memory)) return false;
+  for (unsigned device = 0; device < config().devices; ++device)
+    if (!memory->devices[device].open(config().memory, memory->backed)) return false;
+  memory->pages.open(memory->backed);
+  memory->native.give(memory->base, memory->size / 2);
+  memory->reservable.give(memory->base + memory->size / 2, memory->size / 2);
+  opened.store(memory.release(), std::memory_order_release);
+  return true;
+}
+
+Memory& memory() {
+  return *opened.load(std::memory_order_acquire);
+}
+bool memory_is_open() {
+  return opened.load(std::memory_order_acquire) != nullptr;
+}
+
+bool accessible(Address at, Bytes size, bool write) {
+  Memory& m = memory();
+  if (!m.owns(at)) return true;
+  const std::lock_guard lock(m.mutex);
+  if (const auto block = containing(m.allocations, at); block != m.allocations.end())
+    return !block->second.freeing && at + size <= block->first + block->second.pages;
+  const Address end = at + size;
+  for (auto mapping = containing(m.mappings, at); at < end; ++mapping) {
+    if (mapping == m.mappings.end() || mapping->first > at) return false;
+    const auto* access = mapping->second.access;
+    const auto wanted = write ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_READ;
+    if (std::all_of(access, access + kMaxDevices,
+                    [&](unsigned char flags) { return flags < wanted; }))
+      return false;
+    at = mapping->first + mapping->second.size;
+  }
+  return true;
+}
+
+bool pageable(Address at) {
+  Memory& m = memory();
+  if (m.owns(at)) return false;
+  const std::lock_guard lock(m.mutex);
+  return containing(m.host, at) == m.host.end();
+}
+
+std::uint64_t peak_mappings() {
+  if (!memory_is_open()) return 0;
+  const std::lock_guard lock(memory().mutex);
+  return memory().peak_mapping_count;
+}
+
+}  // namespace gmlake::simcuda
+
+using namespace gmlake::simcuda;
+
+unsigned long long simcuda_physical_bytes() {
+  if (!memory_is_open()) return 0;
+  const std::lock_guard lock(memory().mutex);
+  return memory().physical_bytes();
+}
+unsigned long long simcuda_peak_physical_bytes() {
+  if (!memory_is_open()) return 0;
+  const std::lock_guard lock(memory().mutex);
+  return memory().peak_physical;
+}
+unsigned long long simcuda_mappings() {
+  if (!memory_is_open()) return 0;
+  const std::lock_guard lock(memory().mutex);
+  return memory().mapping_count;
+}

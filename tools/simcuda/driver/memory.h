@@ -1,0 +1,109 @@
+// All memory of all simulated devices: who owns which physical pages and which addresses. One lock;
+// nothing here waits for a stream while holding it. vmm_*.cpp, native_memory.cpp, host_memory.cpp
+// and pointer.cpp are the four ways in.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "config.h"
+#include "context.h"
+#include "handles.h"
+#include "page_table.h"
+#include "physical.h"
+
+namespace gmlake::simcuda {
+
+// What cuMemCreate made. Lives until the last handle reference and the last mapping are gone.
+struct PhysicalHandle {
+  Bytes size = 0;
+  CUmemAllocationProp properties{};
+  Extents extents;
+  CUmemGenericAllocationHandle value = 0;
+  unsigned references = 0;
+  unsigned mappings = 0;
+};
+
+struct Mapping {
+  Bytes size = 0;
+  PhysicalHandle* handle = nullptr;
+  unsigned char access[kMaxDevices] = {};  // CUmemAccess_flags of each device
+};
+
+// What cuMemAlloc and its relatives gave out.
+struct Allocation {
+  Bytes size = 0;   // as requested
+  Bytes pages = 0;  // as taken: whole pages
+  CUdevice device = 0;
+  Context* context = nullptr;  // null for stream-ordered memory, which belongs to the device
+  Extents extents;
+  std::uint64_t id = 0;
+  bool freeing = false;  // its stream-ordered free has been given and has not had its turn
+};
+
+enum class HostKind { pinned, managed };
+struct HostAllocation {
+  Bytes size = 0;
+  HostKind kind = HostKind::pinned;
+  Context* context = nullptr;
+  unsigned flags = 0;
+};
+
+using PhysicalTable = HandleTable<PhysicalHandle, 0x3e3, Reuse::never>;
+
+struct Memory {
+  std::mutex mutex;
+  bool backed = true;
+  Address base = 0;  // every device address lies in [base, base + size)
+  Bytes size = 0;
+  Physical devices[kMaxDevices];
+  PageTable pages;
+  FreeSpace reservable;  // upper half of the addresses: cuMemAddressReserve
+  FreeSpace native;      // lower half: cuMemAlloc
+  std::map<Address, Bytes> reservations;
+  std::map<Address, Mapping> mappings;
+  std::map<Address, Allocation> allocations;
+  std::map<Address, HostAllocation> host;
+  PhysicalTable handles;
+  std::uint64_t next_allocation_id = 1;
+  std::uint64_t peak_physical = 0;
+  std::uint64_t mapping_count = 0;
+  std::uint64_t peak_mapping_count = 0;
+
+  bool owns(Address at) const { return at - base < size; }
+  Bytes physical_bytes() const;
+  // Takes pages of a device and keeps the peak.
+  bool take_pages(CUdevice device, Bytes bytes, Extents& extents);
+};
+
+// Sets memory up as config() says. Once, by cuInit; false if the system does not give what is
+// needed.
+bool open_memory();
+Memory& memory();  // leaked; only after open_memory succeeded
+bool memory_is_open();
+
+std::uint64_t peak_mappings();
+void free_context_memory(const Context& context);  // what a context's end frees
+
+// The element of a map of ranges that contains `at`, or end().
+template <typename Map>
+auto containing(Map& ranges, Address at) {
+  auto range = ranges.upper_bound(at);
+  if (range == ranges.begin()) return ranges.end();
+  --range;
+  using Value = std::decay_t<decltype(range->second)>;
+  if constexpr (std::is_same_v<Value, Bytes>)
+    return at - range->first < range->second ? range : ranges.end();
+  else
+    return at - range->first < range->second.size ? range : ranges.end();
+}
+
+// Whether a copy may touch [at, at + size): host memory, or device memory that is live and
+// accessible.
+bool accessible(Address at, Bytes size, bool write);
+// Whether `at` is pageable host memory: neither a device address nor pinned nor managed.
+bool pageable(Address at);
+
+}  // namespace gmlake::simcuda

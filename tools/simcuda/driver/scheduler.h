@@ -1,0 +1,74 @@
+// Streams as the device sees them: operations with dependencies, run by a few threads when their
+// turn comes.
+//
+// An operation depends on the one before it in its stream, on what it was told to wait for, and on
+// the other side of the legacy default stream's rule (cuda.h, CU_STREAM_NON_BLOCKING; CUDA driver
+// API, "Stream synchronization behavior"): work in the legacy stream follows the last work of every
+// blocking stream of the context, work in a blocking stream follows the last work of the legacy
+// stream.
+//
+// Thread-safe. One lock for everything here and for contexts, streams and events; it is never held
+// while an operation runs. Nothing starts before the first operation that can not complete at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace gmlake::simcuda {
+
+struct Context;
+struct Stream;
+
+struct Operation {
+  std::function<void()> work;  // empty: a marker
+  std::vector<std::shared_ptr<Operation>> followers;
+  unsigned unfinished = 0;  // operations this one still waits for
+  bool done = false;
+  bool runs_host_code = false;
+  std::int64_t finished_ns = 0;
+  std::shared_ptr<Stream> stream;  // null: not in a stream
+};
+using OperationRef = std::shared_ptr<Operation>;
+
+struct Stream {
+  std::uint64_t id = 0;  // never given out twice
+  Context* context = nullptr;
+  unsigned flags = 0;
+  int priority = 0;
+  bool legacy = false;
+  bool blocking = true;  // takes part in the legacy stream's rule
+  bool destroyed = false;
+  OperationRef last;  // null when idle
+};
+using StreamRef = std::shared_ptr<Stream>;
+
+// How an operation may be run.
+enum class Run {
+  marker,     // nothing to do: complete when its turn comes, at once if that is now
+  brief,      // the caller may run it itself if its turn is now
+  device,     // a device thread runs it
+  host_code,  // a device thread runs it, and it may take as long as it likes
+};
+
+using SchedulerLock = std::unique_lock<std::mutex>;
+SchedulerLock lock_scheduler();
+
+// Appends to the stream. Null if the operation is complete already. `also` are further operations
+// to wait for.
+OperationRef submit(const StreamRef& stream, Run run, std::function<void()> work = {},
+                    const std::vector<OperationRef>& also = {});
+// The same, in no stream, after all work given to the context so far.
+OperationRef submit_after_context(Context& context);
+
+bool finished(const OperationRef& operation);
+void wait(const OperationRef& operation);  // null is complete
+void wait_stream(const StreamRef& stream);
+void wait_context(Context& context);
+bool idle(const StreamRef& stream);
+
+std::int64_t now_ns();
+
+}  // namespace gmlake::simcuda

@@ -1,0 +1,126 @@
+// cuStream* and host functions. Handles of destroyed streams come back for new ones, as with the
+// real driver; ids never do.
+#include "context.h"
+#include "entry.h"
+#include "handles.h"
+
+namespace gmlake::simcuda {
+namespace {
+
+using StreamTable = HandleTable<Stream, 0x57a, Reuse::recycle>;
+
+// Guarded by the scheduler's lock.
+StreamTable& streams() {
+  static StreamTable* table = new StreamTable;
+  return *table;
+}
+std::uint64_t value_of(CUstream handle) {
+  return reinterpret_cast<std::uint64_t>(handle);
+}
+
+CUresult create(CUstream* result, unsigned flags, int priority) {
+  if (result == nullptr || (flags & ~unsigned{CU_STREAM_NON_BLOCKING}) != 0)
+    return CUDA_ERROR_INVALID_VALUE;
+  Context* context = nullptr;
+  if (const CUresult bad = current_context(context)) return bad;
+  const SchedulerLock lock = lock_scheduler();
+  *result = reinterpret_cast<CUstream>(streams().add(add_stream(*context, flags, priority)));
+  return CUDA_SUCCESS;
+}
+
+CUresult query(CUstream handle, Implicit implicit) {
+  StreamRef stream;
+  if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  return idle(stream) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
+}
+
+CUresult synchronize(CUstream handle, Implicit implicit) {
+  StreamRef stream;
+  if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  wait_stream(stream);
+  return CUDA_SUCCESS;
+}
+
+// One attribute of a stream: `take` stores it.
+template <typename T, typename Take>
+CUresult get(CUstream handle, Implicit implicit, T* result, Take take) {
+  StreamRef stream;
+  if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *result = take(*stream);
+  return CUDA_SUCCESS;
+}
+
+CUresult launch(CUstream handle, Implicit implicit, CUhostFn function, void* data) {
+  if (function == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  StreamRef stream;
+  if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  submit(stream, Run::host_code, [=] { function(data); });
+  return CUDA_SUCCESS;
+}
+
+CUresult add_callback(CUstream handle, Implicit implicit, CUstreamCallback callback, void* data,
+                      unsigned flags) {
+  if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  StreamRef stream;
+  if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  submit(stream, Run::host_code, [=] { callback(handle, CUDA_SUCCESS, data); });
+  return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream) {
+  if (handle == nullptr) return implicit_stream(implicit, stream);
+  if (handle == CU_STREAM_LEGACY) return implicit_stream(Implicit::legacy, stream);
+  if (handle == CU_STREAM_PER_THREAD) return implicit_stream(Implicit::per_thread, stream);
+  const SchedulerLock lock = lock_scheduler();
+  stream = streams().share(value_of(handle));
+  if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  return stream->destroyed ? CUDA_ERROR_CONTEXT_IS_DESTROYED : CUDA_SUCCESS;
+}
+
+}  // namespace gmlake::simcuda
+
+using namespace gmlake::simcuda;
+
+CUresult cuStreamCreate(CUstream* result, unsigned flags) {
+  SIM_ENTER();
+  return create(result, flags, 0);
+}
+CUresult cuStreamCreateWithPriority(CUstream* result, unsigned flags, int priority) {
+  SIM_ENTER();
+  return create(result, flags, priority < -5 ? -5 : priority > 0 ? 0 : priority);
+}
+CUresult cuStreamDestroy_v2(CUstream handle) {
+  SIM_ENTER();
+  const SchedulerLock lock = lock_scheduler();
+  if (streams().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  const StreamRef stream = streams().remove(value_of(handle));
+  if (stream->destroyed) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  // cuda.h, cuStreamDestroy: returns immediately; work still in the stream completes first.
+  stream->destroyed = true;
+  if (stream->last == nullptr) forget_stream(*stream);
+  return CUDA_SUCCESS;
+}
+
+SIM_PTSZ(cuStreamQuery, (CUstream stream), query(stream, implicit))
+SIM_PTSZ(cuStreamSynchronize, (CUstream stream), synchronize(stream, implicit))
+SIM_PTSZ(cuStreamGetId, (CUstream stream, unsigned long long* id),
+         get(stream, implicit, id, [](const Stream& s) { return s.id; }))
+SIM_PTSZ(cuStreamGetCtx, (CUstream stream, CUcontext* context),
+         get(stream, implicit, context,
+             [](const Stream& s) { return reinterpret_cast<CUcontext>(s.context); }))
+SIM_PTSZ(cuStreamGetFlags, (CUstream stream, unsigned* flags),
+         get(stream, implicit, flags, [](const Stream& s) { return s.flags; }))
+SIM_PTSZ(cuStreamGetPriority, (CUstream stream, int* priority),
+         get(stream, implicit, priority, [](const Stream& s) { return s.priority; }))
+SIM_PTSZ(cuStreamGetDevice, (CUstream stream, CUdevice* device),
+         get(stream, implicit, device, [](const Stream& s) { return s.context->device; }))
+SIM_PTSZ(cuStreamIsCapturing, (CUstream stream, CUstreamCaptureStatus* status),
+         get(stream, implicit, status, [](const Stream&) { return CU_STREAM_CAPTURE_STATUS_NONE; }))
+SIM_PTSZ(cuLaunchHostFunc, (CUstream stream, CUhostFn function, void* data),
+         launch(stream, implicit, function, data))
+SIM_PTSZ(cuStreamAddCallback,
+         (CUstream stream, CUstreamCallback callback, void* data, unsigned flags),
+         add_callback(stream, implicit, callback, data, flags))
