@@ -62,6 +62,22 @@ dlsym:
 #endif
 
 namespace gmlake::hooks {
+
+// Built-in atomics and plain arrays: nothing inline from the library, whose copy may be an
+// instrumented one.
+Dlsym real_dlsym() {
+  static constinit Dlsym kept = nullptr;
+  if (auto* found = __atomic_load_n(&kept, __ATOMIC_ACQUIRE)) return found;
+  void* found = nullptr;
+  // By version, because the plain lookup would find ourselves.
+  static constexpr const char* kVersions[] = {"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17"};
+  for (const char* version : kVersions)
+    if (!found) found = dlvsym(RTLD_NEXT, "dlsym", version);
+  const auto function = reinterpret_cast<Dlsym>(found);
+  __atomic_store_n(&kept, function, __ATOMIC_RELEASE);
+  return function;
+}
+
 namespace {
 
 enum class Door { none, driver, runtime };

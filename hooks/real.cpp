@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "hooks/process.h"
 #include "support/log.h"
 
 namespace gmlake::hooks {
@@ -36,18 +37,6 @@ int matches(dl_phdr_info* info, std::size_t, void* data) {
 
 }  // namespace
 
-Dlsym real_dlsym() {
-  static std::atomic<Dlsym> kept{nullptr};
-  if (auto* found = kept.load(std::memory_order_acquire)) return found;
-  void* found = nullptr;
-  // By version, because the plain lookup would find ourselves.
-  for (const char* version : {"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17"})
-    if (!found) found = dlvsym(RTLD_NEXT, "dlsym", version);
-  const auto function = reinterpret_cast<Dlsym>(found);
-  kept.store(function, std::memory_order_release);
-  return function;
-}
-
 const RealDriver* real_driver() {
   static std::atomic<const RealDriver*> kept{nullptr};
   if (const auto* found = kept.load(std::memory_order_acquire)) return found;
@@ -66,9 +55,11 @@ const RealDriver* real_driver() {
   real->wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(libcuda, #symbol));
   GMLAKE_DRIVER_HOOKS(X)
 #undef X
-  if (!table)
+  if (!table) {
+    (void)Process::get();  // so that log.* is known
     log::warning("this driver lacks {}; gmlake leaves the program on native memory",
                  table.error().what);
+  }
   return keep_first(kept, std::move(real));
 }
 

@@ -1,9 +1,10 @@
-// The one table of options. Structure, JSON reader, environment names, schema, `gmlake config show` and the
-// documentation are generated from it.
+// The one table of options. Structure, JSON reader, environment names, schema, `gmlake config show`
+// and the documentation are generated from it.
 //
-// OPTION(section, key, kind, default, minimum, maximum, help). Kinds: flag, size (bytes, or text such as
-// "512MiB"), count, ratio, text, list (of text), and one enumeration kind per choice. minimum and maximum hold
-// for size, count and ratio. The environment name is GMLAKE_<SECTION>_<KEY>.
+// OPTION(section, key, kind, default, minimum, maximum, help). Kinds: flag, size (bytes, or text
+// such as "512MiB"), count, ratio, text, list (of text), and one enumeration kind per choice.
+// minimum and maximum hold for size, count and ratio. The environment name is
+// GMLAKE_<SECTION>_<KEY>.
 #pragma once
 
 #include <cstdint>
@@ -41,6 +42,8 @@
          "what a free without a stream does (cudaFree): deferred follows it with an event, synchronous waits as natively")        \
   OPTION(streams, reuse_completed, flag, true, 0, 0,                                                                              \
          "reuse memory freed on another stream once the work there has completed")                                                \
+  OPTION(streams, pending_bytes, size, 256 * MiB, 0, 1024 * TiB,                                                                  \
+         "how far memory freed without a stream may let the pool grow past peak live memory before cudaMalloc waits for it")     \
   OPTION(stats, report, report_kind, ReportKind::text, 0, 0, "the report at exit, to stderr or stats.file")                       \
   OPTION(stats, file, text, "", 0, 0,                                                                                             \
          "file for the text report; empty: stderr. %p process, %h host, %r rank, %l local rank, %e executable, %t time, %% percent") \

@@ -18,7 +18,14 @@ inline constexpr Timeline kNoTimeline = ~Timeline{0};
 struct Fence {
   Timeline timeline = 0;
   std::uint64_t value = 0;
+  bool owned = true;  // a stream's: its own requests may have the bytes at once
 };
+inline constexpr std::uint64_t kSettled = 1;
+
+inline bool may_join(Fence a, Fence b) {
+  return a.timeline == b.timeline &&
+         (a.owned || a.value == b.value || (a.value <= kSettled && b.value <= kSettled));
+}
 
 // What a request knows about order: the yes or no that decides which free bytes it may have.
 struct Order {

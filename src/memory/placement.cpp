@@ -69,7 +69,7 @@ std::optional<Miss> Placement::begin(Bytes size, const Order& order, Effort effo
   Miss miss;
   miss.size = size;
   miss.first_chunk = home_chunks_;
-  miss.grown_for = order.prefer;
+  miss.fresh = {order.prefer, 0, order.own != kNoTimeline};
   if (size <= rules_.small_limit) {
     if (grow_limit == 0) return {};
     miss.plan.grow_chunks = 1;
@@ -102,7 +102,7 @@ std::optional<Miss> Placement::begin(Bytes size, const Order& order, Effort effo
 
 Taken Placement::finish(Miss&& miss) {
   const Bytes chunk = rules_.chunk_size;
-  const Fence fresh{miss.grown_for, 0};
+  const Fence fresh = miss.fresh;
   home_chunks_ += miss.plan.grow_chunks;
 
   if (miss.size <= rules_.small_limit) {
@@ -142,7 +142,7 @@ void Placement::abandon(Miss&& miss, Bytes created_chunks) {
   home_chunks_ += created_chunks;
   if (created_chunks != 0)
     large_.insert(miss.first_chunk * rules_.chunk_size, created_chunks * rules_.chunk_size,
-                  {miss.grown_for, 0});
+                  miss.fresh);
   for (const auto& span : miss.taken) {
     large_.insert(span.start, span.size, span.fence);
     pending_ -= span.size;

@@ -50,7 +50,7 @@ struct Miss {
   Plan plan;
   Bytes first_chunk = 0;    // index of the first chunk to create
   std::vector<Span> taken;  // free bytes reserved for it, with the fences they had
-  Timeline grown_for = 0;   // whose never-used bytes the new chunks become
+  Fence fresh;              // what the unused bytes of the new chunks carry
   Provenance from = Provenance::fresh;
 };
 
@@ -73,6 +73,12 @@ class Placement {
 
   // The bytes become free behind `fence`.
   void release(const Block& block, Fence fence);
+
+  // Fences of an unowned timeline have passed up to `value`.
+  void settle(Timeline timeline, std::uint64_t value) {
+    large_.settle(timeline, value);
+    small_.settle(timeline, value);
+  }
 
   Slots& slots() { return slots_; }
   Bytes chunk_size() const { return rules_.chunk_size; }

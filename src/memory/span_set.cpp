@@ -26,7 +26,7 @@ void SpanSet::erase(ByAddress::iterator at) {
 }
 
 void SpanSet::insert(Bytes start, Bytes size, Fence fence) {
-  auto mergeable = [&](const Rest& other) { return other.fence.timeline == fence.timeline; };
+  auto mergeable = [&](const Rest& other) { return may_join(other.fence, fence); };
   auto next = by_address_.lower_bound(start);
   if (next != by_address_.end() && next->first == start + size && mergeable(next->second)) {
     size += next->second.size;
@@ -46,6 +46,21 @@ void SpanSet::insert(Bytes start, Bytes size, Fence fence) {
   by_address_.emplace_hint(next, start, Rest{size, fence});
   sizes(fence.timeline).emplace(size, start);
   bytes_ += size;
+}
+
+void SpanSet::settle(Timeline timeline, std::uint64_t value) {
+  if (!has(timeline)) return;
+  std::vector<Span> passed;
+  for (const auto& [size, start] : by_size_[timeline]) {
+    const Fence fence = by_address_.find(start)->second.fence;
+    if (!fence.owned && fence.value > kSettled && fence.value <= value)
+      passed.push_back({start, size, fence});
+  }
+  for (auto& span : passed) {
+    erase(by_address_.find(span.start));
+    span.fence.value = kSettled;
+    insert(span.start, span.size, span.fence);
+  }
 }
 
 Provenance SpanSet::take(Bytes start, Bytes size, const Order& order) {
@@ -139,7 +154,7 @@ void SpanSet::check() const {
   for (const auto& [start, rest] : by_address_) {
     require(rest.size != 0, "an empty span");
     require(!before || start >= end, "overlapping spans");
-    require(!before || start > end || before->fence.timeline != rest.fence.timeline,
+    require(!before || start > end || !may_join(before->fence, rest.fence),
             "neighbours that should have merged");
     require(by_size_[rest.fence.timeline].count({rest.size, start}) == 1,
             "a span is not indexed by size");

@@ -34,6 +34,10 @@ class SpanSet {
   // Adds free bytes; they must not be in the set already.
   void insert(Bytes start, Bytes size, Fence fence);
 
+  // Fences of an unowned timeline up to `value` have passed: its spans that waited for them merge.
+  // O(n).
+  void settle(Timeline timeline, std::uint64_t value);
+
   // Removes bytes, all of which must be in the set (in any number of spans).
   Provenance take(Bytes start, Bytes size, const Order& order);
   // Removes bytes and gives them to `each` span by span, with their fences: for moving them to

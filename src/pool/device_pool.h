@@ -97,6 +97,7 @@ class DevicePool {
   Live unpublish(LiveBlocks::iterator at);
   Bytes grow_limit() const;
   bool passed(const memory::Slot& window) const;
+  void passed(stream::Timeline timeline, std::uint64_t value);
 
   // With the growth lock held (pool_misses.cpp).
   Result<driver::Address> miss(Bytes bytes, const Origin& origin);
@@ -105,7 +106,10 @@ class DevicePool {
   // With the growth lock held (pool_order.cpp).
   void follow(stream::Timeline except);
   void poll();
+  driver::Address wait_rather_than_grow(Bytes bytes, const Origin& origin);
   bool wait_for_frees();
+  void waited(stream::Timeline timeline, std::uint64_t value);
+  bool of_context(stream::Timeline timeline) const;
   bool evict_window(memory::Slot* window);
   bool evict_some();
   void keep_windows_in_bounds();

@@ -1,2 +1,3 @@
+# Requests become blocks: the ladder, locking, reports.
 gmlake_layer(pool SOURCES pool/mappings.cpp pool/device_pool.cpp pool/pool_misses.cpp pool/pool_order.cpp
   USES gmlake_memory gmlake_stream gmlake_config gmlake_support)

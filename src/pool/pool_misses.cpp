@@ -41,6 +41,8 @@ Result<driver::Address> DevicePool::miss(Bytes bytes, const Origin& origin) {
     const std::lock_guard lock(mutex_);
     if (const auto at = take(bytes, origin)) return at;
   }
+  if (origin.stream_id == 0 && !origin.capture_under_way)
+    if (const auto at = wait_rather_than_grow(bytes, origin)) return at;
   auto served = attempt(bytes, origin, memory::Effort::normal);
   if (!served) served = ladder(bytes, origin, served.error());
   keep_windows_in_bounds();

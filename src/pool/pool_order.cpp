@@ -1,5 +1,6 @@
 // What the pool does with events: following batches of frees, learning what has completed, and
 // unmapping windows only after the last work that used them. The growth lock is held throughout.
+#include <algorithm>
 #include <vector>
 
 #include "pool/device_pool.h"
@@ -31,18 +32,52 @@ void DevicePool::poll() {
       [&](stream::Timeline timeline, std::uint64_t value) { done.emplace_back(timeline, value); });
   const std::lock_guard lock(mutex_);
   counters_.fence_queries += queries;
-  for (const auto& [timeline, value] : done) timelines_.passed(timeline, value);
+  for (const auto& [timeline, value] : done) passed(timeline, value);
+}
+
+void DevicePool::waited(stream::Timeline timeline, std::uint64_t value) {
+  const std::lock_guard lock(mutex_);
+  ++counters_.fence_waits;
+  passed(timeline, value);
+}
+
+void DevicePool::passed(stream::Timeline timeline, std::uint64_t value) {
+  timelines_.passed(timeline, value);
+  if (timelines_.is_context(timeline)) placement_.settle(timeline, value);
+}
+
+// A cudaMalloc behind a cudaFree natively waits for the GPU. Ours does so only where the pool would
+// otherwise grow well past what the program has ever held at once; gives the memory if that was
+// enough.
+driver::Address DevicePool::wait_rather_than_grow(Bytes bytes, const Origin& origin) {
+  for (;;) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto& c = counters_;
+      const auto most = static_cast<double>(std::max(c.peak_live_bytes, c.live_bytes + bytes)) *
+                        (1 + config_.stitch_growth_slack);
+      if (c.physical_bytes + bytes <= static_cast<Bytes>(most) + config_.streams_pending_bytes)
+        return 0;
+    }
+    if (!fences_.wait_oldest([&](stream::Timeline timeline) { return of_context(timeline); },
+                             [&](auto timeline, auto value) { waited(timeline, value); }))
+      return 0;
+    const std::lock_guard lock(mutex_);
+    if (const auto at = take(bytes, origin)) return at;
+  }
+}
+
+bool DevicePool::of_context(stream::Timeline timeline) const {
+  const std::lock_guard lock(mutex_);
+  return timelines_.is_context(timeline);
 }
 
 // Waits until some freed memory is known to be reusable. False when there is nothing left to wait
 // for.
 bool DevicePool::wait_for_frees() {
-  auto pass = [&](stream::Timeline timeline, std::uint64_t value) {
-    const std::lock_guard lock(mutex_);
-    ++counters_.fence_waits;
-    timelines_.passed(timeline, value);
-  };
-  if (fences_.wait_oldest(pass)) return true;
+  if (fences_.wait_oldest([](stream::Timeline) { return true; },
+                          [&](auto timeline, auto value) { waited(timeline, value); }))
+    return true;
 
   // Frees that could not be followed by an event (no cuCtxRecordEvent, say): wait for their whole
   // context.
@@ -55,7 +90,7 @@ bool DevicePool::wait_for_frees() {
     batch = timelines_.close(open);
   }
   if (device_.wait_context(batch.follow.context)) {
-    pass(batch.timeline, batch.value);
+    waited(batch.timeline, batch.value);
     return true;
   }
   const std::lock_guard lock(mutex_);

@@ -5,6 +5,7 @@
 // under that lock only.
 #pragma once
 
+#include <algorithm>
 #include <list>
 #include <unordered_map>
 #include <vector>
@@ -30,9 +31,10 @@ class Fences {
   template <typename Passed>
   std::uint64_t poll(Passed passed);
 
-  // Waits on the host for the oldest pending fence. False: none is pending, or waiting failed.
-  template <typename Passed>
-  bool wait_oldest(Passed passed);
+  // Waits on the host for the oldest pending fence of a timeline that `which` names. False: none is
+  // pending, or waiting failed.
+  template <typename Which, typename Passed>
+  bool wait_oldest(Which which, Passed passed);
 
   // The context is gone, and its events with it.
   void forget_context(driver::Context context);
@@ -77,14 +79,14 @@ std::uint64_t Fences::poll(Passed passed) {
   return queries;
 }
 
-template <typename Passed>
-bool Fences::wait_oldest(Passed passed) {
-  if (pending_.empty()) return false;
-  const Pending oldest = pending_.front();
-  if (!device_.wait(oldest.event)) return false;
-  passed(oldest.timeline, oldest.value);
-  recycle(oldest);
-  pending_.pop_front();
+template <typename Which, typename Passed>
+bool Fences::wait_oldest(Which which, Passed passed) {
+  const auto oldest = std::find_if(pending_.begin(), pending_.end(),
+                                   [&](const Pending& fence) { return which(fence.timeline); });
+  if (oldest == pending_.end() || !device_.wait(oldest->event)) return false;
+  passed(oldest->timeline, oldest->value);
+  recycle(*oldest);
+  pending_.erase(oldest);
   return true;
 }
 

@@ -4,22 +4,22 @@
 
 namespace gmlake::stream {
 
-Timeline Timelines::add(const Follow& follow) {
-  lines_.push_back({1, false, follow});
-  passed_.push_back(0);
+Timeline Timelines::add(const Follow& follow, bool of_context) {
+  lines_.push_back({kFirstBatch, false, follow, of_context});
+  passed_.push_back(kFirstBatch - 1);
   return static_cast<Timeline>(lines_.size() - 1);
 }
 
 Timeline Timelines::of_stream(std::uint64_t id, void* stream, void* context, bool thread_bound) {
   if (const auto known = streams_.find(id); known != streams_.end()) return known->second;
-  const auto timeline = add({context, stream, thread_bound});
+  const auto timeline = add({context, stream, thread_bound}, false);
   streams_.emplace(id, timeline);
   return timeline;
 }
 
 Timeline Timelines::of_context(void* context) {
   if (const auto known = contexts_.find(context); known != contexts_.end()) return known->second;
-  const auto timeline = add({context, nullptr, true});
+  const auto timeline = add({context, nullptr, true}, true);
   contexts_.emplace(context, timeline);
   return timeline;
 }

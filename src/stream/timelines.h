@@ -41,6 +41,8 @@ class Timelines {
   Timeline of_stream(std::uint64_t id, void* stream, void* context, bool thread_bound);
   // The timeline of frees without a stream.
   Timeline of_context(void* context);
+  // Whether it is one of those.
+  bool is_context(Timeline timeline) const { return lines_[timeline].of_context; }
   // The stream's handle is about to become invalid; its memory stays on its timeline.
   void retire_stream(std::uint64_t id);
   // The context is gone: all work on its timelines is over. Its address may come back as another
@@ -68,12 +70,15 @@ class Timelines {
   Timeline size() const { return static_cast<Timeline>(lines_.size()); }
 
  private:
+  // Below it are the values that have passed from the start (memory/fence.h).
+  static constexpr std::uint64_t kFirstBatch = 2;
   struct Line {
-    std::uint64_t open = 1;
+    std::uint64_t open = kFirstBatch;
     bool open_has_frees = false;
     Follow follow;
+    bool of_context = false;
   };
-  Timeline add(const Follow& follow);
+  Timeline add(const Follow& follow, bool of_context);
 
   std::vector<Line> lines_;
   std::vector<std::uint64_t> passed_;

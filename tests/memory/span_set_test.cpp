@@ -40,6 +40,22 @@ TEST(SpanSet, KeepsTimelinesApart) {
   EXPECT_TRUE(set.holds(0, 1024, kOn2)) << "timeline 1 has passed 3, timeline 2 is its own";
 }
 
+TEST(SpanSet, KeepsFencesOfAnUnownedTimelineApartUntilTheyHavePassed) {
+  SpanSet set;
+  set.insert(0, 512, {1, 3, false});
+  set.insert(512, 512, {1, 4, false});
+  set.insert(1024, 512, {1, 9, false});
+  EXPECT_EQ(all(set).size(), 3U);
+  EXPECT_EQ(set.best(512, kHost)->start, 0U)
+      << "9 has not passed, which is no matter to the others";
+  set.settle(1, 4);
+  set.check();
+  ASSERT_EQ(all(set).size(), 2U);
+  EXPECT_EQ(all(set)[0].size, 1024U);
+  set.insert(1536, 512, {1, 9, false});
+  EXPECT_EQ(all(set).size(), 2U) << "one batch merges";
+}
+
 TEST(SpanSet, HoldsRefusesHolesAndEnds) {
   SpanSet set;
   set.insert(1024, 512, {0, 0});

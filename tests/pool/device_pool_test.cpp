@@ -94,6 +94,16 @@ TEST(DevicePool, AFreeWithoutAStreamIsFollowedByOneFencePerBatch) {
   EXPECT_EQ(bench.counters().deferred_frees, 10U);
 }
 
+TEST(DevicePool, PendingFreesLetThePoolGrowOnlySoFar) {
+  auto config = plain();
+  config.streams_pending_bytes = 25 * MiB;
+  Bench bench(GiB, config);
+  for (int i = 0; i < 20; ++i) bench.use_and_free(bench.get(10 * MiB, kHost), kHost);
+  EXPECT_LE(bench.counters().physical_bytes, 35 * MiB) << "one block and the limit";
+  EXPECT_GT(bench.counters().fence_waits, 0U);
+  EXPECT_LE(bench.counters().fence_waits, 17U) << "the oldest batch is enough";
+}
+
 TEST(DevicePool, ASynchronousFreeWaitsAndIsReusableAtOnce) {
   auto config = plain();
   config.streams_free = config::FreePolicy::synchronous;

@@ -211,7 +211,7 @@ class Model {
 TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
   const char* given = std::getenv("GMLAKE_TEST_SEED");
   const char* steps = std::getenv("GMLAKE_TEST_STEPS");
-  const std::uint64_t total = steps ? std::strtoull(steps, nullptr, 10) : 400'000;
+  const std::uint64_t total = steps ? std::strtoull(steps, nullptr, 10) : 1'000'000;
   std::uint32_t seed =
       given ? static_cast<std::uint32_t>(std::strtoul(given, nullptr, 10)) : std::random_device{}();
   constexpr std::uint64_t kStepsPerProgram = 4000;

@@ -93,6 +93,28 @@ TEST_F(SimulatedDevice, AStreamOrderedFreeGivesItsPagesBackAtItsTurn) {
   EXPECT_EQ(free_memory(), kMemory);
 }
 
+TEST_F(SimulatedDevice, AStreamHasThePagesOfItsOwnFreesAtOnce) {
+  const CUstream stream = make_stream();
+  CUdeviceptr whole = 0;
+  CUdeviceptr halves[2] = {};
+  ASSERT_EQ(d.cuMemAllocAsync(&whole, kMemory, stream), CUDA_SUCCESS);
+  {
+    Gate gate(stream);
+    ASSERT_EQ(d.cuMemFreeAsync(whole, stream), CUDA_SUCCESS);
+    for (auto& half : halves)
+      ASSERT_EQ(d.cuMemAllocAsync(&half, kMemory / 2, stream), CUDA_SUCCESS);
+    EXPECT_NE(halves[0], whole);
+    EXPECT_EQ(physical(), kMemory);
+    CUdeviceptr none = 0;
+    EXPECT_EQ(d.cuMemAlloc_v2(&none, 1), CUDA_ERROR_OUT_OF_MEMORY);
+  }
+  ASSERT_EQ(d.cuStreamSynchronize(stream), CUDA_SUCCESS);
+  EXPECT_EQ(free_memory(), 0U);
+  for (const auto half : halves) EXPECT_EQ(d.cuMemFreeAsync(half, stream), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuStreamSynchronize(stream), CUDA_SUCCESS);
+  EXPECT_EQ(free_memory(), kMemory);
+}
+
 TEST_F(SimulatedDevice, AStreamOrderedAllocationWaitsForPendingFrees) {
   const CUstream stream = make_stream();
   const CUstream other = make_stream();

@@ -30,7 +30,7 @@ TEST(Timelines, ABatchEndsWhenItIsClosed) {
   EXPECT_EQ(batch.value, first);
   EXPECT_FALSE(lines.open_has_frees(a));
   EXPECT_GT(lines.free_on(a), first);
-  EXPECT_EQ(lines.all_passed()[a], 0U);
+  EXPECT_LT(lines.all_passed()[a], first);
   lines.passed(a, first);
   EXPECT_EQ(lines.all_passed()[a], first);
   lines.passed(a, first - 1);

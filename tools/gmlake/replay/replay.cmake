@@ -2,7 +2,6 @@
 foreach(source replay replay_command report settings simulated_device)
   target_sources(gmlake_cli PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${source}.cpp)
 endforeach()
-target_compile_definitions(gmlake_cli PRIVATE GMLAKE_HAS_REPLAY)
 target_link_libraries(gmlake_cli PRIVATE gmlake_trace gmlake_pool gmlake_driver gmlake_config
   nlohmann_json::nlohmann_json ${CMAKE_DL_LIBS} Threads::Threads)
 if(TARGET simcuda)

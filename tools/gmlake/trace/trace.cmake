@@ -9,5 +9,4 @@ target_include_directories(gmlake_trace PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
 target_link_libraries(gmlake_trace PUBLIC gmlake_support PRIVATE nlohmann_json::nlohmann_json ZLIB::ZLIB)
 
 target_sources(gmlake_cli PRIVATE ${CMAKE_CURRENT_LIST_DIR}/trace_command.cpp)
-target_compile_definitions(gmlake_cli PRIVATE GMLAKE_HAS_TRACE)
 target_link_libraries(gmlake_cli PRIVATE gmlake_trace)

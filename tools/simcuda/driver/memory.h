@@ -36,6 +36,7 @@ struct Mapping {
 struct Allocation {
   Bytes size = 0;   // as requested
   Bytes pages = 0;  // as taken: whole pages
+  Bytes held = 0;   // of those, not yet handed on to a later allocation of the freeing stream
   CUdevice device = 0;
   Context* context = nullptr;  // null for stream-ordered memory, which belongs to the device
   Extents extents;

@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 
 #include <deque>
+#include <unordered_map>
+#include <vector>
 
 #include "entry.h"
 #include "memory.h"
@@ -19,22 +21,88 @@ using Allocations = std::map<Address, Allocation>;
 void give_back(Allocations::iterator block) {
   Memory& m = memory();
   m.pages.unmap(block->first, block->second.pages);
-  m.devices[block->second.device].give(block->second.pages, block->second.extents);
+  m.devices[block->second.device].give(block->second.held, block->second.extents);
   m.native.give(block->first, block->second.pages);
   m.allocations.erase(block);
 }
 
-CUresult take(CUdevice device, Context* owner, Bytes size, CUdeviceptr* result) {
+// Blocks whose stream-ordered free has been given and has not had its turn, by stream and oldest
+// first. Later allocations of that stream may have their pages at once: its order keeps the two
+// apart (CUDA programming guide, "Stream-Ordered Memory Allocator"). Under memory's lock.
+struct Freeing {
+  Address at;
+  std::uint64_t allocation;  // its id: the address may belong to another block by now
+};
+std::deque<Freeing>& freeing_on(std::uint64_t stream) {
+  static auto* streams = new std::unordered_map<std::uint64_t, std::deque<Freeing>>;
+  return (*streams)[stream];
+}
+
+// Moves up to `size` bytes of pages from one list of extents to another. Unbacked memory has none.
+void move_pages(Bytes size, Extents& from, Extents& to) {
+  while (size > 0 && !from.empty()) {
+    Extent& last = from.back();
+    const Bytes n = std::min(size, last.size);
+    last.size -= n;
+    to.push_back({last.offset + last.size, n});
+    if (last.size == 0) from.pop_back();
+    size -= n;
+  }
+}
+
+// The blocks `stream` is freeing that still hold pages of the device, oldest first. Called with
+// memory's lock held.
+std::vector<Allocation*> pages_on_their_way(std::uint64_t stream, CUdevice device) {
   Memory& m = memory();
-  if (size > m.devices[device].capacity()) return CUDA_ERROR_OUT_OF_MEMORY;
+  auto& freeing = freeing_on(stream);
+  std::vector<Allocation*> blocks;
+  std::erase_if(freeing, [&](const Freeing& one) {
+    const auto block = m.allocations.find(one.at);
+    if (block == m.allocations.end() || block->second.id != one.allocation ||
+        block->second.held == 0)
+      return true;
+    if (block->second.device == device) blocks.push_back(&block->second);
+    return false;
+  });
+  return blocks;
+}
+
+// `stream` is 0 for an allocation that no stream orders.
+CUresult take(CUdevice device, Context* owner, Bytes size, std::uint64_t stream,
+              CUdeviceptr* result) {
+  Memory& m = memory();
+  Physical& physical = m.devices[device];
+  if (size > physical.capacity()) return CUDA_ERROR_OUT_OF_MEMORY;
   const Bytes pages = round_up(size, kPage);
   const std::lock_guard lock(m.mutex);
-  Allocation block{size, pages, device, owner, {}, m.next_allocation_id, false};
-  if (!m.take_pages(device, pages, block.extents)) return CUDA_ERROR_OUT_OF_MEMORY;
+  Allocation block{size, pages, pages, device, owner, {}, m.next_allocation_id, false};
+
+  std::vector<Allocation*> giving;
+  if (stream != 0) giving = pages_on_their_way(stream, device);
+  Bytes missing = pages;
+  for (const Allocation* from : giving) missing -= std::min(missing, from->held);
+  if (missing > physical.capacity() - physical.used()) return CUDA_ERROR_OUT_OF_MEMORY;
   const auto at = m.native.take(pages, kPage);
-  if (!at || !m.pages.map(*at, m.devices[device].fd(), block.extents, PROT_READ | PROT_WRITE)) {
-    if (at) m.native.give(*at, pages);
-    m.devices[device].give(pages, block.extents);
+  if (!at) return CUDA_ERROR_OUT_OF_MEMORY;
+  Allocation* last = nullptr;
+  Bytes left = pages - missing;
+  for (Allocation* from : giving) {
+    if (left == 0) break;
+    const Bytes n = std::min(left, from->held);
+    move_pages(n, from->extents, block.extents);
+    from->held -= n;
+    left -= n;
+    last = from;
+  }
+  if (missing > 0) m.take_pages(device, missing, block.extents);  // there are enough
+  if (!m.pages.map(*at, physical.fd(), block.extents, PROT_READ | PROT_WRITE)) {
+    m.native.give(*at, pages);
+    if (last == nullptr) {
+      physical.give(pages, block.extents);
+    } else {  // work before the free may still use some of them: they go back with the free
+      last->extents.insert(last->extents.end(), block.extents.begin(), block.extents.end());
+      last->held += pages;
+    }
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
   ++m.next_allocation_id;
@@ -68,7 +136,7 @@ CUresult allocate(CUdeviceptr* result, Bytes size) {
   if (const CUresult bad = current_context(context)) return bad;
   // cuda.h, cuMemAlloc: "If bytesize is 0, cuMemAlloc() returns CUDA_ERROR_INVALID_VALUE".
   if (result == nullptr || size == 0) return CUDA_ERROR_INVALID_VALUE;
-  return take(context->device, context, size, result);
+  return take(context->device, context, size, 0, result);
 }
 
 CUresult allocate_pitch(CUdeviceptr* result, size_t* pitch, Bytes width, Bytes height,
@@ -99,15 +167,15 @@ CUresult allocate_async(CUdeviceptr* result, Bytes size, CUstream handle, Implic
   for (;;) {
     // Asked before trying: a free that completes in between has made room and is worth another try.
     const OperationRef pending = oldest_pending_free(device);
-    const CUresult taken = take(device, nullptr, size, result);
+    const CUresult taken = take(device, nullptr, size, stream->id, result);
     if (taken != CUDA_ERROR_OUT_OF_MEMORY || pending == nullptr) return taken;
     wait(pending);
   }
 }
 
-// Marks the block at that address as being freed; an error for anything but the start of a live
-// one.
-CUresult claim(Address at, CUdevice& device, Context*& owner) {
+// Marks the block at that address as being freed, on a stream or (0) at once; an error for
+// anything but the start of a live one.
+CUresult claim(Address at, CUdevice& device, Context*& owner, std::uint64_t stream) {
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
   const auto block = m.allocations.find(at);
@@ -115,6 +183,7 @@ CUresult claim(Address at, CUdevice& device, Context*& owner) {
   block->second.freeing = true;
   device = block->second.device;
   owner = block->second.context;
+  if (stream != 0) freeing_on(stream).push_back({at, block->second.id});
   return CUDA_SUCCESS;
 }
 
@@ -129,7 +198,7 @@ CUresult free_async(Address at, CUstream handle, Implicit implicit) {
   Context* owner = nullptr;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   if (at == 0) return CUDA_SUCCESS;
-  if (const CUresult bad = claim(at, device, owner)) return bad;
+  if (const CUresult bad = claim(at, device, owner, stream->id)) return bad;
   const OperationRef operation = submit(stream, Run::brief, [at] { release(at); });
   if (operation == nullptr) return CUDA_SUCCESS;
   PendingFrees& pending = pending_frees();
@@ -160,7 +229,7 @@ CUresult free_now(Address at) {
   if (!memory().owns(at)) return free_managed(at);
   CUdevice device = 0;
   Context* owner = nullptr;
-  if (const CUresult bad = claim(at, device, owner)) return bad;
+  if (const CUresult bad = claim(at, device, owner, 0)) return bad;
   // cuda.h, cuMemFree: may synchronise; for stream-ordered memory the driver "assumes that all
   // accesses to the memory have completed before being freed and performs no further
   // synchronization".

@@ -1,0 +1,71 @@
+// Words of the enumerations, sections and names of variables, from the table.
+#include "config/option.h"
+
+#include <algorithm>
+
+namespace gmlake::config {
+namespace {
+
+constexpr std::array<std::string_view, 2> kFreePolicies{"deferred", "synchronous"};
+constexpr std::array<std::string_view, 2> kReportKinds{"none", "text"};
+constexpr std::array<std::string_view, 5> kLogLevels{"debug", "info", "warning", "error", "off"};
+static_assert(kFreePolicies.size() == static_cast<std::size_t>(FreePolicy::synchronous) + 1);
+static_assert(kReportKinds.size() == static_cast<std::size_t>(ReportKind::text) + 1);
+static_assert(kLogLevels.size() == static_cast<std::size_t>(log::Level::off) + 1);
+
+struct SectionNames {
+  std::array<std::string_view, kOptionCount> names{};
+  std::size_t count = 0;
+};
+constexpr SectionNames collect_sections() {
+  SectionNames found;
+  for (const auto& option : kOptions)
+    if (found.count == 0 || found.names[found.count - 1] != option.section)
+      found.names[found.count++] = option.section;
+  return found;
+}
+constexpr SectionNames kSections = collect_sections();
+
+}  // namespace
+
+std::string Option::path() const {
+  return std::string(section) + "." + std::string(key);
+}
+
+std::string Option::variable() const {
+  return variable_name(section, key);
+}
+
+std::string variable_name(std::string_view section, std::string_view key) {
+  auto name = "GMLAKE_" + std::string(section) + "_" + std::string(key);
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return name;
+}
+
+std::span<const std::string_view> choices(Kind kind) {
+  switch (kind) {
+    case Kind::free_policy:
+      return kFreePolicies;
+    case Kind::report_kind:
+      return kReportKinds;
+    case Kind::log_level:
+      return kLogLevels;
+    default:
+      return {};
+  }
+}
+
+std::span<const std::string_view> sections() {
+  return {kSections.names.data(), kSections.count};
+}
+
+std::size_t find_option(std::string_view section, std::string_view key) {
+  const auto* found = std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& option) {
+    return option.section == section && option.key == key;
+  });
+  return static_cast<std::size_t>(found - kOptions.begin());
+}
+
+}  // namespace gmlake::config

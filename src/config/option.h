@@ -1,0 +1,57 @@
+// The option table at run time: what config/options.h says of each option, in order, and the way to
+// its field.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "config/config.h"
+
+namespace gmlake::config {
+
+enum class Kind { flag, size, count, ratio, text, list, free_policy, report_kind, log_level };
+
+using Field = std::variant<bool Config::*, std::uint64_t Config::*, double Config::*,
+                           std::string Config::*, std::vector<std::string> Config::*,
+                           FreePolicy Config::*, ReportKind Config::*, log::Level Config::*>;
+
+struct Option {
+  std::string_view section;
+  std::string_view key;
+  Kind kind;
+  double minimum;  // of size, count and ratio; a double holds sizes up to 2^53 exactly
+  double maximum;
+  std::string_view help;
+  Field member;
+
+  std::string path() const;      // "pool.chunk_size"
+  std::string variable() const;  // "GMLAKE_POOL_CHUNK_SIZE"
+};
+
+// clang-format off
+#define OPTION(section, key, kind, initial, minimum, maximum, help) \
+  Option{#section, #key, Kind::kind, double(minimum), double(maximum), help, &Config::section##_##key},
+// clang-format on
+inline constexpr std::array kOptions{GMLAKE_OPTIONS(OPTION)};
+#undef OPTION
+inline constexpr std::size_t kOptionCount = kOptions.size();
+
+// The words for an enumeration, in the order of its values; empty for the other kinds.
+std::span<const std::string_view> choices(Kind kind);
+
+// Sections in the table's order, each once.
+std::span<const std::string_view> sections();
+
+// "GMLAKE_POOL_CHUNK_SIZE"; with an empty key, how the section's variables begin.
+std::string variable_name(std::string_view section, std::string_view key);
+
+// Index into kOptions, or kOptionCount.
+std::size_t find_option(std::string_view section, std::string_view key);
+
+}  // namespace gmlake::config

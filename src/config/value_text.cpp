@@ -1,0 +1,66 @@
+// Values from the environment: text is turned into the JSON value it stands for and read as that.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "config/value.h"
+
+namespace gmlake::config {
+namespace {
+
+using nlohmann::json;
+
+std::string_view trim(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+json split(std::string_view text) {
+  json list = json::array();
+  while (!text.empty()) {
+    const auto comma = std::min(text.find(','), text.size());
+    if (const auto item = trim(text.substr(0, comma)); !item.empty())
+      list.push_back(std::string(item));
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return list;
+}
+
+template <typename Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number number{};
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || stop != text.data() + text.size()) return {};
+  return number;
+}
+
+// Text as the JSON value it stands for; text that stands for none stays text, and is refused as
+// such.
+json interpret(const Option& option, std::string_view text) {
+  if (option.kind == Kind::flag) {
+    for (const std::string_view yes : {"true", "1", "on", "yes"})
+      if (text == yes) return true;
+    for (const std::string_view no : {"false", "0", "off", "no"})
+      if (text == no) return false;
+  }
+  if (option.kind == Kind::list) return split(text);
+  if (option.kind == Kind::count || option.kind == Kind::ratio || option.kind == Kind::size) {
+    if (const auto whole = parse_number<std::uint64_t>(text)) return *whole;
+    if (const auto negative = parse_number<std::int64_t>(text)) return *negative;
+    if (const auto real = parse_number<double>(text); real && std::isfinite(*real)) return *real;
+  }
+  return std::string(text);
+}
+
+}  // namespace
+
+std::optional<Refusal> read_text(const Option& option, std::string_view text, Config& config) {
+  if (text.empty() && option.kind != Kind::text && option.kind != Kind::list)
+    return Refusal{"is empty", "give " + expected(option)};
+  return read_json(option, interpret(option, text), config);
+}
+
+}  // namespace gmlake::config

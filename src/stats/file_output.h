@@ -1,0 +1,18 @@
+// Whole files, written so that a reader sees the old one or the new one and never half of either.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace gmlake::stats {
+
+// Writes all of it. 0 or errno.
+int write_descriptor(int descriptor, std::string_view text);
+
+// Makes the folders above `path`, writes a file beside it and renames that over it. What is no
+// regular file
+// (/dev/stderr, a pipe) is written to instead of being replaced. 0 or errno; on failure `path` is
+// unchanged.
+int replace_file(const std::string& path, std::string_view text);
+
+}  // namespace gmlake::stats

@@ -1,0 +1,179 @@
+// The report for people: whether it helped comes first, then how each allocation was served, then
+// what it cost. Parts stand under their total and add up to it; a part that is zero is left out.
+#include <array>
+#include <span>
+#include <string_view>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "stats/report.h"
+#include "support/units.h"
+
+namespace gmlake::stats {
+namespace {
+
+std::string grouped(std::uint64_t n) {
+  auto digits = std::to_string(n);
+  for (auto at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
+  return digits;
+}
+
+std::string percent(double fraction) {
+  return fmt::format("{:.1f}%", 100 * fraction);
+}
+
+std::string duration(std::uint64_t nanoseconds) {
+  const auto n = static_cast<double>(nanoseconds);
+  if (n >= 1e9) return fmt::format("{:.2f} s", n / 1e9);
+  if (n >= 1e6) return fmt::format("{:.2f} ms", n / 1e6);
+  return fmt::format("{:.1f} us", n / 1e3);
+}
+
+// Lines of a figure and what it counts, under headings.
+class Page {
+ public:
+  void heading(std::string_view text) { text_ += fmt::format("{}\n", text); }
+  void row(std::string_view figure, std::string_view what) {
+    text_ += fmt::format("{:>16}  {}\n", figure, what);
+  }
+  void row_unless_zero(std::uint64_t figure, std::string_view what) {
+    if (figure != 0) row(grouped(figure), what);
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+struct Part {
+  std::uint64_t count;
+  std::string_view what;
+};
+
+void add_parts(Page& page, std::uint64_t whole, std::span<const Part> parts) {
+  std::uint64_t counted = 0;
+  const auto add = [&](std::uint64_t count, std::string_view what) {
+    const auto share = static_cast<double>(count) / static_cast<double>(whole);
+    if (count != 0) page.row(grouped(count), fmt::format("{:>6}  {}", percent(share), what));
+    counted += count;
+  };
+  for (const auto& part : parts) add(part.count, part.what);
+  // A copy taken while another thread allocates may miss the part of the allocation under way.
+  if (counted < whole) add(whole - counted, "under way when this was written");
+}
+
+void add_benefit(Page& page, const DeviceCounters& c) {
+  page.heading("memory");
+  page.row(human_bytes(c.peak_live_bytes), "peak live: what the program held at once");
+  page.row(human_bytes(c.peak_physical_bytes),
+           fmt::format("peak physical: the GPU memory it took, {} used", percent(utilization(c))));
+  if (c.live_blocks != 0)
+    page.row(human_bytes(c.live_bytes),
+             fmt::format("in {} blocks not freed", grouped(c.live_blocks)));
+  page.row_unless_zero(c.deferred_frees, "frees did not wait for the GPU where native ones may");
+}
+
+void add_served(Page& page, const DeviceCounters& c) {
+  page.heading(fmt::format("{} allocations of {} in all, served", grouped(c.allocations),
+                           human_bytes(c.allocated_bytes)));
+  if (c.allocations == 0) return;
+  const std::array<Part, 6> parts{
+      {{c.hits_exact, "where that size had been before, or fitted exactly"},
+       {c.hits_window, "by an earlier stitch"},
+       {c.hits_split, "from a larger free span"},
+       {c.hits_small, "as small ones, from chunks of their own"},
+       {c.stitches, "by a new stitch"},
+       {c.growths, "by new GPU memory"}}};
+  add_parts(page, c.allocations, parts);
+}
+
+void add_streams(Page& page, const DeviceCounters& c) {
+  if (c.reuse_own_stream + c.reuse_completed + c.reuse_new == 0) return;
+  page.heading("last use of their memory");
+  page.row_unless_zero(c.reuse_own_stream, "on the same stream");
+  page.row_unless_zero(c.reuse_completed, "on another stream, completed since");
+  page.row_unless_zero(c.reuse_new, "none: new memory");
+  page.row_unless_zero(c.fences, fmt::format("events followed frees, {} queries, {} waits",
+                                             grouped(c.fence_queries), grouped(c.fence_waits)));
+}
+
+void add_driver(Page& page, const DeviceReport& device) {
+  std::uint64_t calls = 0;
+  std::uint64_t nanoseconds = 0;
+  for (const auto& call : device.driver) {
+    calls += call.calls;
+    nanoseconds += call.nanoseconds;
+  }
+  page.heading(
+      fmt::format("{} driver calls by the pool, {}", grouped(calls), duration(nanoseconds)));
+  const auto add = [&](std::string_view name, DriverCall call) {
+    const auto& count = device.driver[static_cast<unsigned>(call)];
+    if (count.calls == 0) return;
+    auto what = fmt::format("{:>9}  {}", duration(count.nanoseconds), name);
+    if (count.failures != 0) what += fmt::format(" ({} failed)", grouped(count.failures));
+    page.row(grouped(count.calls), what);
+  };
+#define X(name) add(#name, DriverCall::name);
+  GMLAKE_DRIVER_CALLS(X)
+#undef X
+}
+
+void add_native(Page& page, const DeviceCounters& c) {
+  if (c.native_allocations + c.native_frees == 0) return;
+  page.heading("past the pool");
+  page.row(grouped(c.native_allocations),
+           fmt::format("allocations by the driver, {}", human_bytes(c.native_bytes)));
+  page.row_unless_zero(c.native_frees, "frees by the driver");
+  page.row_unless_zero(c.bypass_capture, "calls because a stream was being captured");
+  page.row_unless_zero(c.bypass_off, "calls because the pool is switched off");
+  page.row_unless_zero(c.bypass_failed, "calls because the pool could not be set up");
+}
+
+void add_shortage(Page& page, const DeviceCounters& c) {
+  const auto steps = c.ladder_harvests + c.ladder_waits + c.ladder_evictions + c.ladder_natives;
+  if (steps + c.out_of_memory == 0) return;
+  page.heading("when memory ran out");
+  page.row_unless_zero(c.ladder_harvests, "looks for completed work on other streams");
+  page.row_unless_zero(c.ladder_waits, "waits for pending frees");
+  page.row_unless_zero(c.ladder_evictions, "times stitched ranges were given back");
+  page.row_unless_zero(c.ladder_natives, "requests to the driver's own allocator");
+  page.row(grouped(c.out_of_memory), "allocations failed");
+}
+
+void add_devices(Page& page, const std::vector<DeviceReport>& devices) {
+  page.heading(fmt::format("{} devices; below they are added up", devices.size()));
+  for (const auto& device : devices) {
+    const auto& c = device.counters;
+    page.row(fmt::format("device {}", device.device),
+             fmt::format("peak live {}, peak physical {}, {} used, {} allocations",
+                         human_bytes(c.peak_live_bytes), human_bytes(c.peak_physical_bytes),
+                         percent(utilization(c)), grouped(c.allocations)));
+  }
+}
+
+}  // namespace
+
+std::string to_text(const Report& report) {
+  Page page;
+  page.heading(fmt::format("gmlake {} ({}): report of {} (pid {})", report.version, report.revision,
+                           report.executable, report.process));
+  page.heading(fmt::format("{:.1f} s on {}, rank {}; pool {}, stitching {}", report.seconds,
+                           report.host, report.rank, report.pool_enabled ? "on" : "off",
+                           report.stitch_enabled ? "on" : "off"));
+  if (report.devices.empty()) {
+    page.heading("no CUDA allocation came this way");
+  } else {
+    const auto sum = total(report.devices);
+    if (report.devices.size() > 1) add_devices(page, report.devices);
+    add_benefit(page, sum.counters);
+    add_served(page, sum.counters);
+    add_streams(page, sum.counters);
+    add_driver(page, sum);
+    add_shortage(page, sum.counters);
+    add_native(page, sum.counters);
+  }
+  page.heading("docs/statistics.md explains each line");
+  return page.take();
+}
+
+}  // namespace gmlake::stats

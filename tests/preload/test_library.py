@@ -1,0 +1,47 @@
+"""What libgmlake.so asks of a process and what it adds to it: C libraries only, intercepted names only."""
+
+import re
+
+import harness
+
+ALLOWED = re.compile(r"(libc|libm|libdl|ld-linux-[\w-]+)\.so\.\d+")
+
+
+def tool(*command):
+    process = harness.run(*command, harness.LIBRARY, env=harness.environment(preload=False, simcuda=False))
+    if process.returncode != 0:
+        raise RuntimeError(process.stderr)
+    return process.stdout
+
+
+def hook_table():
+    """The intercepted names, from the one list of them."""
+    text = (harness.SOURCE / "hooks" / "hook_table.h").read_text()
+    return set(re.findall(r"\bX\((c\w+),", text))
+
+
+class Library(harness.Case):
+    def test_needs_only_the_c_library(self):
+        dynamic = tool("readelf", "-dW")
+        needed = re.findall(r"\(NEEDED\).*\[(.*)\]", dynamic)
+        self.assertIn("libc.so.6", needed)
+        self.assertEqual([name for name in needed if not ALLOWED.fullmatch(name)], [])
+        self.assertNotRegex(dynamic, r"\((RPATH|RUNPATH|TEXTREL)\)")
+
+    def test_exports_the_hook_table_and_its_own_names(self):
+        exported = {line.split()[-1].split("@")[0] for line in tool("nm", "-D", "--defined-only").splitlines()}
+        table = hook_table()
+        self.assertGreater(len(table), 20)
+        self.assertIn("cuMemAllocAsync_ptsz", table)
+        self.assertIn("cudaMalloc", table)
+        self.assertEqual(table - exported, set())
+        others = {name for name in exported - table if not name.startswith("gmlake_")}
+        self.assertEqual(others, {"dlsym"})
+
+    def test_does_not_link_cuda(self):
+        undefined = tool("nm", "-D", "--undefined-only")
+        self.assertNotRegex(undefined, r"\bcu(da)?[A-Z]")
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,195 @@
+"""How processes start, fail and end with the library in front: all as they do without it."""
+
+import json
+import signal
+
+import harness
+
+
+class Same(harness.Case):
+    """The program says and returns the same natively and under the library."""
+
+    def compare(self, *command):
+        native = harness.run(*command, env=harness.environment(preload=False))
+        # What the library itself has to say about an out of memory is not the program's.
+        process, report = self.served(*command, status=native.returncode, GMLAKE_LOG_LEVEL="off")
+        self.assertEqual(process.stdout, native.stdout)
+        self.assertEqual(process.stderr, native.stderr)
+        return native, report
+
+    def test_misuse_runtime(self):
+        native, report = self.compare(harness.PROGRAMS / "misuse_shared")
+        self.assertIn("free of null: 0", native.stdout)
+        self.assertIn("allocate huge: 2", native.stdout)
+        self.assertIn("free again: 1", native.stdout)
+        self.assertEqual(report["allocations"], 3)
+
+    def test_misuse_driver(self):
+        native, report = self.compare(harness.PROGRAMS / "misuse_driver")
+        self.assertIn("allocate huge: 2", native.stdout)
+        self.assertIn("free again: 1", native.stdout)
+        self.assertEqual(report["allocations"], 3)
+
+    def exits(self, way, allocations, frees):
+        for client in ("leaky_exit_shared", "leaky_exit_driver"):
+            with self.subTest(client=client):
+                native, report = self.compare(harness.PROGRAMS / client, way)
+                self.assertEqual(native.returncode, 0)
+                self.assertEqual(report["allocations"], allocations)
+                self.assertEqual(report["frees"], frees)
+                self.assertEqual(report["live_blocks"], allocations - frees)
+
+    def test_exit_with_live_blocks(self):
+        self.exits("live", 3, 0)
+
+    def test_exit_from_a_thread(self):
+        self.exits("thread", 4, 0)
+
+    def test_exit_of_a_forked_child(self):
+        """The child's exit neither hangs nor writes over the parent's report."""
+        self.exits("fork", 3, 0)
+
+    def test_exit_of_a_program_it_ran(self):
+        self.exits("exec", 3, 0)
+
+    def test_free_after_exit_has_begun(self):
+        for client in ("leaky_exit_shared", "leaky_exit_driver"):
+            with self.subTest(client=client):
+                native, report = self.compare(harness.PROGRAMS / client, "destructor")
+                self.assertEqual(native.returncode, 0)
+                self.assertEqual(report["allocations"], 3)
+
+    def test_quick_exit(self):
+        """_exit() runs nothing of ours: no report, and the program's own status."""
+        for client in ("leaky_exit_shared", "leaky_exit_driver"):
+            process = harness.run(harness.PROGRAMS / client, "quick", env=harness.environment())
+            self.assertEqual((process.returncode, process.stdout, process.stderr), (0, "", ""))
+
+
+class Lookups(harness.Case):
+    """dlsym(RTLD_NEXT) and dlsym(RTLD_DEFAULT) of others answer as without the library."""
+
+    def test_rtld_next(self):
+        for level in ("O0", "O2"):
+            with self.subTest(level=level):
+                command = [harness.PROGRAMS / f"next_client_{level}"]
+                plain = harness.run(*command, env=harness.environment(preload=False, LD_LIBRARY_PATH=harness.PROGRAMS))
+                loaded = harness.run(*command, env=harness.environment(LD_LIBRARY_PATH=harness.PROGRAMS))
+                self.assertEqual(plain.returncode, 0)
+                self.assertEqual(
+                    plain.stdout, "through the wrapper\ndefault 1, next 0\nnext after the program 2\nunknown (error set)\n")
+                self.assertEqual((loaded.returncode, loaded.stdout, loaded.stderr), (0, plain.stdout, plain.stderr))
+
+
+class Switches(harness.Case):
+    def setUp(self):
+        super().setUp()
+        self.trace = harness.mixed_trace(self.folder / "trace.csv", seed=3, events=60, most_live=32 * harness.MIB)
+        self.client = [harness.PROGRAMS / "replay_client_shared", self.folder / "trace.csv"]
+
+    def test_disabled(self):
+        report = self.folder / "report.json"
+        process = harness.run(
+            *self.client, env=harness.environment(GMLAKE_DISABLE=1, GMLAKE_STATS_JSON_FILE=report))
+        self.assertEqual((process.returncode, process.stdout, process.stderr), (0, "", ""))
+        self.assertFalse(report.exists())
+
+    def test_pool_off_forwards_and_counts(self):
+        _, report = self.served(*self.client, GMLAKE_POOL_ENABLED="false")
+        self.assertEqual(report["allocations"], 0)
+        self.assertEqual(report["native_allocations"], self.trace.allocations)
+        self.assertEqual(report["native_frees"], self.trace.allocations)
+        self.assertEqual(report["bypass_off"], self.trace.allocations)
+
+    def test_program_not_included(self):
+        process = harness.run(
+            *self.client,
+            env=harness.environment(GMLAKE_PROCESSES_EXCLUDE="replay_client_*", GMLAKE_STATS_JSON_FILE=self.folder / "r"))
+        self.assertEqual((process.returncode, process.stdout, process.stderr), (0, "", ""))
+        self.assertFalse((self.folder / "r").exists())
+
+    def test_report_as_text_on_stderr(self):
+        process = harness.run(*self.client, env=harness.environment())
+        self.assertEqual(process.returncode, 0)
+        self.assertEqual(process.stdout, "")
+        self.assertIn("gmlake", process.stderr)
+        self.assertIn("peak physical", process.stderr)
+
+    def test_report_as_text_in_a_file(self):
+        process = harness.run(*self.client, env=harness.environment(GMLAKE_STATS_FILE=self.folder / "%e.txt"))
+        self.assertEqual((process.returncode, process.stdout, process.stderr), (0, "", ""))
+        self.assertIn("peak physical", (self.folder / "replay_client_shared.txt").read_text())
+
+    def test_out_of_memory_is_the_programs_own(self):
+        """The client sees CUDA's error 2, says so in its own words, and ends in its own way."""
+        memory = f"{self.trace.peak_live_bytes // harness.MIB - 4}MiB"
+        native = harness.run(*self.client, env=harness.environment(preload=False, SIMCUDA_MEMORY=memory))
+        self.assertEqual(native.returncode, 3, native.stderr)
+        process, report = self.served(*self.client, status=3, SIMCUDA_MEMORY=memory)
+        self.assertIn("client: out of memory at event", process.stderr)
+        self.assertIn("(CUDA error 2:", process.stderr)
+        self.assertEqual(report["out_of_memory"], 1)
+
+
+class Run(harness.Case):
+    """`gmlake run` puts the library in front and otherwise is the program."""
+
+    def environment(self):
+        # The library goes in front of a sanitizer's too, which is then told not to mind.
+        return harness.environment(preload=False, LD_PRELOAD=" ".join(harness.PRELOAD_FIRST),
+                                   ASAN_OPTIONS="detect_leaks=0:verify_asan_link_order=0")
+
+    def test_serves_the_program(self):
+        harness.mixed_trace(self.folder / "trace.csv", seed=9, events=40, most_live=16 * harness.MIB)
+        report = self.folder / "report.json"
+        process = harness.run(
+            harness.GMLAKE, "run", "--json", report, "--set", "stats.report=none", "--",
+            harness.PROGRAMS / "replay_client_shared", self.folder / "trace.csv",
+            env=self.environment())
+        self.assertEqual((process.returncode, process.stdout, process.stderr), (0, "", ""))
+        self.assertEqual(harness.Report(json.loads(report.read_text()))["native_allocations"], 0)
+
+    def test_keeps_arguments_exit_status_and_signals(self):
+        env = self.environment()
+        process = harness.run(harness.GMLAKE, "run", "--", "bash", "-c", 'printf "%s|" "$@"; exit 5', "x", "a b", "--c", env=env)
+        self.assertEqual((process.returncode, process.stdout, process.stderr), (5, "a b|--c|", ""))
+        process = harness.run(harness.GMLAKE, "run", "bash", "-c", "kill -TERM $$", env=env)
+        self.assertEqual(process.returncode, -signal.SIGTERM)
+
+
+class Hits(harness.Case):
+    """Allocating and freeing one size in a loop makes no driver call once the first pair has been served."""
+
+    def test_no_driver_call_on_a_hit(self):
+        for api, byte_count in (("async", 4 * harness.MIB), ("async", 3000), ("async", 2 * harness.MIB + 512)):
+            with self.subTest(api=api, bytes=byte_count):
+                runs = [
+                    self.served(harness.PROGRAMS / "hit_loop", "--api", api, "--bytes", byte_count, pairs)
+                    for pairs in (10, 10000)
+                ]
+                few, many = (report for _, report in runs)
+                self.assertEqual(many["allocations"] - few["allocations"], 9990)
+                self.assertEqual(many["frees"] - few["frees"], 9990)
+                self.assertEqual(many["growths"], few["growths"])
+                self.assertEqual(many.driver_calls, few.driver_calls)
+                self.assertEqual(json.loads(runs[1][0].stdout)["pairs"], 10000)
+
+
+class Replays(harness.Case):
+    """The library in a process and `gmlake replay` place the same trace alike."""
+
+    def test_same_peaks_as_replay(self):
+        path = self.folder / "trace.csv"
+        harness.mixed_trace(path, seed=11, events=1500, most_live=512 * harness.MIB)
+        _, report = self.served(
+            harness.PROGRAMS / "replay_client_shared", "--touch", "ends", path, SIMCUDA_MEMORY="4GiB")
+        replayed = harness.run(
+            harness.GMLAKE, "replay", path, "--device-memory", "4GiB", "--json", env=harness.environment(preload=False))
+        self.assertEqual(replayed.returncode, 0, replayed.stderr)
+        (result,) = json.loads(replayed.stdout)
+        self.assertEqual(report["peak_live_bytes"], result["peak_live_bytes"])
+        self.assertEqual(report["peak_physical_bytes"], result["peak_physical_bytes"])
+
+
+if __name__ == "__main__":
+    harness.main()

@@ -1,0 +1,70 @@
+// Ends in one of the untidy ways programs end, with device memory still allocated. Exit status 0 in
+// all of them.
+//
+//   leaky_exit live         returns from main with live blocks
+//   leaky_exit destructor   frees a block in the destructor of a static object, after exit() has
+//   begun leaky_exit thread       a thread that is not the main one calls exit() while main waits
+//   leaky_exit quick        calls _exit(): nothing at exit runs
+//   leaky_exit fork         forks after using the device; the child ends by exit() without touching
+//   it leaky_exit exec         runs another program, which inherits the environment, and waits for
+//   it
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "device.h"
+
+namespace {
+
+struct FreesAtExit {
+  void* block = nullptr;
+  ~FreesAtExit() {
+    // CUDA may be gone already and say so; what matters is that the process still ends as it
+    // should.
+    if (block != nullptr) (void)device::release(block);
+  }
+};
+FreesAtExit frees_at_exit;
+
+int wait_for(pid_t child) {
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string way = argc == 2 ? argv[1] : "";
+  if (device::open() != 0) return 2;
+  void* block = nullptr;
+  for (std::size_t mib : {1, 5, 3}) {
+    if (device::allocate(&block, mib << 20) != 0) return 2;
+  }
+  if (way == "live") return 0;
+  if (way == "destructor") {
+    frees_at_exit.block = block;
+    return 0;
+  }
+  if (way == "thread") {
+    std::thread([] {
+      void* mine = nullptr;
+      if (device::open() != 0 || device::allocate(&mine, 4096) != 0) std::exit(2);
+      std::exit(0);
+    }).detach();
+    for (;;) pause();
+  }
+  if (way == "quick") _exit(0);
+  if (way == "fork") {
+    pid_t child = fork();
+    if (child == 0) std::exit(7);
+    return wait_for(child) == 7 ? 0 : 2;
+  }
+  if (way == "exec") return std::system("exit 7") >> 8 == 7 ? 0 : 2;
+  std::fputs("usage: leaky_exit live|destructor|thread|quick|fork|exec\n", stderr);
+  return 2;
+}
