@@ -1,7 +1,5 @@
 // Values from the environment: text is turned into the JSON value it stands for and read as that.
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
 #include <nlohmann/json.hpp>
 
@@ -29,14 +27,6 @@ json split(std::string_view text) {
   return list;
 }
 
-template <typename Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number number{};
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || stop != text.data() + text.size()) return {};
-  return number;
-}
-
 // Text as the JSON value it stands for; text that stands for none stays text, and is refused as
 // such.
 json interpret(const Option& option, std::string_view text) {
@@ -48,9 +38,10 @@ json interpret(const Option& option, std::string_view text) {
   }
   if (option.kind == Kind::list) return split(text);
   if (option.kind == Kind::count || option.kind == Kind::ratio || option.kind == Kind::size) {
-    if (const auto whole = parse_number<std::uint64_t>(text)) return *whole;
-    if (const auto negative = parse_number<std::int64_t>(text)) return *negative;
-    if (const auto real = parse_number<double>(text); real && std::isfinite(*real)) return *real;
+    // As a file would have it. (std::from_chars for doubles would make the preloaded library need
+    // libm.)
+    auto number = json::parse(text, nullptr, false);
+    if (number.is_number()) return number;
   }
   return std::string(text);
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -41,21 +40,25 @@ std::optional<Bytes> parse_bytes(std::string_view text) {
     if (found == kUnits.end()) return {};
     scale = found->bytes;
   }
-  const char* end = number.data() + number.size();
+  // By hand: std::from_chars for doubles would make the preloaded library need libm for this alone.
   constexpr Bytes kMost = Bytes{1} << 63;
+  const auto point = std::min(number.find('.'), number.size());
+  const auto digits = [](std::string_view run, Bytes& value) {
+    const auto [stop, error] = std::from_chars(run.data(), run.data() + run.size(), value);
+    return error == std::errc{} && stop == run.data() + run.size();
+  };
   Bytes whole = 0;
-  if (auto [stop, error] = std::from_chars(number.data(), end, whole);
-      error == std::errc{} && stop == end) {
-    if (whole > kMost / scale) return {};
-    return whole * scale;
-  }
-  double fraction = 0;
-  if (auto [stop, error] = std::from_chars(number.data(), end, fraction);
-      error != std::errc{} || stop != end || scale == 1)
-    return {};
-  fraction *= static_cast<double>(scale);
-  if (fraction > static_cast<double>(kMost)) return {};
-  return static_cast<Bytes>(std::llround(fraction));
+  if (!digits(number.substr(0, point), whole) || whole > kMost / scale) return {};
+  if (point == number.size()) return whole * scale;
+  constexpr std::size_t kMostDigits = 18;
+  const auto decimals = number.substr(point + 1);
+  Bytes part = 0;
+  if (scale == 1 || decimals.size() > kMostDigits || !digits(decimals, part)) return {};
+  double fraction = static_cast<double>(part);
+  for (std::size_t i = 0; i < decimals.size(); ++i) fraction /= 10;
+  const auto rest = static_cast<Bytes>(fraction * static_cast<double>(scale) + 0.5);
+  if (rest > kMost - whole * scale) return {};
+  return whole * scale + rest;
 }
 
 std::string exact_bytes(Bytes n) {

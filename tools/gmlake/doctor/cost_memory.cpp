@@ -3,16 +3,15 @@
 
 #include "doctor/costs.h"
 
-namespace gmlake::tool::doctor {
-namespace {
-
-#define TRY(expression)                                             \
-  do {                                                              \
-    if (const CUresult code_ = (expression); code_ != CUDA_SUCCESS) \
-      return fail(code_, #expression);                              \
+// Leaves the function with an error that names the call, if it fails.
+#define TRY(name, expression)                                                                 \
+  do {                                                                                        \
+    if (const CUresult code_ = (expression); code_ != CUDA_SUCCESS) return fail(code_, name); \
   } while (false)
+// The same, timed.
+#define TIME(samples, name, expression) TRY(name, (samples).time(name, [&] { return expression; }))
 
-}  // namespace
+namespace gmlake::tool::doctor {
 
 Status time_range(const Driver& driver, Bytes handle_bytes, std::size_t handles, int rounds,
                   Samples& samples) {
@@ -28,7 +27,7 @@ Status time_range(const Driver& driver, Bytes handle_bytes, std::size_t handles,
   CUdeviceptr at = 0;
   const auto each = [&](const char* name, auto call) -> Status {
     for (std::size_t i = 0; i < handles; ++i)
-      TRY(samples.time(name, [&] { return call(at + i * handle_bytes, list[i]); }));
+      TIME(samples, name, call(at + i * handle_bytes, list[i]));
     return {};
   };
   const auto map = [&](CUdeviceptr to, CUmemGenericAllocationHandle handle) {
@@ -36,8 +35,7 @@ Status time_range(const Driver& driver, Bytes handle_bytes, std::size_t handles,
   };
   using Handle = CUmemGenericAllocationHandle;
   for (int round = 0; round < rounds; ++round) {
-    TRY(samples.time("cuMemAddressReserve",
-                     [&] { return cuda.cuMemAddressReserve_(&at, whole, 0, 0, 0); }));
+    TIME(samples, "cuMemAddressReserve", cuda.cuMemAddressReserve_(&at, whole, 0, 0, 0));
     // A failure leaves what there is to the end of the process: the measurement ends with it.
     const Status steps[] = {
         each("cuMemCreate",
@@ -54,14 +52,13 @@ Status time_range(const Driver& driver, Bytes handle_bytes, std::size_t handles,
         each("cuMemMap, again", map)};
     for (const Status& step : steps)
       if (!step) return step;
-    TRY(samples.time("cuMemSetAccess, whole range",
-                     [&] { return cuda.cuMemSetAccess_(at, whole, &access, 1); }));
-    TRY(samples.time("cuMemUnmap, whole range", [&] { return cuda.cuMemUnmap_(at, whole); }));
+    TIME(samples, "cuMemSetAccess, whole range", cuda.cuMemSetAccess_(at, whole, &access, 1));
+    TIME(samples, "cuMemUnmap, whole range", cuda.cuMemUnmap_(at, whole));
     if (const Status status = each(
             "cuMemRelease", [&](CUdeviceptr, Handle handle) { return cuda.cuMemRelease_(handle); });
         !status)
       return status;
-    TRY(samples.time("cuMemAddressFree", [&] { return cuda.cuMemAddressFree_(at, whole); }));
+    TIME(samples, "cuMemAddressFree", cuda.cuMemAddressFree_(at, whole));
   }
   return {};
 }
@@ -69,8 +66,8 @@ Status time_range(const Driver& driver, Bytes handle_bytes, std::size_t handles,
 Status time_native(const Driver& driver, Bytes bytes, int rounds, Samples& samples) {
   CUdeviceptr at = 0;
   for (int i = 0; i < rounds; ++i) {
-    TRY(samples.time("cuMemAlloc", [&] { return driver.cuMemAlloc_v2_(&at, bytes); }));
-    TRY(samples.time("cuMemFree", [&] { return driver.cuMemFree_v2_(at); }));
+    TIME(samples, "cuMemAlloc", driver.cuMemAlloc_v2_(&at, bytes));
+    TIME(samples, "cuMemFree", driver.cuMemFree_v2_(at));
   }
   if (!driver.cuDeviceGetDefaultMemPool_ || !driver.cuMemPoolSetAttribute_ ||
       !driver.cuMemPoolTrimTo_)
@@ -78,30 +75,30 @@ Status time_native(const Driver& driver, Bytes bytes, int rounds, Samples& sampl
   CUstream stream = nullptr;
   CUmemoryPool pool = nullptr;
   CUdevice device = 0;
-  TRY(driver.table.cuCtxGetDevice_(&device));
-  TRY(driver.cuDeviceGetDefaultMemPool_(&pool, device));
-  TRY(driver.cuStreamCreate_(&stream, CU_STREAM_NON_BLOCKING));
+  TRY("cuCtxGetDevice", driver.table.cuCtxGetDevice_(&device));
+  TRY("cuDeviceGetDefaultMemPool", driver.cuDeviceGetDefaultMemPool_(&pool, device));
+  TRY("cuStreamCreate", driver.cuStreamCreate_(&stream, CU_STREAM_NON_BLOCKING));
   for (int i = 0; i < rounds; ++i) {  // each finds an empty pool
-    TRY(samples.time("cuMemAllocAsync, miss",
-                     [&] { return driver.cuMemAllocAsync_(&at, bytes, stream); }));
-    TRY(samples.time("cuMemFreeAsync, miss", [&] { return driver.cuMemFreeAsync_(at, stream); }));
-    TRY(driver.cuStreamSynchronize_(stream));
-    TRY(driver.cuMemPoolTrimTo_(pool, 0));
+    TIME(samples, "cuMemAllocAsync, miss", driver.cuMemAllocAsync_(&at, bytes, stream));
+    TIME(samples, "cuMemFreeAsync, miss", driver.cuMemFreeAsync_(at, stream));
+    TRY("cuStreamSynchronize", driver.cuStreamSynchronize_(stream));
+    TRY("cuMemPoolTrimTo", driver.cuMemPoolTrimTo_(pool, 0));
   }
   std::uint64_t keep = UINT64_MAX;
-  TRY(driver.cuMemPoolSetAttribute_(pool, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &keep));
+  TRY("cuMemPoolSetAttribute",
+      driver.cuMemPoolSetAttribute_(pool, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &keep));
   for (int i = -1; i < 10 * rounds; ++i) {
     Samples unused;
     Samples& into = i < 0 ? unused : samples;  // the first fills the pool
-    TRY(into.time("cuMemAllocAsync, hit",
-                  [&] { return driver.cuMemAllocAsync_(&at, bytes, stream); }));
-    TRY(into.time("cuMemFreeAsync, hit", [&] { return driver.cuMemFreeAsync_(at, stream); }));
+    TIME(into, "cuMemAllocAsync, hit", driver.cuMemAllocAsync_(&at, bytes, stream));
+    TIME(into, "cuMemFreeAsync, hit", driver.cuMemFreeAsync_(at, stream));
   }
   keep = 0;
-  TRY(driver.cuMemPoolSetAttribute_(pool, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &keep));
-  TRY(driver.cuStreamSynchronize_(stream));
-  TRY(driver.cuMemPoolTrimTo_(pool, 0));
-  TRY(driver.cuStreamDestroy_v2_(stream));
+  TRY("cuMemPoolSetAttribute",
+      driver.cuMemPoolSetAttribute_(pool, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &keep));
+  TRY("cuStreamSynchronize", driver.cuStreamSynchronize_(stream));
+  TRY("cuMemPoolTrimTo", driver.cuMemPoolTrimTo_(pool, 0));
+  TRY("cuStreamDestroy", driver.cuStreamDestroy_v2_(stream));
   return {};
 }
 

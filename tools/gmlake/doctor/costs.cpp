@@ -184,7 +184,7 @@ tl::expected<CostTable, std::string> measure_costs(const Driver& driver, double 
   Measurement measurement(driver, context, seconds);
   measurement.table.device = name.data();
   if (const Status status = measurement.run(); !status)
-    return tl::unexpected(fmt::format("{} failed while it was timed: {}", status.error().what,
+    return tl::unexpected(fmt::format("timing the calls stopped at \"{}\": {}", status.error().what,
                                       error_name(driver, status.error().code)));
   return std::move(measurement.table);
 }
