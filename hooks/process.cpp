@@ -80,7 +80,7 @@ pool::DevicePool* Process::pool(int device, const driver::DriverTable& driver) {
     refused_[index] = true;
     return nullptr;
   }
-  if (most_device_.load() < 0) {
+  if (!has_pools()) {
     // Registered this late, they run before the handlers of what was set up earlier, cudart's among
     // them.
     std::atexit([] { get().exiting_ = true; });
@@ -99,7 +99,7 @@ pool::DevicePool* Process::owner(driver::Address at) const {
 }
 
 void Process::report() {
-  if (most_device_.load() < 0 || forked()) return;
+  if (!has_pools() || forked()) return;
   const auto values = config::process_pattern_values();
   stats::Report report;
   report.version = GMLAKE_VERSION;

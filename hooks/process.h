@@ -39,6 +39,7 @@ class Process {
   }
   // The device's pool, made now if need be. Null if it can not be: the reason has been said.
   pool::DevicePool* pool(int device, const driver::DriverTable& driver);
+  bool has_pools() const { return most_device_.load(std::memory_order_acquire) >= 0; }
   // The pool whose ranges contain `at`, or null. Lock-free.
   pool::DevicePool* owner(driver::Address at) const;
   template <typename Each>

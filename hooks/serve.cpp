@@ -28,8 +28,10 @@ void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* 
 }
 
 void before_stream_dies(const RealDriver& real, CUstream stream) {
-  if (const auto caller = stream_caller(real, stream, false))
-    Process::get().each_pool([&](pool::DevicePool& pool) { pool.retire_stream(caller->origin); });
+  auto& process = Process::get();
+  if (process.has_pools())
+    if (const auto caller = stream_caller(real, stream, false))
+      process.each_pool([&](pool::DevicePool& pool) { pool.retire_stream(caller->origin); });
   forget_identities();
 }
 

@@ -13,16 +13,6 @@ using Reason = std::uint64_t stats::DeviceCounters::*;
 pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Caller>& caller,
                                Reason& reason);
 
-// The whole ladder down to the driver's own allocator. `native` allocates natively and gives its
-// result.
-template <typename Native>
-CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, CUdeviceptr* out,
-                  std::size_t bytes, Native native);
-
-// Nothing if `at` is not the pool's: then the free is native.
-template <typename Native>
-CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native native);
-
 // cuMemGetInfo's free memory counts what the pool can hand out. Either pointer may be null, as
 // natively.
 void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* total);
@@ -34,6 +24,8 @@ void after_context_died(CUcontext context);
 // A pool's allocation failed and so did the native one, if it was tried.
 void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes);
 
+// The whole ladder down to the driver's own allocator. `native` allocates natively and gives its
+// result.
 template <typename Native>
 CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, CUdeviceptr* out,
                   std::size_t bytes, Native native) {
@@ -71,6 +63,7 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
   return result;
 }
 
+// Back to the pool it came from, or to the driver if it is not the pool's.
 template <typename Native>
 CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native native) {
   auto& process = Process::get();

@@ -9,6 +9,13 @@ namespace gmlake::pool {
 namespace {
 
 constexpr int kOutOfMemory = 2;  // CUDA_ERROR_OUT_OF_MEMORY
+constexpr const char* kNoRoom = "the pool's limit or the device's memory is reached";
+
+// Addresses, page tables or mappings have run out, which stitched ranges hold; not physical memory,
+// of which they hold none.
+bool mapping_failed(const Error& error) {
+  return error.what != kNoRoom && std::strcmp(error.what, "cuMemCreate") != 0;
+}
 
 }  // namespace
 
@@ -45,7 +52,7 @@ Result<driver::Address> DevicePool::miss(Bytes bytes, const Origin& origin) {
     if (const auto at = wait_rather_than_grow(bytes, origin)) return at;
   auto served = attempt(bytes, origin, memory::Effort::normal);
   if (!served) served = ladder(bytes, origin, served.error());
-  keep_windows_in_bounds();
+  if (!origin.capture_under_way) keep_windows_in_bounds();
   return served;
 }
 
@@ -63,7 +70,7 @@ Result<driver::Address> DevicePool::attempt(Bytes bytes, const Origin& origin,
     const std::lock_guard lock(mutex_);
     miss = placement_.begin(round_up(bytes, memory::kAlignment), order_of(origin), effort,
                             grow_limit());
-    if (!miss) return fail(kOutOfMemory, "the pool's limit or the device's memory is reached");
+    if (!miss) return fail(kOutOfMemory, kNoRoom);
   }
   Bytes created = 0;
   driver::Address window = 0;
@@ -122,9 +129,7 @@ Result<driver::Address> DevicePool::ladder(Bytes bytes, const Origin& origin, Er
     poll();
   }
   auto served = again(&stats::DeviceCounters::ladder_harvests);
-  // Mapping failed, not creating: page tables or mappings have run out, and stitched ranges hold
-  // them.
-  while (!served && may_order && std::strcmp(error.what, "cuMemCreate") != 0 && evict_some())
+  while (!served && may_order && mapping_failed(error) && evict_some())
     served = again(&stats::DeviceCounters::ladder_evictions);
   while (!served && may_order && wait_for_frees())
     served = again(&stats::DeviceCounters::ladder_waits);

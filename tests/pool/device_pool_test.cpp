@@ -206,6 +206,37 @@ TEST(DevicePool, ACaptureForbidsEvents) {
   EXPECT_EQ(bench.device.calls.count("cuEventRecord"), 0U);
 }
 
+TEST(DevicePool, ACaptureForbidsEventsEvenForTooManyWindows) {
+  auto config = plain();
+  config.stitch_max_windows = 0;
+  Bench bench(GiB, config);
+  auto origin = on_stream(1);
+  origin.capture_under_way = true;
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 4; ++i) blocks.push_back(bench.get(10 * MiB, origin));
+  bench.use_and_free(blocks[0], origin);
+  bench.use_and_free(blocks[2], origin);
+  bench.use_and_free(bench.get(20 * MiB, origin), origin);
+  EXPECT_EQ(bench.counters().windows, 1U);
+  EXPECT_EQ(bench.device.calls.count("cuEventRecord"), 0U);
+  bench.device.finish_all();
+  bench.get(60 * MiB, on_stream(1));
+  EXPECT_EQ(bench.counters().windows_evicted, 1U) << "by the first miss after the capture";
+}
+
+TEST(DevicePool, LackOfMemoryDoesNotCostTheWindows) {
+  Bench bench(40 * MiB);
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 4; ++i) blocks.push_back(bench.get(10 * MiB, on_stream(1)));
+  bench.use_and_free(blocks[0], on_stream(1));
+  bench.use_and_free(blocks[2], on_stream(1));
+  bench.use_and_free(bench.get(20 * MiB, on_stream(1)), on_stream(1));
+  bench.device.finish_all();
+  EXPECT_FALSE(bench.pool.allocate(30 * MiB, on_stream(1)));
+  EXPECT_EQ(bench.counters().windows, 1U);
+  EXPECT_EQ(bench.counters().ladder_evictions, 0U);
+}
+
 TEST(DevicePool, ADestroyedContextTakesItsBlocksAlong) {
   Bench bench;
   bench.get(10 * MiB, kHost);
