@@ -113,12 +113,11 @@ bool DevicePool::free(driver::Address at, const Origin& from) {
 
   Origin origin = from;
   if (!origin.context) origin.context = live.context;  // a free needs no current context of its own
-  memory::Fence fence{order_of(origin).prefer, 0, origin.stream_id != 0};
+  memory::Fence fence{order_of(origin).prefer, memory::kSettled, origin.stream_id != 0};
   if (origin.stream_id != 0) {
     fence.value = timelines_.free_on(fence.timeline);
   } else if (live.stream_ordered) {
     // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete.
-    // Value 0.
   } else if (config_.streams_free == config::FreePolicy::synchronous) {
     // As natively. The block is nobody's meanwhile, so the wait needs no lock.
     lock.unlock();
@@ -141,7 +140,7 @@ void DevicePool::forget_context(driver::Context context) {
     const auto next = std::next(at);
     if (at->second.context == context && !at->second.stream_ordered) {
       const Live live = unpublish(at);
-      placement_.release(live.block, {timelines_.of_context(context), 0, false});
+      placement_.release(live.block, {timelines_.of_context(context), memory::kSettled, false});
     }
     at = next;
   }

@@ -112,6 +112,7 @@ TEST(DevicePool, ASynchronousFreeWaitsAndIsReusableAtOnce) {
   bench.use_and_free(at, kHost);
   EXPECT_EQ(bench.device.calls["cuCtxSynchronize"], 1U);
   EXPECT_EQ(bench.get(10 * MiB, on_stream(7)), at);
+  EXPECT_EQ(bench.counters().reuse_completed, 1U) << "not new memory";
 }
 
 TEST(DevicePool, StreamOrderedMemoryFreedWithoutAStreamIsReusableAtOnce) {
