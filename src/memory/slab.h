@@ -46,6 +46,7 @@ template <typename T>
 class SlabAllocator {
  public:
   using value_type = T;
+  // NOLINTBEGIN(bugprone-sizeof-expression): T may be a pointer, a hash table's bucket
   SlabAllocator() : slab_(std::make_shared<Slab>()) {}
   template <typename U>
   SlabAllocator(const SlabAllocator<U>& other)  // NOLINT(google-explicit-constructor): rebinding
@@ -55,6 +56,7 @@ class SlabAllocator {
     if (n != 1) return static_cast<T*>(::operator new(n * sizeof(T)));
     return static_cast<T*>(slab_->take(sizeof(T)));
   }
+  // NOLINTEND(bugprone-sizeof-expression)
   void deallocate(T* p, std::size_t n) {
     if (n != 1) return ::operator delete(p);
     slab_->put(p);

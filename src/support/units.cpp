@@ -56,7 +56,9 @@ std::optional<Bytes> parse_bytes(std::string_view text) {
   if (scale == 1 || decimals.size() > kMostDigits || !digits(decimals, part)) return {};
   double fraction = static_cast<double>(part);
   for (std::size_t i = 0; i < decimals.size(); ++i) fraction /= 10;
-  const auto rest = static_cast<Bytes>(fraction * static_cast<double>(scale) + 0.5);
+  const double rest_exact = fraction * static_cast<double>(scale);
+  const auto rest = static_cast<Bytes>(
+      rest_exact + 0.5);  // NOLINT(bugprone-incorrect-roundings): no libm, never negative
   if (rest > kMost - whole * scale) return {};
   return whole * scale + rest;
 }
