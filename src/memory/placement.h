@@ -85,8 +85,6 @@ class Placement {
   Bytes home_chunks() const { return home_chunks_; }
   Bytes free_bytes() const { return large_.bytes() + small_.bytes(); }
   Bytes largest_span() const { return large_.largest(); }
-  // Whether bytes freed on this timeline are waiting to be used.
-  bool has_free(Timeline timeline) const { return large_.has(timeline) || small_.has(timeline); }
   // Visits every free span, large and small; for pictures and tests.
   template <typename Each>
   void each_free(Each visit) const {

@@ -21,7 +21,6 @@ class Slab {
     return node;
   }
   void put(void* p) { free_ = new (p) Free{free_}; }
-  bool fits(std::size_t size) const { return size_ == 0 || size <= size_; }
 
  private:
   struct Free {

@@ -51,10 +51,6 @@ class Slots {
   // The least recently used idle window that `may_go` allows, or null.
   template <typename MayGo>
   Slot* oldest_window(MayGo may_go) const;
-  template <typename Each>
-  void each_window(Each visit) const {
-    for (Slot* slot : windows_) visit(slot);
-  }
 
  private:
   // Contiguous places remembered over all sizes; the least recently used are forgotten beyond it.

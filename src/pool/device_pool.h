@@ -32,10 +32,10 @@ struct Origin {
   driver::Context context = nullptr;
   std::uint64_t stream_id = 0;      // cuStreamGetId: unique for the life of the process
   driver::Stream stream = nullptr;  // the handle, for recording events on it
-  bool thread_bound =
-      false;  // the per-thread default stream: its handle means another stream elsewhere
-  bool capture_under_way =
-      false;  // some stream is being captured: no event may be recorded, queried, waited for
+  // The per-thread default stream: its handle means another stream on another thread.
+  bool thread_bound = false;
+  // Some stream is being captured: no event may be recorded, queried or waited for.
+  bool capture_under_way = false;
 };
 
 class DevicePool {

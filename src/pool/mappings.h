@@ -43,7 +43,6 @@ class Mappings {
   // No request above this can ever be served; also keeps sizes far from wrapping round.
   Bytes most_bytes() const { return home() == 0 ? 1024 * TiB : home_size_; }
   Bytes chunk_limit() const { return home_size_ / chunk_; }  // chunks the home range has room for
-  Bytes chunk_size() const { return chunk_; }
 
   static constexpr std::size_t kMostArenas = 16;
 

@@ -126,7 +126,6 @@ void add_native(Page& page, const DeviceCounters& c) {
   page.row_unless_zero(c.native_frees, "frees by the driver");
   page.row_unless_zero(c.bypass_capture, "calls because a stream was being captured");
   page.row_unless_zero(c.bypass_off, "calls because the pool is switched off");
-  page.row_unless_zero(c.bypass_failed, "calls because the pool could not be set up");
 }
 
 void add_shortage(Page& page, const DeviceCounters& c) {

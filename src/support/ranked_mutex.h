@@ -14,7 +14,6 @@ enum class Rank : unsigned {
   registry = 1,  // which devices have pools; creating one
   growth = 2,    // one per device: whoever creates, maps or waits on behalf of that device's pool
   pool = 3,      // one per device: placement, blocks, counters; never held across a driver call
-  streams = 4,   // stream identities
 };
 
 #ifndef NDEBUG
