@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "entry.h"
+#include "findings.h"
 #include "memory.h"
+#include "watch.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -81,7 +83,7 @@ CUresult take(CUdevice device, Context* owner, Bytes size, std::uint64_t stream,
   if (stream != 0) giving = pages_on_their_way(stream, device);
   Bytes missing = pages;
   for (const Allocation* from : giving) missing -= std::min(missing, from->held);
-  if (missing > physical.capacity() - physical.used()) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (missing > m.available(device)) return CUDA_ERROR_OUT_OF_MEMORY;
   const auto at = m.native.take(pages, kPage);
   if (!at) return CUDA_ERROR_OUT_OF_MEMORY;
   Allocation* last = nullptr;
@@ -115,20 +117,20 @@ CUresult take(CUdevice device, Context* owner, Bytes size, std::uint64_t stream,
 // own, taken before the scheduler's.
 struct PendingFrees {
   std::mutex mutex;
-  std::deque<OperationRef> operations[kMaxDevices];
+  std::deque<Point> operations[kMaxDevices];
 };
 PendingFrees& pending_frees() {
   static PendingFrees* pending = new PendingFrees;
   return *pending;
 }
 
-// Null if no free of that device is on its way.
-OperationRef oldest_pending_free(CUdevice device) {
+// Without an operation if no free of that device is on its way.
+Point oldest_pending_free(CUdevice device) {
   PendingFrees& pending = pending_frees();
   const std::lock_guard lock(pending.mutex);
   auto& operations = pending.operations[device];
-  while (!operations.empty() && finished(operations.front())) operations.pop_front();
-  return operations.empty() ? nullptr : operations.front();
+  while (!operations.empty() && passed(operations.front(), Tell::nobody)) operations.pop_front();
+  return operations.empty() ? Point{} : operations.front();
 }
 
 CUresult allocate(CUdeviceptr* result, Bytes size) {
@@ -136,7 +138,10 @@ CUresult allocate(CUdeviceptr* result, Bytes size) {
   if (const CUresult bad = current_context(context)) return bad;
   // cuda.h, cuMemAlloc: "If bytesize is 0, cuMemAlloc() returns CUDA_ERROR_INVALID_VALUE".
   if (result == nullptr || size == 0) return CUDA_ERROR_INVALID_VALUE;
-  return take(context->device, context, size, 0, result);
+  charge_call(size / MiB);
+  const CUresult taken = take(context->device, context, size, 0, result);
+  if (taken == CUDA_SUCCESS) watch::memory_begins(*result, size);
+  return taken;
 }
 
 CUresult allocate_pitch(CUdeviceptr* result, size_t* pitch, Bytes width, Bytes height,
@@ -166,10 +171,11 @@ CUresult allocate_async(CUdeviceptr* result, Bytes size, CUstream handle, Implic
   // the allocation waits for frees that are on their way.
   for (;;) {
     // Asked before trying: a free that completes in between has made room and is worth another try.
-    const OperationRef pending = oldest_pending_free(device);
+    const Point pending = oldest_pending_free(device);
     const CUresult taken = take(device, nullptr, size, stream->id, result);
-    if (taken != CUDA_ERROR_OUT_OF_MEMORY || pending == nullptr) return taken;
-    wait(pending);
+    if (taken == CUDA_SUCCESS) watch::memory_begins(*result, size, stream);
+    if (taken != CUDA_ERROR_OUT_OF_MEMORY || pending.operation == nullptr) return taken;
+    wait(pending, Tell::nobody);
   }
 }
 
@@ -179,7 +185,8 @@ CUresult claim(Address at, CUdevice& device, Context*& owner, std::uint64_t stre
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
   const auto block = m.allocations.find(at);
-  if (block == m.allocations.end() || block->second.freeing) return CUDA_ERROR_INVALID_VALUE;
+  if (block == m.allocations.end() || block->second.freeing)
+    return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of a live allocation", at);
   block->second.freeing = true;
   device = block->second.device;
   owner = block->second.context;
@@ -199,11 +206,13 @@ CUresult free_async(Address at, CUstream handle, Implicit implicit) {
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   if (at == 0) return CUDA_SUCCESS;
   if (const CUresult bad = claim(at, device, owner, stream->id)) return bad;
-  const OperationRef operation = submit(stream, Run::brief, [at] { release(at); });
-  if (operation == nullptr) return CUDA_SUCCESS;
+  watch::memory_ends(at, "frees", stream);
+  Point point;
+  if (const CUresult bad = enqueue(stream, {Run::brief, [at] { release(at); }}, &point)) return bad;
+  if (point.operation == nullptr) return CUDA_SUCCESS;
   PendingFrees& pending = pending_frees();
   const std::lock_guard lock(pending.mutex);
-  pending.operations[device].push_back(operation);
+  pending.operations[device].push_back(point);
   return CUDA_SUCCESS;
 }
 
@@ -234,6 +243,7 @@ CUresult free_now(Address at) {
   // accesses to the memory have completed before being freed and performs no further
   // synchronization".
   if (owner != nullptr) wait_context(*owner);
+  watch::memory_ends({at}, "frees");
   release(at);
   return CUDA_SUCCESS;
 }
@@ -261,7 +271,7 @@ CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
   const Physical& device = m.devices[context->device];
-  if (free != nullptr) *free = device.capacity() - device.used();
+  if (free != nullptr) *free = m.available(context->device);
   if (total != nullptr) *total = device.capacity();
   return CUDA_SUCCESS;
 }
