@@ -70,6 +70,10 @@ CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream);
 CUresult implicit_stream(Implicit implicit, StreamRef& stream);
 CUresult check_device(CUdevice device);
 
+// Gives work to a stream for the program: every call whose work belongs to a stream comes through
+// here. `point`, if wanted, is where in the order it is.
+CUresult enqueue(const StreamRef& stream, Work work, Point* point = nullptr);
+
 // Streams of a context, called with the scheduler's lock held.
 StreamRef add_stream(Context& context, unsigned flags, int priority);
 void forget_stream(const Stream& stream);

@@ -108,11 +108,8 @@ CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, CUst
   }
   launch->grid = grid;
   launch->block = block;
-  if (launch->run == nullptr)
-    submit(stream, Run::marker);
-  else
-    submit(stream, Run::host_code, [launch] { (*launch)(); });
-  return CUDA_SUCCESS;
+  if (launch->run == nullptr) return enqueue(stream, {});
+  return enqueue(stream, {Run::host_code, [launch] { (*launch)(); }});
 }
 
 }  // namespace

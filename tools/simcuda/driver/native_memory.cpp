@@ -115,20 +115,20 @@ CUresult take(CUdevice device, Context* owner, Bytes size, std::uint64_t stream,
 // own, taken before the scheduler's.
 struct PendingFrees {
   std::mutex mutex;
-  std::deque<OperationRef> operations[kMaxDevices];
+  std::deque<Point> operations[kMaxDevices];
 };
 PendingFrees& pending_frees() {
   static PendingFrees* pending = new PendingFrees;
   return *pending;
 }
 
-// Null if no free of that device is on its way.
-OperationRef oldest_pending_free(CUdevice device) {
+// Without an operation if no free of that device is on its way.
+Point oldest_pending_free(CUdevice device) {
   PendingFrees& pending = pending_frees();
   const std::lock_guard lock(pending.mutex);
   auto& operations = pending.operations[device];
-  while (!operations.empty() && finished(operations.front())) operations.pop_front();
-  return operations.empty() ? nullptr : operations.front();
+  while (!operations.empty() && passed(operations.front())) operations.pop_front();
+  return operations.empty() ? Point{} : operations.front();
 }
 
 CUresult allocate(CUdeviceptr* result, Bytes size) {
@@ -166,9 +166,9 @@ CUresult allocate_async(CUdeviceptr* result, Bytes size, CUstream handle, Implic
   // the allocation waits for frees that are on their way.
   for (;;) {
     // Asked before trying: a free that completes in between has made room and is worth another try.
-    const OperationRef pending = oldest_pending_free(device);
+    const Point pending = oldest_pending_free(device);
     const CUresult taken = take(device, nullptr, size, stream->id, result);
-    if (taken != CUDA_ERROR_OUT_OF_MEMORY || pending == nullptr) return taken;
+    if (taken != CUDA_ERROR_OUT_OF_MEMORY || pending.operation == nullptr) return taken;
     wait(pending);
   }
 }
@@ -199,11 +199,12 @@ CUresult free_async(Address at, CUstream handle, Implicit implicit) {
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   if (at == 0) return CUDA_SUCCESS;
   if (const CUresult bad = claim(at, device, owner, stream->id)) return bad;
-  const OperationRef operation = submit(stream, Run::brief, [at] { release(at); });
-  if (operation == nullptr) return CUDA_SUCCESS;
+  Point point;
+  if (const CUresult bad = enqueue(stream, {Run::brief, [at] { release(at); }}, &point)) return bad;
+  if (point.operation == nullptr) return CUDA_SUCCESS;
   PendingFrees& pending = pending_frees();
   const std::lock_guard lock(pending.mutex);
-  pending.operations[device].push_back(operation);
+  pending.operations[device].push_back(point);
   return CUDA_SUCCESS;
 }
 

@@ -65,14 +65,14 @@ void complete(OperationRef first) {
     finished.pop_back();
     operation->done = true;
     operation->finished_ns = now_ns();
-    operation->work = nullptr;
+    operation->body = nullptr;
     if (Stream* stream = operation->stream.get(); stream != nullptr && stream->last == operation) {
       stream->last.reset();
       if (stream->destroyed) forget_stream(*stream);
     }
     for (OperationRef& follower : operation->followers) {
       if (--follower->unfinished != 0) continue;
-      if (follower->work)
+      if (follower->body)
         make_ready(std::move(follower));
       else
         finished.push_back(std::move(follower));
@@ -90,7 +90,7 @@ void run(const OperationRef& operation, SchedulerLock& lock) {
   start_worker_if_wanted();
   lock.unlock();
   if (host_code) begin_host_function();
-  operation->work();
+  operation->body();
   if (host_code) end_host_function();
   lock.lock();
   if (host_code) --s.in_host_code;
@@ -124,10 +124,10 @@ bool pending(const OperationRef& operation) {
   return operation != nullptr && !operation->done;
 }
 
-bool must_wait(const Stream& stream, const std::vector<OperationRef>& also) {
+bool must_wait(const Stream& stream, const std::vector<Point>& after) {
   if (stream.last != nullptr) return true;
-  for (const OperationRef& other : also)
-    if (pending(other)) return true;
+  for (const Point& point : after)
+    if (pending(point.operation)) return true;
   if (stream.legacy) {
     for (const StreamRef& other : stream.context->streams)
       if (other->blocking && other->last != nullptr) return true;
@@ -138,9 +138,9 @@ bool must_wait(const Stream& stream, const std::vector<OperationRef>& also) {
 }
 
 void add_dependencies(const OperationRef& operation, const Stream& stream,
-                      const std::vector<OperationRef>& also) {
+                      const std::vector<Point>& after) {
   follow(operation, stream.last);
-  for (const OperationRef& other : also) follow(operation, other);
+  for (const Point& point : after) follow(operation, point.operation);
   if (stream.legacy) {
     for (const StreamRef& other : stream.context->streams)
       if (other->blocking && other.get() != &stream) follow(operation, other->last);
@@ -166,46 +166,45 @@ std::int64_t now_ns() {
       .count();
 }
 
-OperationRef submit(const StreamRef& stream, Run run, std::function<void()> work,
-                    const std::vector<OperationRef>& also) {
+Point submit(const StreamRef& stream, Work work) {
   SchedulerLock lock = lock_scheduler();
-  if ((run == Run::marker || run == Run::brief) && !must_wait(*stream, also)) {
+  if ((work.run == Run::marker || work.run == Run::brief) && !must_wait(*stream, work.after)) {
     lock.unlock();
-    if (work) work();
-    return nullptr;
+    if (work.body) work.body();
+    return {};
   }
   auto operation = std::make_shared<Operation>();
-  operation->work = std::move(work);
-  operation->runs_host_code = run == Run::host_code;
+  operation->body = std::move(work.body);
+  operation->runs_host_code = work.run == Run::host_code;
   operation->stream = stream;
-  add_dependencies(operation, *stream, also);
+  add_dependencies(operation, *stream, work.after);
   stream->last = operation;
   if (operation->unfinished == 0) make_ready(operation);
-  return operation;
+  return {operation, nullptr};
 }
 
-OperationRef submit_after_context(Context& context) {
+Point submit_after_context(Context& context) {
   const SchedulerLock lock = lock_scheduler();
   auto operation = std::make_shared<Operation>();
   for (const StreamRef& stream : context.streams) follow(operation, stream->last);
-  return operation->unfinished == 0 ? nullptr : operation;
+  return {operation->unfinished == 0 ? nullptr : operation, nullptr};
 }
 
-bool finished(const OperationRef& operation) {
-  if (operation == nullptr) return true;
+bool passed(const Point& point) {
+  if (point.operation == nullptr) return true;
   const SchedulerLock lock = lock_scheduler();
-  return operation->done;
+  return point.operation->done;
 }
 
-void wait(const OperationRef& operation) {
-  if (operation == nullptr) return;
+void wait(const Point& point) {
+  if (point.operation == nullptr) return;
   SchedulerLock lock = lock_scheduler();
-  wait_all({operation}, lock);
+  wait_all({point.operation}, lock);
 }
 
 void wait_stream(const StreamRef& stream) {
   // Waiting for the legacy stream is waiting for what it follows too.
-  wait(submit(stream, Run::marker));
+  wait(submit(stream, {}));
 }
 
 void wait_context(Context& context) {

@@ -21,9 +21,17 @@ namespace gmlake::simcuda {
 
 struct Context;
 struct Stream;
+struct Clock;  // clocks.h; null where order is not checked
+
+// Bytes an operation reads or writes: device addresses, or those of host memory.
+struct Access {
+  std::uint64_t at = 0;
+  std::uint64_t size = 0;
+  bool write = false;
+};
 
 struct Operation {
-  std::function<void()> work;  // empty: a marker
+  std::function<void()> body;  // empty: a marker
   std::vector<std::shared_ptr<Operation>> followers;
   unsigned unfinished = 0;  // operations this one still waits for
   bool done = false;
@@ -32,6 +40,12 @@ struct Operation {
   std::shared_ptr<Stream> stream;  // null: not in a stream
 };
 using OperationRef = std::shared_ptr<Operation>;
+
+// A place in the order of work: passed when the operation is complete, or at once if there is none.
+struct Point {
+  OperationRef operation;
+  std::shared_ptr<const Clock> clock;
+};
 
 struct Stream {
   std::uint64_t id = 0;  // never given out twice
@@ -53,18 +67,26 @@ enum class Run {
   host_code,  // a device thread runs it, and it may take as long as it likes
 };
 
+// What a call gives to a stream. A graph keeps one and gives it at every launch, so the body may be
+// called again.
+struct Work {
+  Run run = Run::marker;
+  std::function<void()> body{};
+  std::vector<Access> accesses{};
+  std::vector<Point> after{};  // further places to wait for
+};
+
 using SchedulerLock = std::unique_lock<std::mutex>;
 SchedulerLock lock_scheduler();
 
-// Appends to the stream. Null if the operation is complete already. `also` are further operations
-// to wait for.
-OperationRef submit(const StreamRef& stream, Run run, std::function<void()> work = {},
-                    const std::vector<OperationRef>& also = {});
+// Appends to the stream, and says where that is.
+Point submit(const StreamRef& stream, Work work);
 // The same, in no stream, after all work given to the context so far.
-OperationRef submit_after_context(Context& context);
+Point submit_after_context(Context& context);
 
-bool finished(const OperationRef& operation);
-void wait(const OperationRef& operation);  // null is complete
+// Both tell the host that the point is passed: what it does from then on is ordered behind it.
+bool passed(const Point& point);
+void wait(const Point& point);
 void wait_stream(const StreamRef& stream);
 void wait_context(Context& context);
 bool idle(const StreamRef& stream);

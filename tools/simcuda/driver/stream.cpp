@@ -55,8 +55,7 @@ CUresult launch(CUstream handle, Implicit implicit, CUhostFn function, void* dat
   if (function == nullptr) return CUDA_ERROR_INVALID_VALUE;
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
-  submit(stream, Run::host_code, [=] { function(data); });
-  return CUDA_SUCCESS;
+  return enqueue(stream, {Run::host_code, [=] { function(data); }});
 }
 
 CUresult add_callback(CUstream handle, Implicit implicit, CUstreamCallback callback, void* data,
@@ -64,8 +63,7 @@ CUresult add_callback(CUstream handle, Implicit implicit, CUstreamCallback callb
   if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
-  submit(stream, Run::host_code, [=] { callback(handle, CUDA_SUCCESS, data); });
-  return CUDA_SUCCESS;
+  return enqueue(stream, {Run::host_code, [=] { callback(handle, CUDA_SUCCESS, data); }});
 }
 
 }  // namespace
@@ -78,6 +76,12 @@ CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream) {
   stream = streams().share(value_of(handle));
   if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
   return stream->destroyed ? CUDA_ERROR_CONTEXT_IS_DESTROYED : CUDA_SUCCESS;
+}
+
+CUresult enqueue(const StreamRef& stream, Work work, Point* point) {
+  const Point given = submit(stream, std::move(work));
+  if (point != nullptr) *point = given;
+  return CUDA_SUCCESS;
 }
 
 }  // namespace gmlake::simcuda
