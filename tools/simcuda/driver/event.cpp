@@ -2,7 +2,7 @@
 // captured and stays valid when its stream is destroyed. Lock: the scheduler's.
 #include "context.h"
 #include "entry.h"
-#include "handles.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -130,6 +130,7 @@ CUresult cuEventSynchronize(CUevent handle) {
   EventRef event;
   if (const CUresult bad = find_event(handle, event)) return bad;
   wait(captured_by(event));
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 CUresult cuEventElapsedTime(float* milliseconds, CUevent first, CUevent second) {

@@ -2,10 +2,12 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <thread>
+#include <unordered_set>
 
 #include "context.h"
 #include "entry.h"
@@ -218,6 +220,24 @@ void wait_context(Context& context) {
 bool idle(const StreamRef& stream) {
   const SchedulerLock lock = lock_scheduler();
   return !must_wait(*stream, {});
+}
+
+bool follows(const StreamRef& stream, const Point& point) {
+  const SchedulerLock lock = lock_scheduler();
+  if (!pending(point.operation)) return false;
+  // Reached from the point: the work that comes after it.
+  std::vector<const Operation*> reached{point.operation.get()};
+  std::unordered_set<const Operation*> seen(reached.begin(), reached.end());
+  for (std::size_t i = 0; i < reached.size(); ++i)
+    for (const OperationRef& follower : reached[i]->followers)
+      if (seen.insert(follower.get()).second) reached.push_back(follower.get());
+  const auto after = [&](const Stream& other) { return seen.contains(other.last.get()); };
+  if (after(*stream)) return true;
+  const auto& streams = stream->context->streams;
+  if (stream->legacy)
+    return std::any_of(streams.begin(), streams.end(),
+                       [&](const StreamRef& other) { return other->blocking && after(*other); });
+  return stream->blocking && after(*stream->context->legacy);
 }
 
 }  // namespace gmlake::simcuda

@@ -90,6 +90,9 @@ void wait(const Point& point);
 void wait_stream(const StreamRef& stream);
 void wait_context(Context& context);
 bool idle(const StreamRef& stream);
+// Whether whatever is given to the stream from now on comes after the point, which is not passed
+// yet. Tells the host nothing.
+bool follows(const StreamRef& stream, const Point& point);
 
 std::int64_t now_ns();
 

@@ -2,7 +2,7 @@
 // real driver; ids never do.
 #include "context.h"
 #include "entry.h"
-#include "handles.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -38,6 +38,7 @@ CUresult synchronize(CUstream handle, Implicit implicit) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   wait_stream(stream);
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 
