@@ -28,10 +28,14 @@ constexpr unsigned function_index(std::string_view name) {
 CUresult enter(unsigned function);        // needs cuInit
 CUresult enter_early(unsigned function);  // legal before cuInit
 std::uint64_t call_count(unsigned function);
+// Adds `units` to the modelled time of the calling thread's current call (costs.h).
+void charge_call(std::uint64_t units);
 
 enum class Life { none, running, exiting, forked };
 Life life();
 void start_life();  // once, by cuInit
+// The calling thread makes no call: what it does is the host's own.
+void no_call();
 // Host functions and kernels run on device threads between these.
 void begin_host_function();
 void end_host_function();

@@ -2,6 +2,7 @@
 // captured and stays valid when its stream is destroyed. Lock: the scheduler's.
 #include "context.h"
 #include "entry.h"
+#include "findings.h"
 #include "pool.h"
 
 namespace gmlake::simcuda {
@@ -28,7 +29,9 @@ std::uint64_t value_of(CUevent handle) {
 CUresult find_event(CUevent handle, EventRef& event) {
   const SchedulerLock lock = lock_scheduler();
   event = events().share(value_of(handle));
-  return event != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+  return event != nullptr
+             ? CUDA_SUCCESS
+             : misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed event, or none", value_of(handle));
 }
 
 Point captured_by(const EventRef& event) {
@@ -37,8 +40,8 @@ Point captured_by(const EventRef& event) {
 }
 
 void capture(const EventRef& event, Point point) {
-  const std::int64_t now = point.operation == nullptr ? now_ns() : 0;
   const SchedulerLock lock = lock_scheduler();
+  const std::int64_t now = point.operation == nullptr ? now_ns() : 0;
   event->captured = std::move(point);
   event->recorded = true;
   event->recorded_ns = now;
@@ -93,6 +96,11 @@ CUresult elapsed(float* milliseconds, CUevent first, CUevent second) {
 }
 
 }  // namespace
+
+std::size_t live_events() {
+  return events().live();
+}
+
 }  // namespace gmlake::simcuda
 
 using namespace gmlake::simcuda;
@@ -115,7 +123,8 @@ CUresult cuEventCreate(CUevent* result, unsigned flags) {
 CUresult cuEventDestroy_v2(CUevent handle) {
   SIM_ENTER();
   const SchedulerLock lock = lock_scheduler();
-  if (events().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (events().find(value_of(handle)) == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed event, or none", value_of(handle));
   events().remove(value_of(handle));
   return CUDA_SUCCESS;
 }

@@ -95,6 +95,8 @@ struct Memory {
   std::uint64_t mapping_count = 0;
   std::uint64_t peak_mapping_count = 0;
 
+  // What a device still has, under the limit a fault may have set.
+  Bytes available(CUdevice device) const;
   bool owns(Address at) const { return at - base < size; }
   Bytes physical_bytes() const;
   // Takes pages of a device and keeps the peak.
@@ -130,6 +132,9 @@ auto containing(Map& ranges, Address at) {
 // Whether a copy may touch [at, at + size): host memory, or device memory that is live and
 // accessible.
 bool accessible(Address at, Bytes size, bool write);
+// The same for an operation whose turn has come: memory that is being freed behind it is still
+// there.
+bool still_accessible(Address at, Bytes size, bool write);
 // Whether `at` is pageable host memory: neither a device address nor pinned nor managed.
 bool pageable(Address at);
 

@@ -3,7 +3,9 @@
 #include <sys/mman.h>
 
 #include "entry.h"
+#include "findings.h"
 #include "pool.h"
+#include "watch.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -42,7 +44,10 @@ CUresult allocate(CUdeviceptr* result, Bytes size) {
   if (const CUresult bad = current_context(context)) return bad;
   // cuda.h, cuMemAlloc: "If bytesize is 0, cuMemAlloc() returns CUDA_ERROR_INVALID_VALUE".
   if (result == nullptr || size == 0) return CUDA_ERROR_INVALID_VALUE;
-  return take(*context, size, result);
+  charge_call(size / MiB);
+  const CUresult taken = take(*context, size, result);
+  if (taken == CUDA_SUCCESS) watch::memory_begins(*result, size);
+  return taken;
 }
 
 CUresult allocate_pitch(CUdeviceptr* result, size_t* pitch, Bytes width, Bytes height,
@@ -85,6 +90,7 @@ CUresult free_now(Address at) {
   // accesses to the memory have completed before being freed and performs no further
   // synchronization".
   if (block.owner != nullptr) wait_context(*block.owner);
+  watch::memory_ends({at}, "frees");
   end_free(block);
   return CUDA_SUCCESS;
 }
@@ -95,7 +101,8 @@ CUresult begin_free(Address at, std::uint64_t stream, Freeing& freeing) {
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
   const auto found = m.allocations.find(at);
-  if (found == m.allocations.end() || found->second.freeing) return CUDA_ERROR_INVALID_VALUE;
+  if (found == m.allocations.end() || found->second.freeing)
+    return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of a live allocation", at);
   Allocation& block = found->second;
   block.freeing = true;
   freeing = {at, block.id, block.context, block.pool};
@@ -141,7 +148,7 @@ CUresult cuMemGetInfo_v2(size_t* free, size_t* total) {
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
   const Physical& device = m.devices[context->device];
-  if (free != nullptr) *free = device.capacity() - device.used();
+  if (free != nullptr) *free = m.available(context->device);
   if (total != nullptr) *total = device.capacity();
   return CUDA_SUCCESS;
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "findings.h"
+
 namespace gmlake::simcuda {
 namespace {
 
@@ -20,8 +22,7 @@ void move_pages(Bytes size, Extents& from, Extents& to) {
 }  // namespace
 
 Bytes Pool::fresh() const {
-  const Physical& physical = memory().devices[device()];
-  const Bytes available = physical.capacity() - physical.used();
+  const Bytes available = memory().available(device());
   if (properties.maxSize == 0) return available;
   return std::min(available, properties.maxSize - std::min(properties.maxSize, reserved));
 }
@@ -173,8 +174,11 @@ CUmemoryPool add_pool(Memory& memory, PoolRef pool) {
   return added.value;
 }
 
-PoolRef find_pool(CUmemoryPool handle) {
-  return memory().pools.share(reinterpret_cast<std::uint64_t>(handle));
+CUresult find_pool(CUmemoryPool handle, PoolRef& pool) {
+  const auto value = reinterpret_cast<std::uint64_t>(handle);
+  pool = memory().pools.share(value);
+  return pool != nullptr ? CUDA_SUCCESS
+                         : misuse(CUDA_ERROR_INVALID_VALUE, "not a memory pool", value);
 }
 
 void release_unused_pages() {

@@ -76,7 +76,7 @@ struct Pool {
 // The device's default pool becomes its current one. Once for each device, by open_memory.
 void open_default_pool(Memory& memory, CUdevice device);
 CUmemoryPool add_pool(Memory& memory, PoolRef pool);
-PoolRef find_pool(CUmemoryPool handle);  // null for a handle that names none
+CUresult find_pool(CUmemoryPool handle, PoolRef& pool);
 
 // cuda.h, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD: what a stream, event or context synchronisation does.
 // Takes memory's lock.

@@ -134,7 +134,8 @@ CUresult device_pool(CUmemoryPool* result, CUdevice device, const PoolRef (&pool
 CUresult set_device_pool(CUdevice device, CUmemoryPool handle) {
   if (const CUresult bad = check_device(device)) return bad;
   const auto lock = lock_memory();
-  const PoolRef pool = find_pool(handle);
+  PoolRef pool;
+  if (const CUresult bad = find_pool(handle, pool)) return bad;
   // "The memory pool must be local to the specified device."
   if (pool == nullptr || pool->device() != device) return CUDA_ERROR_INVALID_VALUE;
   memory().current_pools[device] = pool;
@@ -178,9 +179,10 @@ CUresult cuMemPoolDestroy(CUmemoryPool handle) {
   SIM_ENTER();
   Memory& m = memory();
   const auto lock = lock_memory();
-  const PoolRef pool = find_pool(handle);
+  PoolRef pool;
+  if (const CUresult bad = find_pool(handle, pool)) return bad;
   // "A device's default memory pool cannot be destroyed."
-  if (pool == nullptr || pool->is_default) return CUDA_ERROR_INVALID_VALUE;
+  if (pool->is_default) return CUDA_ERROR_INVALID_VALUE;
   m.pools.remove(reinterpret_cast<std::uint64_t>(handle));
   std::erase(m.live_pools, pool);
   // "Destroying the current mempool of a device sets the default mempool of that device as the
@@ -195,39 +197,43 @@ CUresult cuMemPoolDestroy(CUmemoryPool handle) {
 CUresult cuMemPoolTrimTo(CUmemoryPool handle, size_t keep) {
   SIM_ENTER();
   const auto lock = lock_memory();
-  const PoolRef pool = find_pool(handle);
-  if (pool == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  PoolRef pool;
+  if (const CUresult bad = find_pool(handle, pool)) return bad;
   pool->release(keep);
   return CUDA_SUCCESS;
 }
 CUresult cuMemPoolSetAttribute(CUmemoryPool handle, CUmemPool_attribute wanted, void* value) {
   SIM_ENTER();
   const auto lock = lock_memory();
-  const PoolRef pool = find_pool(handle);
-  if (pool == nullptr || value == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  PoolRef pool;
+  if (const CUresult bad = find_pool(handle, pool)) return bad;
+  if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return set_attribute(*pool, wanted, value);
 }
 CUresult cuMemPoolGetAttribute(CUmemoryPool handle, CUmemPool_attribute wanted, void* value) {
   SIM_ENTER();
   const auto lock = lock_memory();
-  const PoolRef pool = find_pool(handle);
-  if (pool == nullptr || value == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  PoolRef pool;
+  if (const CUresult bad = find_pool(handle, pool)) return bad;
+  if (value == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return get_attribute(*pool, wanted, value);
 }
 CUresult cuMemPoolSetAccess(CUmemoryPool handle, const CUmemAccessDesc* map, size_t count) {
   SIM_ENTER();
   const auto lock = lock_memory();
-  const PoolRef pool = find_pool(handle);
-  if (pool == nullptr || map == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  PoolRef pool;
+  if (const CUresult bad = find_pool(handle, pool)) return bad;
+  if (map == nullptr) return CUDA_ERROR_INVALID_VALUE;
   return set_access(*pool, map, count);
 }
 CUresult cuMemPoolGetAccess(CUmemAccess_flags* flags, CUmemoryPool handle,
                             CUmemLocation* location) {
   SIM_ENTER();
   const auto lock = lock_memory();
-  const PoolRef pool = find_pool(handle);
-  if (flags == nullptr || pool == nullptr || location == nullptr ||
-      location->type != CU_MEM_LOCATION_TYPE_DEVICE || check_device(location->id) != CUDA_SUCCESS)
+  PoolRef pool;
+  if (const CUresult bad = find_pool(handle, pool)) return bad;
+  if (flags == nullptr || location == nullptr || location->type != CU_MEM_LOCATION_TYPE_DEVICE ||
+      check_device(location->id) != CUDA_SUCCESS)
     return CUDA_ERROR_INVALID_VALUE;
   *flags = static_cast<CUmemAccess_flags>(pool->access[location->id]);
   return CUDA_SUCCESS;

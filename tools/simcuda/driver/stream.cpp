@@ -2,6 +2,7 @@
 // real driver; ids never do.
 #include "context.h"
 #include "entry.h"
+#include "findings.h"
 #include "pool.h"
 
 namespace gmlake::simcuda {
@@ -75,8 +76,16 @@ CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream) {
   if (handle == CU_STREAM_PER_THREAD) return implicit_stream(Implicit::per_thread, stream);
   const SchedulerLock lock = lock_scheduler();
   stream = streams().share(value_of(handle));
-  if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  return stream->destroyed ? CUDA_ERROR_CONTEXT_IS_DESTROYED : CUDA_SUCCESS;
+  if (stream == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed stream, or none", value_of(handle));
+  if (stream->destroyed)
+    return misuse(CUDA_ERROR_CONTEXT_IS_DESTROYED, "stream of a destroyed context",
+                  value_of(handle));
+  return stream->context->broken;
+}
+
+std::size_t live_streams() {
+  return streams().live();
 }
 
 CUresult enqueue(const StreamRef& stream, Work work, Point* point) {
@@ -100,7 +109,8 @@ CUresult cuStreamCreateWithPriority(CUstream* result, unsigned flags, int priori
 CUresult cuStreamDestroy_v2(CUstream handle) {
   SIM_ENTER();
   const SchedulerLock lock = lock_scheduler();
-  if (streams().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (streams().find(value_of(handle)) == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed stream, or none", value_of(handle));
   const StreamRef stream = streams().remove(value_of(handle));
   if (stream->destroyed) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
   // cuda.h, cuStreamDestroy: returns immediately; work still in the stream completes first.

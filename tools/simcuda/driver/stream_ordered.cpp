@@ -2,6 +2,7 @@
 // cuda.h, section "Stream Ordered Memory Allocator".
 #include "entry.h"
 #include "pool.h"
+#include "watch.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -43,9 +44,9 @@ CUresult allocate(CUdeviceptr* result, Bytes size, From from, CUmemoryPool handl
   {
     Memory& m = memory();
     const std::lock_guard lock(m.mutex);
-    const PoolRef pool =
-        from == From::given_pool ? find_pool(handle) : m.current_pools[stream->context->device];
-    if (pool == nullptr) return CUDA_ERROR_INVALID_VALUE;
+    PoolRef pool = m.current_pools[stream->context->device];
+    if (from == From::given_pool)
+      if (const CUresult bad = find_pool(handle, pool)) return bad;
     if (size == 0) {  // unlike cuMemAlloc: no memory and no error (measured on driver 580)
       *result = 0;
       return CUDA_SUCCESS;
@@ -57,6 +58,7 @@ CUresult allocate(CUdeviceptr* result, Bytes size, From from, CUmemoryPool handl
     free_at_once(at);
     return bad;
   }
+  watch::memory_begins(at, size, stream);
   *result = at;
   return CUDA_SUCCESS;
 }
@@ -67,6 +69,7 @@ CUresult free_async(Address at, CUstream handle, Implicit implicit) {
   if (at == 0) return CUDA_SUCCESS;
   Freeing block;
   if (const CUresult bad = begin_free(at, stream->id, block)) return bad;
+  watch::memory_ends(at, "frees", stream);
   Point point;
   const CUresult bad = enqueue(stream, {Run::brief, [block] { end_free(block); }}, &point);
   if (bad != CUDA_SUCCESS) {
