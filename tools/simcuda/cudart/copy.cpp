@@ -51,9 +51,6 @@ CUresult copy_rows(Function function, const Rows& rows, Stream... stream) {
   CUDA_MEMCPY2D copy{};
   if (!memory_types(rows.kind, copy.dstMemoryType, copy.srcMemoryType))
     return to_driver(cudaErrorInvalidMemcpyDirection);
-  // cuda_runtime_api.h, cudaMemcpy2D: "width must not exceed either dpitch or spitch".
-  if (rows.width > rows.to_pitch || rows.width > rows.from_pitch)
-    return to_driver(cudaErrorInvalidPitchValue);
   if (rows.width == 0 || rows.height == 0) return CUDA_SUCCESS;
   copy.srcHost = rows.from_;
   copy.srcDevice = like(rows.from_);
@@ -66,10 +63,15 @@ CUresult copy_rows(Function function, const Rows& rows, Stream... stream) {
   return function(&copy, stream...);
 }
 
+bool is_empty(const cudaExtent& extent) {
+  return extent.width == 0 || extent.height == 0 || extent.depth == 0;
+}
+
 template <typename Function, typename... Stream>
 CUresult copy_box(Function function, const cudaMemcpy3DParms* parameters, Stream... stream) {
   CUDA_MEMCPY3D copy{};
   if (parameters == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (is_empty(parameters->extent)) return CUDA_SUCCESS;
   if (const cudaError_t failed = describe(*parameters, copy)) return to_driver(failed);
   return function(&copy, stream...);
 }
@@ -79,6 +81,7 @@ CUresult copy_box(const Driver& driver, Function function, const cudaMemcpy3DPee
                   Stream... stream) {
   CUDA_MEMCPY3D_PEER copy{};
   if (parameters == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (is_empty(parameters->extent)) return CUDA_SUCCESS;
   if (const cudaError_t failed = describe(driver, *parameters, copy)) return to_driver(failed);
   return function(&copy, stream...);
 }

@@ -52,8 +52,6 @@ CUresult set_order(const Driver& driver, const int* devices, int length) {
 
 CUresult initialise(const Driver& driver, int device, unsigned device_flags, unsigned flags) {
   CUcontext context = nullptr;
-  if ((flags & ~static_cast<unsigned>(cudaInitDeviceFlagsAreValid)) != 0)
-    return CUDA_ERROR_INVALID_VALUE;
   if ((flags & cudaInitDeviceFlagsAreValid) != 0) return set_flags(driver, device, device_flags);
   return to_driver(primary_context(driver, device, context));
 }

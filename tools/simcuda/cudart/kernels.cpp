@@ -9,19 +9,12 @@ static_assert(static_cast<int>(cudaFuncAttributePreferredSharedMemoryCarveout) =
 namespace {
 
 template <typename Call>
-CUresult with_kernel(const Driver& driver, const void* function, Call call) {
-  CUkernel kernel = nullptr;
-  if (const cudaError_t failed = find_kernel(driver, function, kernel)) return to_driver(failed);
-  return call(kernel);
-}
-
-template <typename Call>
 CUresult with_function(const Driver& driver, const void* stub, Call call) {
-  return with_kernel(driver, stub, [&](CUkernel kernel) {
-    CUfunction function = nullptr;
-    if (const CUresult bad = driver.cuKernelGetFunction(&function, kernel)) return bad;
-    return call(function);
-  });
+  CUkernel kernel = nullptr;
+  CUfunction function = nullptr;
+  if (const cudaError_t failed = find_kernel(driver, stub, kernel)) return to_driver(failed);
+  if (const CUresult bad = driver.cuKernelGetFunction(&function, kernel)) return bad;
+  return call(function);
 }
 
 CUresult get_attributes(const Driver& driver, cudaFuncAttributes* attributes, CUfunction function) {
@@ -46,18 +39,15 @@ CUresult get_attributes(const Driver& driver, cudaFuncAttributes* attributes, CU
   return result;
 }
 
-CUresult get_kernel(const Driver& driver, cudaKernel_t* result, CUlibrary library,
-                    const char* name) {
-  if (const CUresult bad = driver.cuLibraryGetKernel(result, library, name)) return bad;
-  add_kernel(*result);
-  return CUDA_SUCCESS;
+CUresult get_registered(const Driver& driver, cudaKernel_t* result, const void* stub) {
+  if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  return to_driver(find_registered(driver, stub, *result));
 }
 
-CUresult get_kernels(const Driver& driver, cudaKernel_t* kernels, unsigned count,
-                     CUlibrary library) {
-  if (const CUresult bad = driver.cuLibraryEnumerateKernels(kernels, count, library)) return bad;
-  for (unsigned i = 0; i < count; ++i) add_kernel(kernels[i]);
-  return CUDA_SUCCESS;
+CUresult get_registered(const Driver& driver, cudaFunction_t* result, const void* stub) {
+  CUkernel kernel = nullptr;
+  if (const CUresult bad = get_registered(driver, &kernel, stub)) return bad;
+  return driver.cuKernelGetFunction(result, kernel);
 }
 
 }  // namespace
@@ -108,15 +98,10 @@ cudaError_t cudaOccupancyAvailableDynamicSMemPerBlock(size_t* size, const void* 
 }
 
 cudaError_t cudaGetKernel(cudaKernel_t* result, const void* stub) {
-  RT(result == nullptr ? CUDA_ERROR_INVALID_VALUE
-                       : with_kernel(*driver, stub, [&](CUkernel kernel) {
-                           *result = kernel;
-                           return CUDA_SUCCESS;
-                         }));
+  RT(get_registered(*driver, result, stub));
 }
 cudaError_t cudaGetFuncBySymbol(cudaFunction_t* result, const void* stub) {
-  RT(with_kernel(*driver, stub,
-                 [&](CUkernel kernel) { return driver->cuKernelGetFunction(result, kernel); }));
+  RT(get_registered(*driver, result, stub));
 }
 
 cudaError_t cudaLibraryLoadData(cudaLibrary_t* library, const void* code, cudaJitOption* jit,
@@ -135,7 +120,7 @@ cudaError_t cudaLibraryUnload(cudaLibrary_t library) {
   RT(driver->cuLibraryUnload(library));
 }
 cudaError_t cudaLibraryGetKernel(cudaKernel_t* kernel, cudaLibrary_t library, const char* name) {
-  RT(get_kernel(*driver, kernel, library, name));
+  RT(driver->cuLibraryGetKernel(kernel, library, name));
 }
 cudaError_t cudaLibraryGetGlobal(void** pointer, size_t* size, cudaLibrary_t library,
                                  const char* name) {
@@ -150,11 +135,9 @@ cudaError_t cudaLibraryGetKernelCount(unsigned* count, cudaLibrary_t library) {
 }
 cudaError_t cudaLibraryEnumerateKernels(cudaKernel_t* kernels, unsigned count,
                                         cudaLibrary_t library) {
-  RT(get_kernels(*driver, kernels, count, library));
+  RT(driver->cuLibraryEnumerateKernels(kernels, count, library));
 }
 cudaError_t cudaKernelSetAttributeForDevice(cudaKernel_t kernel, cudaFuncAttribute attribute,
                                             int value, int device) {
-  RT(with_kernel(*driver, kernel, [&](CUkernel found) {
-    return driver->cuKernelSetAttribute(like(attribute), value, found, device);
-  }));
+  RT(driver->cuKernelSetAttribute(like(attribute), value, kernel, device));
 }

@@ -3,7 +3,6 @@
 // before main and before the constructors of a static archive, and must not touch the driver.
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 
 #include "runtime.h"
@@ -23,7 +22,6 @@ struct Stub {
 struct Registered {
   std::mutex mutex;
   std::map<const void*, Stub> stubs;
-  std::set<const void*> kernels;  // handed out by cudaGetKernel and cudaLibraryGetKernel
 };
 Registered& registered() {
   static Registered* registered = new Registered;
@@ -32,15 +30,10 @@ Registered& registered() {
 
 }  // namespace
 
-cudaError_t find_kernel(const Driver& driver, const void* function, CUkernel& kernel) {
+cudaError_t find_registered(const Driver& driver, const void* stub, CUkernel& kernel) {
   const std::lock_guard lock(registered().mutex);
-  const auto found = registered().stubs.find(function);
-  if (found == registered().stubs.end()) {
-    // cuda_runtime_api.h, cudaLaunchKernel: func is a stub "or a valid cudaKernel_t".
-    if (registered().kernels.count(function) == 0) return cudaErrorInvalidDeviceFunction;
-    kernel = static_cast<CUkernel>(const_cast<void*>(function));
-    return cudaSuccess;
-  }
+  const auto found = registered().stubs.find(stub);
+  if (found == registered().stubs.end()) return cudaErrorInvalidDeviceFunction;
   Stub& entry = found->second;
   FatBinary& binary = *entry.binary;
   if (binary.library == nullptr)
@@ -52,7 +45,13 @@ cudaError_t find_kernel(const Driver& driver, const void* function, CUkernel& ke
             driver.cuLibraryGetKernel(&entry.kernel, binary.library, entry.name.c_str()))
       return from(bad);
   kernel = entry.kernel;
-  registered().kernels.insert(kernel);
+  return cudaSuccess;
+}
+
+cudaError_t find_kernel(const Driver& driver, const void* function, CUkernel& kernel) {
+  const cudaError_t result = find_registered(driver, function, kernel);
+  if (result != cudaErrorInvalidDeviceFunction) return result;
+  kernel = static_cast<CUkernel>(const_cast<void*>(function));
   return cudaSuccess;
 }
 
@@ -61,11 +60,6 @@ void* find_stub(const void* kernel) {
   for (const auto& [stub, entry] : registered().stubs)
     if (entry.kernel != nullptr && entry.kernel == kernel) return const_cast<void*>(stub);
   return const_cast<void*>(kernel);
-}
-
-void add_kernel(CUkernel kernel) {
-  const std::lock_guard lock(registered().mutex);
-  registered().kernels.insert(kernel);
 }
 
 }  // namespace gmlake::simcudart

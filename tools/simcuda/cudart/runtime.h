@@ -55,12 +55,13 @@ cudaError_t primary_context(const Driver& driver, int device, CUcontext& context
 // Ends the device's primary context; the next call that needs one makes it anew.
 cudaError_t reset_primary(const Driver& driver, int device);
 
-// The kernel behind the host-side stub nvcc made for it, or behind a cudaKernel_t.
+// The kernel behind the host-side stub nvcc made for it; "invalid device function" if it made none.
+cudaError_t find_registered(const Driver& driver, const void* stub, CUkernel& kernel);
+// The same where a cudaKernel_t may stand instead: what is no stub is the driver's to judge, as on
+// the real runtime (measured: a launch of a wrong pointer is an invalid resource handle).
 cudaError_t find_kernel(const Driver& driver, const void* function, CUkernel& kernel);
 // The other way: the stub of a kernel, or the kernel itself if it has none.
 void* find_stub(const void* kernel);
-// A kernel of a library the program loaded itself; it may be launched like a stub.
-void add_kernel(CUkernel kernel);
 
 }  // namespace gmlake::simcudart
 
