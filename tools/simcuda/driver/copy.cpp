@@ -9,6 +9,7 @@
 
 #include "entry.h"
 #include "memory.h"
+#include "watch.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -24,33 +25,44 @@ bool plausible(Address at, Side side) {
   return at >= kLowest && (side != Side::device || !pageable(at));
 }
 
+// Gives the work to its stream, and waits for it if the call is one that does.
+CUresult give(const StreamRef& stream, Work work, bool must_wait) {
+  if (!memory().backed) {
+    work.run = Run::marker;
+    work.body = nullptr;
+  }
+  Point point;
+  if (const CUresult bad = enqueue(stream, std::move(work), &point)) return bad;
+  if (must_wait) wait(point);
+  return CUDA_SUCCESS;
+}
+
 CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size, CUstream handle,
               Implicit implicit, Wait wanted) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   if (size == 0) return CUDA_SUCCESS;
   if (!plausible(to, to_side) || !plausible(from, from_side)) return CUDA_ERROR_INVALID_VALUE;
-  if (!memory().backed) {
-    const OperationRef operation = submit(stream, Run::marker);
-    if (wanted == Wait::yes) wait(operation);
-    return CUDA_SUCCESS;
-  }
   if (!accessible(to, size, true) || !accessible(from, size, false))
     return CUDA_ERROR_INVALID_VALUE;
 
   auto* destination = reinterpret_cast<char*>(to);
   const auto* source = reinterpret_cast<const char*>(from);
   const bool must_wait = wanted == Wait::yes || pageable(to);
-  OperationRef operation;
-  if (!must_wait && pageable(from)) {
+  if (!must_wait && pageable(from) && memory().backed) {
+    watch::host_touches(from, size, false);
     auto staged = std::make_shared<std::vector<char>>(source, source + size);
-    operation = submit(stream, Run::device,
-                       [=] { std::memcpy(destination, staged->data(), staged->size()); });
-  } else {
-    operation = submit(stream, Run::device, [=] { std::memmove(destination, source, size); });
+    return give(stream,
+                {Run::device,
+                 [=] { std::memcpy(destination, staged->data(), staged->size()); },
+                 {{to, size, true}}},
+                false);
   }
-  if (must_wait) wait(operation);
-  return CUDA_SUCCESS;
+  return give(stream,
+              {Run::device,
+               [=] { std::memmove(destination, source, size); },
+               {{from, size, false}, {to, size, true}}},
+              must_wait);
 }
 
 template <typename T>
@@ -61,16 +73,13 @@ CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit impli
   // cuda.h, cuMemsetD16 and cuMemsetD32: the address must be two-byte or four-byte aligned.
   if (!plausible(at, Side::device) || at % sizeof(T) != 0 || count > kMaxCount / sizeof(T))
     return CUDA_ERROR_INVALID_VALUE;
-  OperationRef operation;
-  if (!memory().backed) {
-    operation = submit(stream, Run::marker);
-  } else {
-    if (!accessible(at, count * sizeof(T), true)) return CUDA_ERROR_INVALID_VALUE;
-    operation =
-        submit(stream, Run::device, [=] { std::fill_n(reinterpret_cast<T*>(at), count, value); });
-  }
-  if (wanted == Wait::yes) wait(operation);
-  return CUDA_SUCCESS;
+  const Bytes size = count * sizeof(T);
+  if (!accessible(at, size, true)) return CUDA_ERROR_INVALID_VALUE;
+  return give(stream,
+              {Run::device,
+               [=] { std::fill_n(reinterpret_cast<T*>(at), count, value); },
+               {{at, size, true}}},
+              wanted == Wait::yes);
 }
 
 Address address(const void* pointer) {

@@ -176,13 +176,3 @@ CUresult cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
   *can = device != peer;
   return CUDA_SUCCESS;
 }
-// Memory pools as objects are not simulated; stream-ordered allocation is, from the device as a
-// whole.
-CUresult cuDeviceGetDefaultMemPool(CUmemoryPool*, CUdevice) {
-  SIM_ENTER();
-  return CUDA_ERROR_NOT_SUPPORTED;
-}
-CUresult cuDeviceGetMemPool(CUmemoryPool*, CUdevice) {
-  SIM_ENTER();
-  return CUDA_ERROR_NOT_SUPPORTED;
-}

@@ -2,7 +2,8 @@
 // captured and stays valid when its stream is destroyed. Lock: the scheduler's.
 #include "context.h"
 #include "entry.h"
-#include "handles.h"
+#include "findings.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -11,8 +12,8 @@ struct Event {
   Context* context = nullptr;
   unsigned flags = 0;
   bool recorded = false;
-  OperationRef captured;         // null: complete when recorded, at recorded_ns
-  std::int64_t recorded_ns = 0;  // only without `captured`
+  Point captured;                // without an operation: complete when recorded, at recorded_ns
+  std::int64_t recorded_ns = 0;  // only then
 };
 using EventRef = std::shared_ptr<Event>;
 using EventTable = HandleTable<Event, 0xe7e, Reuse::never>;
@@ -28,18 +29,20 @@ std::uint64_t value_of(CUevent handle) {
 CUresult find_event(CUevent handle, EventRef& event) {
   const SchedulerLock lock = lock_scheduler();
   event = events().share(value_of(handle));
-  return event != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+  return event != nullptr
+             ? CUDA_SUCCESS
+             : misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed event, or none", value_of(handle));
 }
 
-OperationRef captured_by(const EventRef& event) {
+Point captured_by(const EventRef& event) {
   const SchedulerLock lock = lock_scheduler();
   return event->captured;
 }
 
-void capture(const EventRef& event, OperationRef operation) {
-  const std::int64_t now = operation == nullptr ? now_ns() : 0;
+void capture(const EventRef& event, Point point) {
   const SchedulerLock lock = lock_scheduler();
-  event->captured = std::move(operation);
+  const std::int64_t now = point.operation == nullptr ? now_ns() : 0;
+  event->captured = std::move(point);
   event->recorded = true;
   event->recorded_ns = now;
 }
@@ -54,7 +57,9 @@ CUresult record(CUevent handle, CUstream stream_handle, unsigned flags, Implicit
   if (flags != CU_EVENT_RECORD_DEFAULT) return CUDA_ERROR_INVALID_VALUE;
   // cuda.h, cuEventRecord: "hEvent and hStream must be from the same context".
   if (event->context != stream->context) return CUDA_ERROR_INVALID_HANDLE;
-  capture(event, submit(stream, Run::marker));
+  Point point;
+  if (const CUresult bad = enqueue(stream, {}, &point)) return bad;
+  capture(event, point);
   return CUDA_SUCCESS;
 }
 
@@ -68,8 +73,7 @@ CUresult wait_event(CUstream stream_handle, CUevent handle, unsigned flags, Impl
   if (flags != CU_EVENT_WAIT_DEFAULT) return CUDA_ERROR_INVALID_VALUE;
   // The event as it is now: a later record does not move the wait. Never recorded: nothing to wait
   // for.
-  submit(stream, Run::marker, {}, {captured_by(event)});
-  return CUDA_SUCCESS;
+  return enqueue(stream, {Run::marker, {}, {}, {captured_by(event)}});
 }
 
 CUresult elapsed(float* milliseconds, CUevent first, CUevent second) {
@@ -83,14 +87,20 @@ CUresult elapsed(float* milliseconds, CUevent first, CUevent second) {
     // cuda.h, cuEventElapsedTime: INVALID_HANDLE for an event not recorded or without timing.
     if (!event->recorded || (event->flags & CU_EVENT_DISABLE_TIMING) != 0)
       return CUDA_ERROR_INVALID_HANDLE;
-    if (event->captured != nullptr && !event->captured->done) return CUDA_ERROR_NOT_READY;
-    at[i] = event->captured != nullptr ? event->captured->finished_ns : event->recorded_ns;
+    const OperationRef& operation = event->captured.operation;
+    if (operation != nullptr && !operation->done) return CUDA_ERROR_NOT_READY;
+    at[i] = operation != nullptr ? operation->finished_ns : event->recorded_ns;
   }
   *milliseconds = static_cast<float>(static_cast<double>(at[1] - at[0]) / 1e6);
   return CUDA_SUCCESS;
 }
 
 }  // namespace
+
+std::size_t live_events() {
+  return events().live();
+}
+
 }  // namespace gmlake::simcuda
 
 using namespace gmlake::simcuda;
@@ -113,7 +123,8 @@ CUresult cuEventCreate(CUevent* result, unsigned flags) {
 CUresult cuEventDestroy_v2(CUevent handle) {
   SIM_ENTER();
   const SchedulerLock lock = lock_scheduler();
-  if (events().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (events().find(value_of(handle)) == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed event, or none", value_of(handle));
   events().remove(value_of(handle));
   return CUDA_SUCCESS;
 }
@@ -121,13 +132,14 @@ CUresult cuEventQuery(CUevent handle) {
   SIM_ENTER();
   EventRef event;
   if (const CUresult bad = find_event(handle, event)) return bad;
-  return finished(captured_by(event)) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
+  return passed(captured_by(event)) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }
 CUresult cuEventSynchronize(CUevent handle) {
   SIM_ENTER();
   EventRef event;
   if (const CUresult bad = find_event(handle, event)) return bad;
   wait(captured_by(event));
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 CUresult cuEventElapsedTime(float* milliseconds, CUevent first, CUevent second) {

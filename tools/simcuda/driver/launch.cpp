@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include <spdlog/fmt/fmt.h>
+
 #include "../simcuda.h"
 #include "context.h"
 #include "entry.h"
+#include "findings.h"
 #include "memory.h"
 
 namespace gmlake::simcuda {
@@ -18,6 +21,7 @@ namespace {
 struct Kernel {
   std::string name;
   simcuda_kernel run = nullptr;
+  simcuda_kernel accesses = nullptr;
   std::vector<size_t> argument_sizes;
   std::uint64_t launches = 0;
 };
@@ -72,16 +76,40 @@ CUresult get_kernel(Handle* result, const void* container, const char* name) {
 // A launch that is going to run: the arguments are the caller's only until cuLaunchKernel returns.
 struct Launch {
   simcuda_kernel run = nullptr;
+  simcuda_kernel accesses = nullptr;
   simcuda_dim3 grid{};
   simcuda_dim3 block{};
   std::vector<std::vector<char>> values;
 
-  void operator()() {
+  void call(simcuda_kernel function) {
     std::vector<void*> arguments;
     for (auto& value : values) arguments.push_back(value.data());
-    run(grid, block, arguments.data());
+    function(grid, block, arguments.data());
   }
 };
+
+// Where simcuda_kernel_access puts what the launch under way accesses.
+constinit thread_local std::vector<Access>* declared = nullptr;
+
+// What the launch says it accesses. An address with nothing behind it is an error of the device:
+// the launch succeeds, and the context is of no use from then on (CUDA programming guide, "Error
+// Checking": CUDA_ERROR_ILLEGAL_ADDRESS "leaves the process in an inconsistent state").
+std::vector<Access> accesses_of(Launch& launch, Context& context) {
+  std::vector<Access> all;
+  if (launch.accesses == nullptr) return all;
+  declared = &all;
+  launch.call(launch.accesses);
+  declared = nullptr;
+  for (const Access& access : all)
+    if (!accessible(access.at, access.size, access.write)) {
+      found(Check::memory, "kernel",
+            fmt::format("{} {} {:#x} to {:#x}, where that is not possible",
+                        describe(current_caller()), access.write ? "writes" : "reads", access.at,
+                        access.at + access.size));
+      context.broken = CUDA_ERROR_ILLEGAL_ADDRESS;
+    }
+  return all;
+}
 
 CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, CUstream handle,
                 Implicit implicit, void** parameters, void** extra) {
@@ -95,11 +123,12 @@ CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, CUst
     Kernel* kernel = find_kernel(function);
     if (kernel == nullptr) return CUDA_ERROR_INVALID_HANDLE;
     ++kernel->launches;
-    if (kernel->run != nullptr && memory().backed) {
+    launch->run = memory().backed ? kernel->run : nullptr;
+    launch->accesses = kernel->accesses;
+    if (launch->run != nullptr || launch->accesses != nullptr) {
       // Packed argument buffers would need the layout that only the device code knows.
       if (extra != nullptr) return CUDA_ERROR_NOT_SUPPORTED;
       if (parameters == nullptr && !kernel->argument_sizes.empty()) return CUDA_ERROR_INVALID_VALUE;
-      launch->run = kernel->run;
       for (size_t i = 0; i < kernel->argument_sizes.size(); ++i) {
         const char* value = static_cast<const char*>(parameters[i]);
         launch->values.emplace_back(value, value + kernel->argument_sizes[i]);
@@ -108,11 +137,11 @@ CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, CUst
   }
   launch->grid = grid;
   launch->block = block;
-  if (launch->run == nullptr)
-    submit(stream, Run::marker);
-  else
-    submit(stream, Run::host_code, [launch] { (*launch)(); });
-  return CUDA_SUCCESS;
+  auto accesses = accesses_of(*launch, *stream->context);
+  if (launch->run == nullptr || stream->context->broken != CUDA_SUCCESS)
+    return enqueue(stream, {Run::marker, {}, std::move(accesses)});
+  return enqueue(stream,
+                 {Run::kernel, [launch] { launch->call(launch->run); }, std::move(accesses)});
 }
 
 }  // namespace
@@ -126,6 +155,17 @@ void simcuda_register_kernel(const char* name, simcuda_kernel kernel, const size
   Kernel& known = kernel_named(name);
   known.run = kernel;
   known.argument_sizes.assign(argument_sizes, argument_sizes + argument_count);
+}
+void simcuda_register_kernel_accesses(const char* name, simcuda_kernel accesses,
+                                      const size_t* argument_sizes, unsigned argument_count) {
+  const std::lock_guard lock(code().mutex);
+  Kernel& known = kernel_named(name);
+  known.accesses = accesses;
+  known.argument_sizes.assign(argument_sizes, argument_sizes + argument_count);
+}
+void simcuda_kernel_access(const void* at, size_t size, int write) {
+  if (declared != nullptr && size != 0)
+    declared->push_back({reinterpret_cast<std::uint64_t>(at), size, write != 0});
 }
 unsigned long long simcuda_launch_count(const char* name) {
   const std::lock_guard lock(code().mutex);

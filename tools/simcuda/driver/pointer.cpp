@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "entry.h"
-#include "memory.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -10,7 +10,6 @@ namespace {
 struct Pointer {
   bool device_memory = false;
   bool managed = false;
-  bool stream_ordered = false;
   bool virtual_memory = false;
   CUdevice device = 0;
   Context* context = nullptr;
@@ -19,6 +18,7 @@ struct Pointer {
   Address mapping_begin = 0;  // the allocation, or the mapping
   Bytes mapping_size = 0;
   std::uint64_t id = 0;
+  CUmemoryPool pool = nullptr;
 };
 
 std::optional<Pointer> look_up(Address at) {
@@ -28,7 +28,7 @@ std::optional<Pointer> look_up(Address at) {
   if (const auto block = containing(m.allocations, at); block != m.allocations.end()) {
     if (block->second.freeing) return std::nullopt;
     p.device_memory = true;
-    p.stream_ordered = block->second.context == nullptr;
+    if (block->second.pool != nullptr) p.pool = block->second.pool->value;
     p.device = block->second.device;
     p.context = block->second.context;
     p.range_begin = p.mapping_begin = block->first;
@@ -95,6 +95,8 @@ CUresult attribute(void* data, CUpointer_attribute wanted, Address at, const Poi
       return put(data, 1);
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
       return put(data, 0ULL);
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
+      return put(data, p.pool);
     case CU_POINTER_ATTRIBUTE_MAPPING_SIZE:
       return put(data, size_t{p.mapping_size});
     case CU_POINTER_ATTRIBUTE_MAPPING_BASE_ADDR:

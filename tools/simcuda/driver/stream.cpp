@@ -2,7 +2,8 @@
 // real driver; ids never do.
 #include "context.h"
 #include "entry.h"
-#include "handles.h"
+#include "findings.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -38,6 +39,7 @@ CUresult synchronize(CUstream handle, Implicit implicit) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   wait_stream(stream);
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 
@@ -55,8 +57,7 @@ CUresult launch(CUstream handle, Implicit implicit, CUhostFn function, void* dat
   if (function == nullptr) return CUDA_ERROR_INVALID_VALUE;
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
-  submit(stream, Run::host_code, [=] { function(data); });
-  return CUDA_SUCCESS;
+  return enqueue(stream, {Run::host_code, [=] { function(data); }});
 }
 
 CUresult add_callback(CUstream handle, Implicit implicit, CUstreamCallback callback, void* data,
@@ -64,8 +65,7 @@ CUresult add_callback(CUstream handle, Implicit implicit, CUstreamCallback callb
   if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
-  submit(stream, Run::host_code, [=] { callback(handle, CUDA_SUCCESS, data); });
-  return CUDA_SUCCESS;
+  return enqueue(stream, {Run::host_code, [=] { callback(handle, CUDA_SUCCESS, data); }});
 }
 
 }  // namespace
@@ -76,8 +76,22 @@ CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream) {
   if (handle == CU_STREAM_PER_THREAD) return implicit_stream(Implicit::per_thread, stream);
   const SchedulerLock lock = lock_scheduler();
   stream = streams().share(value_of(handle));
-  if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  return stream->destroyed ? CUDA_ERROR_CONTEXT_IS_DESTROYED : CUDA_SUCCESS;
+  if (stream == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed stream, or none", value_of(handle));
+  if (stream->destroyed)
+    return misuse(CUDA_ERROR_CONTEXT_IS_DESTROYED, "stream of a destroyed context",
+                  value_of(handle));
+  return stream->context->broken;
+}
+
+std::size_t live_streams() {
+  return streams().live();
+}
+
+CUresult enqueue(const StreamRef& stream, Work work, Point* point) {
+  const Point given = submit(stream, std::move(work));
+  if (point != nullptr) *point = given;
+  return CUDA_SUCCESS;
 }
 
 }  // namespace gmlake::simcuda
@@ -95,7 +109,8 @@ CUresult cuStreamCreateWithPriority(CUstream* result, unsigned flags, int priori
 CUresult cuStreamDestroy_v2(CUstream handle) {
   SIM_ENTER();
   const SchedulerLock lock = lock_scheduler();
-  if (streams().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (streams().find(value_of(handle)) == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed stream, or none", value_of(handle));
   const StreamRef stream = streams().remove(value_of(handle));
   if (stream->destroyed) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
   // cuda.h, cuStreamDestroy: returns immediately; work still in the stream completes first.
