@@ -2,6 +2,7 @@
 
 import ctypes
 
+from cuda.bindings import driver
 from cuda.core import (Buffer, Device, DeviceMemoryResource, DeviceMemoryResourceOptions, EventOptions,
                        LegacyPinnedMemoryResource, StreamOptions)
 
@@ -63,14 +64,26 @@ def buffers(found, first, second):
     first.sync()
     say("used then", own.attributes.used_mem_current)
 
-    foreign = Buffer.from_handle(source.handle, source.size, mr=pinned)
-    say("a buffer over memory that is there", foreign.size)
+
+def foreign_memory(found, stream):
+    """Memory that cuda.core did not allocate: of the driver API, as a framework would bring it."""
+    error, pointer = driver.cuMemAlloc(MIB)
+    assert error == driver.CUresult.CUDA_SUCCESS
+    foreign = Buffer.from_handle(pointer, MIB, owner=found)
+    foreign.fill(5, stream=stream)
+    target = LegacyPinnedMemoryResource().allocate(MIB)
+    foreign.copy_to(target, stream=stream)
+    stream.sync()
+    say("memory of the driver API", digest(ctypes.string_at(int(target.handle), MIB)))
+    foreign.close()
+    assert driver.cuMemFree(pointer)[0] == driver.CUresult.CUDA_SUCCESS
 
 
 def main():
     found = device()
     first, second = streams(found)
     buffers(found, first, second)
+    foreign_memory(found, first)
 
 
 if __name__ == "__main__":
