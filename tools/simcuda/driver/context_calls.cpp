@@ -2,6 +2,7 @@
 #include "config.h"
 #include "context.h"
 #include "entry.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -100,6 +101,7 @@ CUresult synchronize(CUcontext handle) {
           handle != nullptr ? find_context(handle, context) : current_context(context))
     return bad;
   wait_context(*context);
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 

@@ -14,7 +14,7 @@ namespace gmlake::simcuda {
 
 inline constexpr std::array kFunctionNames{
 #define F(symbol, base, version, flavour) std::string_view{#symbol},
-#include "functions.def"
+#include "all_functions.def"
 };
 inline constexpr unsigned kFunctions = kFunctionNames.size();
 
@@ -42,12 +42,12 @@ void end_host_function();
 
 }  // namespace gmlake::simcuda
 
-#define SIM_ENTER_WITH(enter_function)                                                   \
-  do {                                                                                   \
-    constexpr unsigned sim_function = ::gmlake::simcuda::function_index(__func__);       \
-    static_assert(sim_function < ::gmlake::simcuda::kFunctions, "not in functions.def"); \
-    const CUresult sim_refused = ::gmlake::simcuda::enter_function(sim_function);        \
-    if (sim_refused != CUDA_SUCCESS) return sim_refused;                                 \
+#define SIM_ENTER_WITH(enter_function)                                             \
+  do {                                                                             \
+    constexpr unsigned sim_function = ::gmlake::simcuda::function_index(__func__); \
+    static_assert(sim_function < ::gmlake::simcuda::kFunctions, "not in cuda.h");  \
+    const CUresult sim_refused = ::gmlake::simcuda::enter_function(sim_function);  \
+    if (sim_refused != CUDA_SUCCESS) return sim_refused;                           \
   } while (false)
 #define SIM_ENTER() SIM_ENTER_WITH(enter)
 #define SIM_ENTER_EARLY() SIM_ENTER_WITH(enter_early)

@@ -3,7 +3,7 @@
 #include "context.h"
 #include "entry.h"
 #include "findings.h"
-#include "handles.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -139,6 +139,7 @@ CUresult cuEventSynchronize(CUevent handle) {
   EventRef event;
   if (const CUresult bad = find_event(handle, event)) return bad;
   wait(captured_by(event));
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 CUresult cuEventElapsedTime(float* milliseconds, CUevent first, CUevent second) {

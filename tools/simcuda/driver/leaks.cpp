@@ -39,6 +39,7 @@ void report_leaks() {
   leaked("physical handles not released", count, of_bytes(bytes));
   leaked("mappings not unmapped", m.mappings.size());
   leaked("address reservations not freed", m.reservations.size());
+  leaked("memory pools not destroyed", m.live_pools.size() - config().devices);
   bytes = count = 0;
   for (const auto& [at, block] : m.allocations)
     if (!block.freeing) {

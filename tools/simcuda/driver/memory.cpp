@@ -8,6 +8,7 @@
 #include "../simcuda.h"
 #include "faults.h"
 #include "findings.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -49,13 +50,40 @@ bool Memory::take_pages(CUdevice device, Bytes bytes, Extents& extents) {
   return true;
 }
 
+bool Memory::count_pages(CUdevice device, Bytes bytes) {
+  if (bytes > available(device)) return false;
+  devices[device].count(bytes);
+  peak_physical = std::max(peak_physical, physical_bytes());
+  return true;
+}
+
+Address Memory::place(Allocation& block) {
+  const auto at = native.take(block.pages, kPage);
+  if (!at) return 0;
+  if (!pages.map(*at, fd_of(block, devices[block.device]), block.extents, PROT_READ | PROT_WRITE)) {
+    native.give(*at, block.pages);
+    return 0;
+  }
+  block.id = next_allocation_id++;
+  allocations.emplace(*at, std::move(block));
+  return *at;
+}
+
+void Memory::remove(std::map<Address, Allocation>::iterator block) {
+  pages.unmap(block->first, block->second.pages);
+  native.give(block->first, block->second.pages);
+  allocations.erase(block);
+}
+
 bool open_memory() {
   auto memory = std::make_unique<Memory>();
   memory->backed = config().backed;
   if (!reserve_addresses(*memory)) return false;
   const bool places = memory->backed || checking(Check::order);
-  for (unsigned device = 0; device < config().devices; ++device)
+  for (unsigned device = 0; device < config().devices; ++device) {
     if (!memory->devices[device].open(config().memory, memory->backed, places)) return false;
+    open_default_pool(*memory, static_cast<CUdevice>(device));
+  }
   memory->pages.open(memory->backed);
   memory->native.give(memory->base, memory->size / 2);
   memory->reservable.give(memory->base + memory->size / 2, memory->size / 2);

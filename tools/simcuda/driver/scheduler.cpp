@@ -8,6 +8,7 @@
 #include <deque>
 #include <optional>
 #include <thread>
+#include <unordered_set>
 
 #include <spdlog/fmt/fmt.h>
 
@@ -368,6 +369,24 @@ bool idle(const StreamRef& stream) {
   if (must_wait(*stream, {})) return false;
   order::host_saw_stream(*stream);
   return true;
+}
+
+bool follows(const StreamRef& stream, const Point& point) {
+  const SchedulerLock lock = lock_scheduler();
+  if (!pending(point.operation)) return false;
+  // Reached from the point: the work that comes after it.
+  std::vector<const Operation*> reached{point.operation.get()};
+  std::unordered_set<const Operation*> seen(reached.begin(), reached.end());
+  for (std::size_t i = 0; i < reached.size(); ++i)
+    for (const OperationRef& follower : reached[i]->followers)
+      if (seen.insert(follower.get()).second) reached.push_back(follower.get());
+  const auto after = [&](const Stream& other) { return seen.contains(other.last.get()); };
+  if (after(*stream)) return true;
+  const auto& streams = stream->context->streams;
+  if (stream->legacy)
+    return std::any_of(streams.begin(), streams.end(),
+                       [&](const StreamRef& other) { return other->blocking && after(*other); });
+  return stream->blocking && after(*stream->context->legacy);
 }
 
 }  // namespace gmlake::simcuda

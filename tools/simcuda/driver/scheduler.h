@@ -110,6 +110,9 @@ void wait(const Point& point, Tell tell = Tell::program);
 void wait_stream(const StreamRef& stream);
 void wait_context(Context& context);
 bool idle(const StreamRef& stream);
+// Whether whatever is given to the stream from now on comes after the point, which is not passed
+// yet. Tells the host nothing.
+bool follows(const StreamRef& stream, const Point& point);
 
 // Steady; in the deterministic mode a clock of its own that moves with the operations.
 std::int64_t now_ns();

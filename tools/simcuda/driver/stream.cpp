@@ -3,7 +3,7 @@
 #include "context.h"
 #include "entry.h"
 #include "findings.h"
-#include "handles.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -39,6 +39,7 @@ CUresult synchronize(CUstream handle, Implicit implicit) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   wait_stream(stream);
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 
