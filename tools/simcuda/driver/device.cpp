@@ -179,6 +179,23 @@ CUresult cuDeviceGetPCIBusId(char* id, int length, CUdevice device) {
   std::snprintf(id, static_cast<size_t>(length), "0000:%02x:00.0", device + 1);
   return CUDA_SUCCESS;
 }
+CUresult cuDeviceGetByPCIBusId(CUdevice* result, const char* id) {
+  SIM_ENTER();
+  if (result == nullptr || id == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  // cuda.h: "[domain]:[bus]:[device].[function]", and without the domain or the function.
+  unsigned domain = 0;
+  unsigned bus = 0;
+  unsigned slot = 0;
+  if (std::sscanf(id, "%x:%x:%x", &domain, &bus, &slot) != 3) {
+    domain = 0;
+    if (std::sscanf(id, "%x:%x", &bus, &slot) != 2) return CUDA_ERROR_INVALID_VALUE;
+  }
+  const auto device = static_cast<CUdevice>(bus) - 1;
+  if (domain != 0 || slot != 0 || check_device(device) != CUDA_SUCCESS)
+    return CUDA_ERROR_INVALID_DEVICE;
+  *result = device;
+  return CUDA_SUCCESS;
+}
 CUresult cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
   SIM_ENTER();
   if (can == nullptr) return CUDA_ERROR_INVALID_VALUE;

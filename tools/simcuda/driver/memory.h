@@ -49,7 +49,8 @@ struct Allocation {
   std::uint64_t id = 0;  // set by Memory::place
   FileRef file;          // where the pages are, if not in the device's memory
   std::shared_ptr<Sharing> sharing;
-  bool freeing = false;  // its stream-ordered free has been given and has not had its turn
+  bool sync_memops = false;  // set by the program; here such operations always synchronise
+  bool freeing = false;      // its stream-ordered free has been given and has not had its turn
 };
 
 // A free that is under way.

@@ -21,6 +21,7 @@ struct Pointer {
   CUmemoryPool pool = nullptr;
   CUmemAllocationHandleType handle_types = CU_MEM_HANDLE_TYPE_NONE;
   bool ipc_capable = false;
+  bool sync_memops = false;
 };
 
 std::optional<Pointer> look_up(Address at) {
@@ -40,6 +41,7 @@ std::optional<Pointer> look_up(Address at) {
     p.range_begin = p.mapping_begin = block->first;
     p.range_size = p.mapping_size = block->second.size;
     p.id = block->second.id;
+    p.sync_memops = block->second.sync_memops;
     return p;
   }
   if (const auto mapping = containing(m.mappings, at); mapping != m.mappings.end()) {
@@ -85,7 +87,7 @@ CUresult attribute(void* data, CUpointer_attribute wanted, Address at, const Poi
       if (p.device_memory) return CUDA_ERROR_INVALID_VALUE;
       return put(data, reinterpret_cast<void*>(at));
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
-      return put(data, 0U);
+      return put(data, unsigned{p.sync_memops});
     case CU_POINTER_ATTRIBUTE_BUFFER_ID:
       return put(data, static_cast<unsigned long long>(p.id));
     case CU_POINTER_ATTRIBUTE_IS_MANAGED:
@@ -147,6 +149,21 @@ CUresult cuPointerGetAttributes(unsigned count, CUpointer_attribute* wanted, voi
       put(data[i], std::uint64_t{0});
     }
   }
+  return CUDA_SUCCESS;
+}
+
+// cuda.h, cuPointerSetAttribute: CU_POINTER_ATTRIBUTE_SYNC_MEMOPS alone can be set.
+CUresult cuPointerSetAttribute(const void* value, CUpointer_attribute wanted, CUdeviceptr at) {
+  SIM_ENTER();
+  if (value == nullptr || wanted != CU_POINTER_ATTRIBUTE_SYNC_MEMOPS)
+    return CUDA_ERROR_INVALID_VALUE;
+  Memory& m = memory();
+  const std::lock_guard lock(m.mutex);
+  // The driver refuses mapped memory (measured, docs/hardware.md).
+  if (containing(m.mappings, at) != m.mappings.end()) return CUDA_ERROR_NOT_SUPPORTED;
+  const auto block = containing(m.allocations, at);
+  if (block == m.allocations.end()) return CUDA_ERROR_INVALID_VALUE;
+  block->second.sync_memops = *static_cast<const unsigned*>(value) != 0;
   return CUDA_SUCCESS;
 }
 
