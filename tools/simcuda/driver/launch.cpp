@@ -12,6 +12,7 @@
 #include "context.h"
 #include "entry.h"
 #include "findings.h"
+#include "kernels.h"
 #include "memory.h"
 
 namespace gmlake::simcuda {
@@ -145,6 +146,13 @@ CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, CUst
 }
 
 }  // namespace
+
+const char* kernel_name(const void* handle) {
+  const std::lock_guard lock(code().mutex);
+  const Kernel* kernel = find_kernel(handle);
+  return kernel != nullptr ? kernel->name.c_str() : nullptr;
+}
+
 }  // namespace gmlake::simcuda
 
 using namespace gmlake::simcuda;
