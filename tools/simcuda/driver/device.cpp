@@ -196,11 +196,3 @@ CUresult cuDeviceGetByPCIBusId(CUdevice* result, const char* id) {
   *result = device;
   return CUDA_SUCCESS;
 }
-CUresult cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
-  SIM_ENTER();
-  if (can == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult bad = check_device(device)) return bad;
-  if (const CUresult bad = check_device(peer)) return bad;
-  *can = device != peer;
-  return CUDA_SUCCESS;
-}
