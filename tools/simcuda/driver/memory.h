@@ -46,11 +46,11 @@ struct Allocation {
   Context* context = nullptr;  // null for stream-ordered memory, which belongs to its pool
   PoolRef pool;                // null for the other
   Extents extents;
+  bool sync_memops = false;
   std::uint64_t id = 0;  // set by Memory::place
   FileRef file;          // where the pages are, if not in the device's memory
   std::shared_ptr<Sharing> sharing;
-  bool sync_memops = false;  // set by the program; here such operations always synchronise
-  bool freeing = false;      // its stream-ordered free has been given and has not had its turn
+  bool freeing = false;  // its stream-ordered free has been given and has not had its turn
 };
 
 // A free that is under way.
