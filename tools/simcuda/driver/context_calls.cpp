@@ -102,7 +102,7 @@ CUresult synchronize(CUcontext handle) {
     return bad;
   wait_context(*context);
   release_unused_pages();
-  return CUDA_SUCCESS;
+  return context->broken;  // by what it waited for
 }
 
 }  // namespace
