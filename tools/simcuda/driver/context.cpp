@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "capture.h"
 #include "config.h"
 #include "memory.h"
 
@@ -56,14 +57,16 @@ Context* new_context(CUdevice device, unsigned flags, bool primary) {
 
 void deactivate(Context& context) {
   wait_context(context);
+  std::vector<StreamRef> gone;
   {
     const SchedulerLock lock = lock_scheduler();
     if (!context.alive.exchange(false)) return;
     for (const StreamRef& stream : context.streams) stream->destroyed = true;
-    context.streams.clear();
+    gone.swap(context.streams);
     context.per_thread.clear();
     context.peers = 0;
   }
+  for (const StreamRef& stream : gone) leave_capture(stream);
   free_context_memory(context);
 }
 
@@ -108,6 +111,15 @@ StreamRef add_stream(Context& context, unsigned flags, int priority) {
   stream->priority = priority;
   stream->blocking = (flags & CU_STREAM_NON_BLOCKING) == 0;
   context.streams.push_back(stream);
+  return stream;
+}
+
+StreamRef branch_stream(Context& context) {
+  const SchedulerLock lock = lock_scheduler();
+  auto stream = std::make_shared<Stream>();
+  stream->id = registry().next_stream_id++;
+  stream->context = &context;
+  stream->blocking = false;
   return stream;
 }
 

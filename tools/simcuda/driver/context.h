@@ -71,11 +71,14 @@ CUresult implicit_stream(Implicit implicit, StreamRef& stream);
 CUresult check_device(CUdevice device);
 
 // Gives work to a stream for the program: every call whose work belongs to a stream comes through
-// here. `point`, if wanted, is where in the order it is.
+// here, unless a capture has taken it (capture.h). `point`, if wanted, is where in the order it is.
 CUresult enqueue(const StreamRef& stream, Work work, Point* point = nullptr);
 
 // Streams of a context, called with the scheduler's lock held.
 StreamRef add_stream(Context& context, unsigned flags, int priority);
+// A stream of its own, outside every rule that relates streams: its work waits for what it is told
+// to wait for. Takes the scheduler's lock.
+StreamRef branch_stream(Context& context);
 void forget_stream(const Stream& stream);
 
 }  // namespace gmlake::simcuda

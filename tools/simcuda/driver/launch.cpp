@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "../simcuda.h"
-#include "context.h"
+#include "capture.h"
 #include "entry.h"
 #include "memory.h"
 
@@ -69,50 +69,72 @@ CUresult get_kernel(Handle* result, const void* container, const char* name) {
   return CUDA_SUCCESS;
 }
 
-// A launch that is going to run: the arguments are the caller's only until cuLaunchKernel returns.
-struct Launch {
-  simcuda_kernel run = nullptr;
-  simcuda_dim3 grid{};
-  simcuda_dim3 block{};
+// What a launch keeps of its arguments: they are the caller's only until the call returns.
+struct Arguments {
   std::vector<std::vector<char>> values;
-
-  void operator()() {
-    std::vector<void*> arguments;
-    for (auto& value : values) arguments.push_back(value.data());
-    run(grid, block, arguments.data());
-  }
+  std::vector<void*> pointers;  // to the values, as the kernel takes them
 };
 
-CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, CUstream handle,
-                Implicit implicit, void** parameters, void** extra) {
+CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, unsigned shared_bytes,
+                CUstream handle, Implicit implicit, void** parameters, void** extra) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
-  for (const unsigned n : {grid.x, grid.y, grid.z, block.x, block.y, block.z})
-    if (n == 0) return CUDA_ERROR_INVALID_VALUE;
-  auto launch = std::make_shared<Launch>();
-  {
-    const std::lock_guard lock(code().mutex);
-    Kernel* kernel = find_kernel(function);
-    if (kernel == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    ++kernel->launches;
-    if (kernel->run != nullptr && memory().backed) {
-      // Packed argument buffers would need the layout that only the device code knows.
-      if (extra != nullptr) return CUDA_ERROR_NOT_SUPPORTED;
-      if (parameters == nullptr && !kernel->argument_sizes.empty()) return CUDA_ERROR_INVALID_VALUE;
-      launch->run = kernel->run;
-      for (size_t i = 0; i < kernel->argument_sizes.size(); ++i) {
-        const char* value = static_cast<const char*>(parameters[i]);
-        launch->values.emplace_back(value, value + kernel->argument_sizes[i]);
-      }
-    }
-  }
-  launch->grid = grid;
-  launch->block = block;
-  if (launch->run == nullptr) return enqueue(stream, {});
-  return enqueue(stream, {Run::host_code, [launch] { (*launch)(); }});
+  NodeParams params;
+  params.what.type = CU_GRAPH_NODE_TYPE_KERNEL;
+  params.what.kernel = {function,   grid.x,  grid.y,  grid.z,
+                        block.x,    block.y, block.z, shared_bytes,
+                        parameters, extra,   nullptr, to_handle(stream->context)};
+  if (capturing(*stream)) return capture(stream, std::move(params));
+  Work work;
+  if (const CUresult bad = kernel_work(params, work)) return bad;
+  if (const CUresult bad = enqueue(stream, std::move(work))) return bad;
+  count_launch(function);
+  return CUDA_SUCCESS;
 }
 
 }  // namespace
+
+CUresult kernel_work(NodeParams& params, Work& work) {
+  CUDA_KERNEL_NODE_PARAMS_v3& what = params.what.kernel;
+  const simcuda_dim3 grid{what.gridDimX, what.gridDimY, what.gridDimZ};
+  const simcuda_dim3 block{what.blockDimX, what.blockDimY, what.blockDimZ};
+  for (const unsigned n : {grid.x, grid.y, grid.z, block.x, block.y, block.z})
+    if (n == 0) return CUDA_ERROR_INVALID_VALUE;
+  // cuda.h: `kern` "will only be referenced if func is NULL".
+  if (what.func == nullptr) what.func = reinterpret_cast<CUfunction>(what.kern);
+  const std::lock_guard lock(code().mutex);
+  const Kernel* kernel = find_kernel(what.func);
+  if (kernel == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  void** const parameters = what.kernelParams;
+  const bool packed = what.extra != nullptr;
+  what.kernelParams = nullptr;
+  what.extra = nullptr;
+  work = {};
+  if (kernel->run == nullptr || !memory().backed) return CUDA_SUCCESS;
+  // Packed argument buffers would need the layout that only the device code knows.
+  if (packed) return CUDA_ERROR_NOT_SUPPORTED;
+  if (parameters == nullptr && !kernel->argument_sizes.empty()) return CUDA_ERROR_INVALID_VALUE;
+  auto arguments = std::make_shared<Arguments>();
+  for (size_t i = 0; i < kernel->argument_sizes.size(); ++i) {
+    const char* value = static_cast<const char*>(parameters[i]);
+    arguments->values.emplace_back(value, value + kernel->argument_sizes[i]);
+  }
+  for (auto& value : arguments->values) arguments->pointers.push_back(value.data());
+  what.kernelParams = arguments->pointers.data();
+  params.owned = arguments;
+  work.run = Run::host_code;
+  work.body = [run = kernel->run, grid, block, arguments] {
+    std::vector<void*> own = arguments->pointers;  // the kernel may move them
+    run(grid, block, own.data());
+  };
+  return CUDA_SUCCESS;
+}
+
+void count_launch(CUfunction function) {
+  const std::lock_guard lock(code().mutex);
+  if (Kernel* kernel = find_kernel(function)) ++kernel->launches;
+}
+
 }  // namespace gmlake::simcuda
 
 using namespace gmlake::simcuda;
@@ -173,7 +195,7 @@ CUresult cuKernelGetFunction(CUfunction* result, CUkernel kernel) {
 }
 SIM_PTSZ(cuLaunchKernel,
          (CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-          unsigned block_y, unsigned block_z, unsigned, CUstream stream, void** parameters,
-          void** extra),
-         launch(function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, stream, implicit,
-                parameters, extra))
+          unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream stream,
+          void** parameters, void** extra),
+         launch(function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes,
+                stream, implicit, parameters, extra))

@@ -32,6 +32,8 @@ struct Mapping {
   unsigned char access[kMaxDevices] = {};  // CUmemAccess_flags of each device
 };
 
+struct GraphBlock;  // graph_memory.h
+
 // What cuMemAlloc and its relatives gave out.
 struct Allocation {
   Bytes size = 0;   // as requested
@@ -42,6 +44,7 @@ struct Allocation {
   Extents extents;
   std::uint64_t id = 0;
   bool freeing = false;  // its stream-ordered free has been given and has not had its turn
+  std::shared_ptr<GraphBlock> graph{};  // set for memory of a graph, which keeps its addresses
 };
 
 enum class HostKind { pinned, managed };

@@ -7,8 +7,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "capture.h"
 #include "entry.h"
-#include "memory.h"
+#include "graph_memory.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -19,6 +20,7 @@ using Allocations = std::map<Address, Allocation>;
 
 // Called with memory's lock held.
 void give_back(Allocations::iterator block) {
+  if (block->second.graph != nullptr) return give_back_graph_memory(block);
   Memory& m = memory();
   m.pages.unmap(block->first, block->second.pages);
   m.devices[block->second.device].give(block->second.held, block->second.extents);
@@ -136,6 +138,7 @@ CUresult allocate(CUdeviceptr* result, Bytes size) {
   if (const CUresult bad = current_context(context)) return bad;
   // cuda.h, cuMemAlloc: "If bytesize is 0, cuMemAlloc() returns CUDA_ERROR_INVALID_VALUE".
   if (result == nullptr || size == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = check_unsafe()) return bad;
   return take(context->device, context, size, 0, result);
 }
 
@@ -162,6 +165,9 @@ CUresult allocate_async(CUdeviceptr* result, Bytes size, CUstream handle, Implic
     return CUDA_SUCCESS;
   }
   const CUdevice device = stream->context->device;
+  if (capturing(*stream)) return capture_allocation(stream, result, size);
+  if (const CUresult bad = check_unsafe()) return bad;
+  if (const CUresult bad = check_legacy(*stream)) return bad;
   // CUDA programming guide, "Stream-Ordered Memory Allocator", reuse policies: rather than fail,
   // the allocation waits for frees that are on their way.
   for (;;) {
@@ -183,7 +189,8 @@ CUresult claim(Address at, CUdevice& device, Context*& owner, std::uint64_t stre
   block->second.freeing = true;
   device = block->second.device;
   owner = block->second.context;
-  if (stream != 0) freeing_on(stream).push_back({at, block->second.id});
+  if (stream != 0 && block->second.graph == nullptr)
+    freeing_on(stream).push_back({at, block->second.id});
   return CUDA_SUCCESS;
 }
 
@@ -198,6 +205,9 @@ CUresult free_async(Address at, CUstream handle, Implicit implicit) {
   Context* owner = nullptr;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   if (at == 0) return CUDA_SUCCESS;
+  if (capturing(*stream)) return capture_free(stream, at);
+  if (const CUresult bad = check_unsafe()) return bad;
+  if (const CUresult bad = check_legacy(*stream)) return bad;
   if (const CUresult bad = claim(at, device, owner, stream->id)) return bad;
   Point point;
   if (const CUresult bad = enqueue(stream, {Run::brief, [at] { release(at); }}, &point)) return bad;
@@ -227,6 +237,7 @@ CUresult free_managed(Address at) {
 CUresult free_now(Address at) {
   // No current context is needed: the block knows its own (measured on driver 580).
   if (at == 0) return CUDA_SUCCESS;
+  if (const CUresult bad = check_unsafe()) return bad;
   if (!memory().owns(at)) return free_managed(at);
   CUdevice device = 0;
   Context* owner = nullptr;

@@ -21,7 +21,8 @@ namespace gmlake::simcuda {
 
 struct Context;
 struct Stream;
-struct Clock;  // clocks.h; null where order is not checked
+struct StreamCapture;  // capture.h
+struct Clock;          // clocks.h; null where order is not checked
 
 // Bytes an operation reads or writes: device addresses, or those of host memory.
 struct Access {
@@ -55,7 +56,8 @@ struct Stream {
   bool legacy = false;
   bool blocking = true;  // takes part in the legacy stream's rule
   bool destroyed = false;
-  OperationRef last;  // null when idle
+  OperationRef last;                       // null when idle
+  std::shared_ptr<StreamCapture> capture;  // null when not capturing; under the lock of graphs
 };
 using StreamRef = std::shared_ptr<Stream>;
 

@@ -1,6 +1,6 @@
 // cuStream* and host functions. Handles of destroyed streams come back for new ones, as with the
 // real driver; ids never do.
-#include "context.h"
+#include "capture.h"
 #include "entry.h"
 #include "handles.h"
 
@@ -31,12 +31,16 @@ CUresult create(CUstream* result, unsigned flags, int priority) {
 CUresult query(CUstream handle, Implicit implicit) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  if (const CUresult bad = check_stream(*stream)) return bad;
+  if (const CUresult bad = check_unsafe()) return bad;
   return idle(stream) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }
 
 CUresult synchronize(CUstream handle, Implicit implicit) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  if (const CUresult bad = check_stream(*stream)) return bad;
+  if (const CUresult bad = check_unsafe()) return bad;
   wait_stream(stream);
   return CUDA_SUCCESS;
 }
@@ -55,6 +59,12 @@ CUresult launch(CUstream handle, Implicit implicit, CUhostFn function, void* dat
   if (function == nullptr) return CUDA_ERROR_INVALID_VALUE;
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  if (capturing(*stream)) {
+    NodeParams params;
+    params.what.type = CU_GRAPH_NODE_TYPE_HOST;
+    params.what.host = {function, data};
+    return capture(stream, std::move(params));
+  }
   return enqueue(stream, {Run::host_code, [=] { function(data); }});
 }
 
@@ -79,6 +89,8 @@ CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream) {
 }
 
 CUresult enqueue(const StreamRef& stream, Work work, Point* point) {
+  // What a capture can take it has taken before; the rest is refused.
+  if (const CUresult bad = check_stream(*stream)) return bad;
   const Point given = submit(stream, std::move(work));
   if (point != nullptr) *point = given;
   return CUDA_SUCCESS;
@@ -98,10 +110,15 @@ CUresult cuStreamCreateWithPriority(CUstream* result, unsigned flags, int priori
 }
 CUresult cuStreamDestroy_v2(CUstream handle) {
   SIM_ENTER();
+  StreamRef stream;
+  {
+    const SchedulerLock lock = lock_scheduler();
+    if (streams().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    stream = streams().remove(value_of(handle));
+    if (stream->destroyed) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  }
+  leave_capture(stream);
   const SchedulerLock lock = lock_scheduler();
-  if (streams().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  const StreamRef stream = streams().remove(value_of(handle));
-  if (stream->destroyed) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
   // cuda.h, cuStreamDestroy: returns immediately; work still in the stream completes first.
   stream->destroyed = true;
   if (stream->last == nullptr) forget_stream(*stream);
@@ -121,8 +138,6 @@ SIM_PTSZ(cuStreamGetPriority, (CUstream stream, int* priority),
          get(stream, implicit, priority, [](const Stream& s) { return s.priority; }))
 SIM_PTSZ(cuStreamGetDevice, (CUstream stream, CUdevice* device),
          get(stream, implicit, device, [](const Stream& s) { return s.context->device; }))
-SIM_PTSZ(cuStreamIsCapturing, (CUstream stream, CUstreamCaptureStatus* status),
-         get(stream, implicit, status, [](const Stream&) { return CU_STREAM_CAPTURE_STATUS_NONE; }))
 SIM_PTSZ(cuLaunchHostFunc, (CUstream stream, CUhostFn function, void* data),
          launch(stream, implicit, function, data))
 SIM_PTSZ(cuStreamAddCallback,
