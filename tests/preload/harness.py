@@ -26,7 +26,7 @@ TIMEOUT = 120
 
 def environment(preload=True, simcuda=True, **settings):
     """A clean environment with `settings` on top. Nothing of the caller's CUDA or gmlake settings is in it."""
-    env = {k: v for k, v in os.environ.items() if not re.match(r"GMLAKE_|SIMCUDA_|CUDA_|LD_|CLIENT_", k)}
+    env = {k: v for k, v in os.environ.items() if k == "SIMCUDA_SEED" or not re.match(r"GMLAKE_|SIMCUDA_|CUDA_|LD_|CLIENT_", k)}
     if preload:
         env["LD_PRELOAD"] = " ".join([*PRELOAD_FIRST, str(LIBRARY)])
     if simcuda:

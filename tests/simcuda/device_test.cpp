@@ -115,29 +115,6 @@ TEST_F(SimulatedDevice, AStreamHasThePagesOfItsOwnFreesAtOnce) {
   EXPECT_EQ(free_memory(), kMemory);
 }
 
-TEST_F(SimulatedDevice, AStreamOrderedAllocationWaitsForPendingFrees) {
-  const CUstream stream = make_stream();
-  const CUstream other = make_stream();
-  CUdeviceptr first = 0;
-  CUdeviceptr second = 0;
-  ASSERT_EQ(d.cuMemAllocAsync(&first, kMemory, stream), CUDA_SUCCESS);
-  auto gate = std::make_unique<Gate>(stream);
-  ASSERT_EQ(d.cuMemFreeAsync(first, stream), CUDA_SUCCESS);
-  const auto calls = count("cuMemAllocAsync");
-  std::atomic<bool> allocated{false};
-  std::thread allocating([&] {
-    EXPECT_EQ(d.cuCtxSetCurrent(context), CUDA_SUCCESS);
-    EXPECT_EQ(d.cuMemAllocAsync(&second, kMemory, other), CUDA_SUCCESS);
-    allocated = true;
-  });
-  while (count("cuMemAllocAsync") < calls + 1) std::this_thread::yield();
-  EXPECT_FALSE(allocated);
-  gate.reset();
-  allocating.join();
-  EXPECT_TRUE(allocated);
-  EXPECT_EQ(d.cuMemFree_v2(second), CUDA_SUCCESS);
-}
-
 TEST_F(SimulatedDevice, FreeingWaitsForTheContextsWork) {
   const CUstream stream = make_stream();
   CUdeviceptr at = 0;

@@ -23,7 +23,7 @@ class PageTableTest : public testing::Test {
     ASSERT_NE(at, MAP_FAILED);
     all = reinterpret_cast<Address>(at);
     base = round_up(all, 2 * MiB);
-    ASSERT_TRUE(physical.open(kRange, true));
+    ASSERT_TRUE(physical.open(kRange, true, true));
     table.open(true);
   }
   void TearDown() override { munmap(reinterpret_cast<void*>(all), kRange + 2 * MiB); }

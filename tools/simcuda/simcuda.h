@@ -27,6 +27,33 @@ typedef void (*simcuda_kernel)(simcuda_dim3 grid, simcuda_dim3 block, void** arg
 SIMCUDA_API void simcuda_register_kernel(const char* name, simcuda_kernel kernel,
                                          const size_t* argument_sizes, unsigned argument_count);
 
+/* What launches of that kernel read and write, for the checks of order: `accesses` is called within
+ * each launch call, with the launch's arguments, and names every range by simcuda_kernel_access. A
+ * kernel without one is taken to access nothing. The sizes are those of simcuda_register_kernel. */
+SIMCUDA_API void simcuda_register_kernel_accesses(const char* name, simcuda_kernel accesses,
+                                                  const size_t* argument_sizes,
+                                                  unsigned argument_count);
+SIMCUDA_API void simcuda_kernel_access(const void* at, size_t size, int write);
+
+/* The program itself reads or writes memory that operations use, such as a pinned buffer. */
+SIMCUDA_API void simcuda_host_access(const void* at, size_t size, int write);
+
+/* What the checks found so far (SIMCUDA_CHECKS). simcuda_finding copies the text of one, ended with
+ * 0 and cut to `size`, and returns its length; 0 if there is none of that index: of many findings
+ * of one kind only the first few are kept. */
+SIMCUDA_API unsigned long long simcuda_findings(void);
+SIMCUDA_API size_t simcuda_finding(unsigned long long index, char* text, size_t size);
+/* Starts anew, after findings a test has provoked. */
+SIMCUDA_API void simcuda_forget_findings(void);
+
+/* Replaces the faults of SIMCUDA_FAULTS, in the same grammar; calls are counted from now on, and
+ * NULL or "" ends them all. NULL if all is well, else what is wrong, for the calling thread to read
+ * until its next call. */
+SIMCUDA_API const char* simcuda_arm_faults(const char* faults);
+
+/* Time that all calls so far would have taken on a real device, by the table of costs. */
+SIMCUDA_API unsigned long long simcuda_modelled_ns(void);
+
 /* Launches of that kernel so far, executed or not. */
 SIMCUDA_API unsigned long long simcuda_launch_count(const char* name);
 

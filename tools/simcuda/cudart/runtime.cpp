@@ -8,7 +8,8 @@
 namespace gmlake::simcudart {
 namespace {
 
-constinit thread_local int thread_device = 0;
+constinit std::atomic<int> first_device{0};
+constinit thread_local int thread_device = -1;  // none chosen
 constinit thread_local cudaError_t last_error = cudaSuccess;
 
 constexpr int kMaxDevices = 64;
@@ -26,7 +27,14 @@ struct Loaded {
   cudaError_t error = cudaSuccess;
 };
 
-// cuGetProcAddress_v2 may answer NOT_FOUND for a function; only calling it is then an error.
+// In place of a function that the driver does not have.
+template <typename Function>
+struct Missing;
+template <typename... Parameters>
+struct Missing<CUresult (*)(Parameters...)> {
+  static CUresult answer(Parameters...) { return CUDA_ERROR_CALL_REQUIRES_NEWER_DRIVER; }
+};
+
 void resolve(Driver& driver, decltype(&::cuGetProcAddress_v2) get) {
   const auto ask = [get](const char* base, int version, cuuint64_t flags) {
     void* function = nullptr;
@@ -34,16 +42,11 @@ void resolve(Driver& driver, decltype(&::cuGetProcAddress_v2) get) {
     return get(base, &function, version, flags, &status) == CUDA_SUCCESS ? function : nullptr;
   };
   ask("", 0, 0);  // the real runtime's first question
-#define D(symbol, base, version, flags) \
-  driver.symbol = reinterpret_cast<decltype(driver.symbol)>(ask(#base, version, flags));
+#define D(symbol, base, version, flags)                      \
+  driver.symbol = &Missing<decltype(driver.symbol)>::answer; \
+  if (void* const found = ask(#base, version, flags))        \
+    driver.symbol = reinterpret_cast<decltype(driver.symbol)>(found);
 #include "driver_functions.def"
-}
-
-bool complete(const Driver& driver) {
-#define D(symbol, base, version, flags) \
-  if (driver.symbol == nullptr) return false;
-#include "driver_functions.def"
-  return true;
 }
 
 cudaError_t load(Driver& driver) {
@@ -54,8 +57,7 @@ cudaError_t load(Driver& driver) {
   if (get == nullptr) return cudaErrorInsufficientDriver;
   resolve(driver, get);
   int version = 0;
-  if (driver.cuDriverGetVersion == nullptr || driver.cuDriverGetVersion(&version) != CUDA_SUCCESS ||
-      version < CUDART_VERSION || !complete(driver))
+  if (driver.cuDriverGetVersion(&version) != CUDA_SUCCESS || version < CUDART_VERSION)
     return cudaErrorInsufficientDriver;
   return from(driver.cuInit(0));
 }
@@ -72,11 +74,21 @@ cudaError_t find_driver(const Driver*& driver) {
   return loaded->error;
 }
 
-int& chosen_device() {
-  return thread_device;
+int chosen_device() {
+  return thread_device >= 0 ? thread_device : first_device.load();
+}
+void choose_device(int device) {
+  thread_device = device;
+}
+void choose_first_device(int device) {
+  first_device.store(device);
+}
+CUcontext current_context(const Driver& driver) {
+  CUcontext context = nullptr;
+  return driver.cuCtxGetCurrent(&context) == CUDA_SUCCESS ? context : nullptr;
 }
 
-cudaError_t bind_primary(const Driver& driver, int device) {
+cudaError_t primary_context(const Driver& driver, int device, CUcontext& context) {
   // One reference per activation: a context that was reset is not active and is retained anew.
   static std::mutex* mutex = new std::mutex;
   const std::lock_guard lock(*mutex);
@@ -85,11 +97,16 @@ cudaError_t bind_primary(const Driver& driver, int device) {
   if (device < 0 || device >= kMaxDevices) return cudaErrorInvalidDevice;
   if (const CUresult bad = driver.cuDevicePrimaryCtxGetState(device, &flags, &active))
     return from(bad);
-  CUcontext context = primary(device);
-  if (active == 0 || context == nullptr) {
-    if (const CUresult bad = driver.cuDevicePrimaryCtxRetain(&context, device)) return from(bad);
-    primaries[device].store(context);
-  }
+  context = primary(device);
+  if (active != 0 && context != nullptr) return cudaSuccess;
+  if (const CUresult bad = driver.cuDevicePrimaryCtxRetain(&context, device)) return from(bad);
+  primaries[device].store(context);
+  return cudaSuccess;
+}
+
+cudaError_t bind_primary(const Driver& driver, int device) {
+  CUcontext context = nullptr;
+  if (const cudaError_t failed = primary_context(driver, device, context)) return failed;
   return from(driver.cuCtxSetCurrent(context));
 }
 
@@ -113,8 +130,16 @@ cudaError_t find_context(const Driver*& driver) {
 }
 
 cudaError_t remember(cudaError_t error) {
-  if (error != cudaSuccess) last_error = error;
+  // CUDA programming guide, "Error checking": cudaErrorNotReady "is not considered an error and is
+  // therefore not reported by cudaPeekAtLastError() or cudaGetLastError()".
+  if (error != cudaSuccess && error != cudaErrorNotReady) last_error = error;
   return error;
+}
+
+int refuse() {
+  const Driver* driver = nullptr;
+  const cudaError_t failed = find_driver(driver);
+  return remember(failed != cudaSuccess ? failed : cudaErrorNotSupported);
 }
 
 }  // namespace gmlake::simcudart

@@ -30,13 +30,19 @@ RT_PTSZ(cudaStreamGetPriority, (cudaStream_t stream, int* priority), cuStreamGet
         (stream, priority))
 RT_PTSZ(cudaStreamGetDevice, (cudaStream_t stream, int* device), cuStreamGetDevice,
         (stream, device))
-RT_PTSZ(cudaStreamIsCapturing, (cudaStream_t stream, cudaStreamCaptureStatus* status),
-        cuStreamIsCapturing, (stream, reinterpret_cast<CUstreamCaptureStatus*>(status)))
+RT_PTSZ(cudaStreamCopyAttributes, (cudaStream_t to, cudaStream_t from_), cuStreamCopyAttributes,
+        (to, from_))
+RT_PTSZ(cudaStreamGetAttribute,
+        (cudaStream_t stream, cudaStreamAttrID attribute, cudaStreamAttrValue* value),
+        cuStreamGetAttribute, (stream, like(attribute), like(value)))
+RT_PTSZ(cudaStreamSetAttribute,
+        (cudaStream_t stream, cudaStreamAttrID attribute, const cudaStreamAttrValue* value),
+        cuStreamSetAttribute, (stream, like(attribute), like(value)))
 RT_PTSZ(cudaLaunchHostFunc, (cudaStream_t stream, cudaHostFn_t function, void* data),
         cuLaunchHostFunc, (stream, function, data))
 RT_PTSZ(cudaStreamAddCallback,
         (cudaStream_t stream, cudaStreamCallback_t callback, void* data, unsigned flags),
-        cuStreamAddCallback, (stream, reinterpret_cast<CUstreamCallback>(callback), data, flags))
+        cuStreamAddCallback, (stream, like(callback), data, flags))
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
   RT(driver->cuEventCreate(event, CU_EVENT_DEFAULT));

@@ -96,11 +96,12 @@ CUresult capture(const StreamRef& stream, NodeParams params) {
   return capture_locked(*stream, std::move(params), nullptr);
 }
 
-CUresult capture_allocation(const StreamRef& stream, CUdeviceptr* result, std::size_t size) {
+CUresult capture_allocation(const StreamRef& stream, CUdevice device, CUdeviceptr* result,
+                            std::size_t size) {
   NodeParams params;
   params.what.type = CU_GRAPH_NODE_TYPE_MEM_ALLOC;
   params.what.alloc.poolProps.allocType = CU_MEM_ALLOCATION_TYPE_PINNED;
-  params.what.alloc.poolProps.location = {CU_MEM_LOCATION_TYPE_DEVICE, stream->context->device};
+  params.what.alloc.poolProps.location = {CU_MEM_LOCATION_TYPE_DEVICE, device};
   params.what.alloc.bytesize = size;
   const GraphLock lock = lock_graphs();
   Node* node = nullptr;

@@ -44,7 +44,8 @@ CUresult capture_locked(const Stream& stream, NodeParams params, Node** result);
 CUresult capture(const StreamRef& stream, NodeParams params);
 
 // cuMemAllocAsync and cuMemFreeAsync in a capturing stream.
-CUresult capture_allocation(const StreamRef& stream, CUdeviceptr* result, std::size_t size);
+CUresult capture_allocation(const StreamRef& stream, CUdevice device, CUdeviceptr* result,
+                            std::size_t size);
 CUresult capture_free(const StreamRef& stream, CUdeviceptr at);
 
 // The next five refuse, and invalidates every capture that is in the way; each succeeds at once

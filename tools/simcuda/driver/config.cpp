@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -12,20 +11,21 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include "entry.h"
+#include "costs.h"
+#include "faults.h"
+#include "findings.h"
 
 namespace gmlake::simcuda {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames{
-    "SIMCUDA_DEVICES", "SIMCUDA_MEMORY", "SIMCUDA_BACKING", "SIMCUDA_FAULTS", "SIMCUDA_LOG"};
+constexpr std::array<std::string_view, 9> kNames{
+    "SIMCUDA_DEVICES",     "SIMCUDA_MEMORY", "SIMCUDA_BACKING", "SIMCUDA_SEED", "SIMCUDA_CHECKS",
+    "SIMCUDA_EXIT_STATUS", "SIMCUDA_FAULTS", "SIMCUDA_COSTS",   "SIMCUDA_LOG"};
 
 Config& storage() {
   static Config* config = new Config;  // leaked: read until the process is gone
   return *config;
 }
-constinit std::atomic<bool> faults_configured{false};
-
 template <typename T>
 bool parse_number(std::string_view text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -43,35 +43,34 @@ std::string unknown_name() {
   return {};
 }
 
-// "cuMemCreate:5=2" or "cuMemMap:every=100=2"
-bool parse_fault(std::string_view text, Fault& fault) {
-  const auto colon = text.find(':');
-  const auto equals = text.rfind('=');
-  if (colon == text.npos || equals == text.npos || equals < colon) return false;
-  fault.function = function_index(text.substr(0, colon));
-  auto which = text.substr(colon + 1, equals - colon - 1);
-  constexpr std::string_view kEvery = "every=";
-  fault.every = which.starts_with(kEvery);
-  if (fault.every) which.remove_prefix(kEvery.size());
-  unsigned code = 0;
-  if (!parse_number(text.substr(equals + 1), code) || code == 0 || code > CUDA_ERROR_UNKNOWN)
-    return false;
-  fault.result = static_cast<CUresult>(code);
-  return fault.function < kFunctions && parse_number(which, fault.nth) && fault.nth > 0;
+constexpr unsigned bit(Check check) {
+  return 1U << static_cast<unsigned>(check);
 }
 
-std::string read_faults(std::string_view text, std::vector<Fault>& faults) {
+// "order,memory", "all", "none"
+std::string read_checks(std::string_view text, unsigned& checks) {
+  struct Name {
+    std::string_view name;
+    unsigned bits;
+  };
+  constexpr Name kKnown[] = {{"none", 0},
+                             {"order", bit(Check::order)},
+                             {"memory", bit(Check::memory)},
+                             {"handles", bit(Check::handles)},
+                             {"leaks", bit(Check::leaks)},
+                             {"all", (1U << kChecks) - 1}};
+  checks = 0;
   while (!text.empty()) {
     const auto item = text.substr(0, text.find(','));
     text.remove_prefix(std::min(text.size(), item.size() + 1));
-    Fault fault;
-    if (!parse_fault(item, fault))
+    const auto* known = std::find_if(std::begin(kKnown), std::end(kKnown),
+                                     [&](const Name& one) { return one.name == item; });
+    if (known == std::end(kKnown))
       return fmt::format(
-          "SIMCUDA_FAULTS: '{}' is not FUNCTION:N=RESULT or FUNCTION:every=N=RESULT with an "
-          "exported driver "
-          "function and a CUresult other than 0, such as cuMemCreate:5=2",
+          "SIMCUDA_CHECKS: '{}' is not order, memory, handles, leaks, all or none, or several of "
+          "them with commas between",
           item);
-    faults.push_back(fault);
+    checks |= known->bits;
   }
   return {};
 }
@@ -113,18 +112,29 @@ std::string load_config() {
   }
   if (const char* text = value("SIMCUDA_LOG"))
     if (auto wrong = read_log(text, read); !wrong.empty()) return wrong;
-  if (const char* text = value("SIMCUDA_FAULTS"))
-    if (auto wrong = read_faults(text, read.faults); !wrong.empty()) return wrong;
+  if (const char* text = value("SIMCUDA_SEED")) {
+    std::uint64_t seed = 0;
+    if (!parse_number(text, seed))
+      return fmt::format("SIMCUDA_SEED: '{}' is not a number from 0 to 2^64-1", text);
+    read.seed = seed;
+  }
+  // Without backing there is nothing to be wrong in, and speed is what is wanted.
+  if (read.backed) read.checks = bit(Check::order) | bit(Check::memory);
+  if (const char* text = value("SIMCUDA_CHECKS"))
+    if (auto wrong = read_checks(text, read.checks); !wrong.empty()) return wrong;
+  if (const char* text = value("SIMCUDA_EXIT_STATUS"))
+    if (!parse_number(text, read.exit_status) || read.exit_status < 0 || read.exit_status > 255)
+      return fmt::format("SIMCUDA_EXIT_STATUS: '{}' is not a number from 0 to 255", text);
   storage() = std::move(read);
-  faults_configured.store(!storage().faults.empty(), std::memory_order_release);
+  if (const char* text = value("SIMCUDA_COSTS"))
+    if (auto wrong = load_costs(text); !wrong.empty()) return "SIMCUDA_COSTS: " + wrong;
+  if (const char* text = value("SIMCUDA_FAULTS"))
+    if (auto wrong = arm_faults(text); !wrong.empty()) return "SIMCUDA_FAULTS: " + wrong;
   return {};
 }
 
 const Config& config() {
   return storage();
-}
-bool have_faults() {
-  return faults_configured.load(std::memory_order_relaxed);
 }
 
 }  // namespace gmlake::simcuda

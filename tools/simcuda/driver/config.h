@@ -1,36 +1,29 @@
 // The SIMCUDA_* environment, read once by cuInit.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
-#include <vector>
 
-#include "cuda_api.h"
 #include "support/units.h"
 
 namespace gmlake::simcuda {
 
 inline constexpr unsigned kMaxDevices = 16;
 
-struct Fault {
-  unsigned function = 0;  // index in kFunctionNames
-  std::uint64_t nth = 0;  // counted from 1
-  bool every = false;     // every nth call, not only that one
-  CUresult result = CUDA_SUCCESS;
-};
-
 struct Config {
   unsigned devices = 1;
   Bytes memory = 80 * GiB;  // per device, a multiple of 2 MiB
   bool backed = true;       // false: SIMCUDA_BACKING=none
   bool stats = false;
-  std::string stats_file;  // empty: stderr
-  std::vector<Fault> faults;
+  std::string stats_file;             // empty: stderr
+  unsigned checks = 0;                // bit per Check (findings.h)
+  int exit_status = 97;               // of a process with findings; 0: its own
+  std::optional<std::uint64_t> seed;  // deterministic mode
 };
 
 // Empty if all is well, else one line that says what is wrong and what would be right.
 std::string load_config();
 const Config& config();
-// Whether any fault is configured; false before load_config.
-bool have_faults();
 
 }  // namespace gmlake::simcuda

@@ -6,7 +6,9 @@
 
 #include "capture.h"
 #include "config.h"
+#include "findings.h"
 #include "memory.h"
+#include "order.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -43,6 +45,7 @@ void activate(Context& context) {
   context.id = registry().next_context_id++;
   context.legacy = add_stream(context, CU_STREAM_DEFAULT, 0);
   context.legacy->legacy = true;
+  context.broken = CUDA_SUCCESS;
   context.alive = true;
 }
 
@@ -61,7 +64,10 @@ void deactivate(Context& context) {
   {
     const SchedulerLock lock = lock_scheduler();
     if (!context.alive.exchange(false)) return;
-    for (const StreamRef& stream : context.streams) stream->destroyed = true;
+    for (const StreamRef& stream : context.streams) {
+      stream->destroyed = true;
+      order::stream_ends(*stream);
+    }
     gone.swap(context.streams);
     context.per_thread.clear();
     context.peers = 0;
@@ -91,16 +97,27 @@ CUresult check_device(CUdevice device) {
 CUresult current_context(Context*& context) {
   context = stack.top();
   if (context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-  return context->alive ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  if (!context->alive)
+    return misuse(CUDA_ERROR_CONTEXT_IS_DESTROYED, "the current context is destroyed", context->id);
+  return context->broken;
+}
+
+std::size_t live_contexts() {
+  const auto& all = registry().contexts;
+  return static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const Context* one) {
+    return one->primary ? one->retained != 0 : one->alive.load();
+  }));
 }
 
 CUresult find_context(CUcontext handle, Context*& context) {
   const SchedulerLock lock = lock_scheduler();
   const auto& all = registry().contexts;
   if (std::find(all.begin(), all.end(), from_handle(handle)) == all.end())
-    return CUDA_ERROR_INVALID_CONTEXT;
+    return misuse(CUDA_ERROR_INVALID_CONTEXT, "no context", reinterpret_cast<Address>(handle));
   context = from_handle(handle);
-  return context->alive ? CUDA_SUCCESS : CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  return context->alive ? CUDA_SUCCESS
+                        : misuse(CUDA_ERROR_CONTEXT_IS_DESTROYED, "destroyed context",
+                                 reinterpret_cast<Address>(handle));
 }
 
 StreamRef add_stream(Context& context, unsigned flags, int priority) {
@@ -123,7 +140,13 @@ StreamRef branch_stream(Context& context) {
   return stream;
 }
 
-void forget_stream(const Stream& stream) {
+void end_branch_stream(Stream& stream) {
+  const SchedulerLock lock = lock_scheduler();
+  order::stream_ends(stream);
+}
+
+void forget_stream(Stream& stream) {
+  order::stream_ends(stream);
   std::erase_if(stream.context->streams,
                 [&](const StreamRef& other) { return other.get() == &stream; });
 }

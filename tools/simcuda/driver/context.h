@@ -19,12 +19,17 @@ struct Context {
   bool primary = false;
   std::atomic<unsigned> flags{0};
   std::atomic<bool> alive{false};
+  // Once device code has gone wrong every call answers this, until the context is gone.
+  std::atomic<CUresult> broken{CUDA_SUCCESS};
   // Guarded by the scheduler's lock.
   unsigned retained = 0;  // primary contexts only
   unsigned peers = 0;     // bit per device
   StreamRef legacy;
   std::unordered_map<std::uint64_t, StreamRef> per_thread;
   std::vector<StreamRef> streams;  // all of them; destroyed ones until they are idle
+  // Of the checks of order: the last work of streams that are gone, and of the blocking among them.
+  std::shared_ptr<const Clock> ended;
+  std::shared_ptr<const Clock> ended_blocking;
 };
 
 inline Context* from_handle(CUcontext handle) {
@@ -70,6 +75,11 @@ CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream);
 CUresult implicit_stream(Implicit implicit, StreamRef& stream);
 CUresult check_device(CUdevice device);
 
+// For the report of leaks; with the scheduler's lock held.
+std::size_t live_contexts();
+std::size_t live_streams();
+std::size_t live_events();
+
 // Gives work to a stream for the program: every call whose work belongs to a stream comes through
 // here, unless a capture has taken it (capture.h). `point`, if wanted, is where in the order it is.
 CUresult enqueue(const StreamRef& stream, Work work, Point* point = nullptr);
@@ -77,8 +87,9 @@ CUresult enqueue(const StreamRef& stream, Work work, Point* point = nullptr);
 // Streams of a context, called with the scheduler's lock held.
 StreamRef add_stream(Context& context, unsigned flags, int priority);
 // A stream of its own, outside every rule that relates streams: its work waits for what it is told
-// to wait for. Takes the scheduler's lock.
+// to wait for. They take the scheduler's lock; the second says that there will be no more work.
 StreamRef branch_stream(Context& context);
-void forget_stream(const Stream& stream);
+void end_branch_stream(Stream& stream);
+void forget_stream(Stream& stream);
 
 }  // namespace gmlake::simcuda

@@ -2,6 +2,7 @@
 #include "capture.h"
 #include "config.h"
 #include "entry.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -102,6 +103,7 @@ CUresult synchronize(CUcontext handle) {
   if (const CUresult bad = check_context(*context)) return bad;
   if (const CUresult bad = check_unsafe()) return bad;
   wait_context(*context);
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 

@@ -10,6 +10,7 @@
 #include "capture.h"
 #include "entry.h"
 #include "memory.h"
+#include "watch.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -83,6 +84,7 @@ CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size
   const auto* source = reinterpret_cast<const char*>(from);
   const bool must_wait = wanted == Wait::yes || pageable(to);
   if (!must_wait && pageable(from) && memory().backed) {
+    watch::host_touches(from, size, false);
     auto staged = std::make_shared<std::vector<char>>(source, source + size);
     return give(stream,
                 {Run::device,

@@ -5,7 +5,12 @@
 
 #include <cstdlib>
 
+#include "../simcuda.h"
 #include "config.h"
+#include "costs.h"
+#include "faults.h"
+#include "findings.h"
+#include "leaks.h"
 #include "report.h"
 
 namespace gmlake::simcuda {
@@ -16,15 +21,13 @@ constinit std::array<std::atomic<std::uint64_t>, kFunctions> counts{};
 constinit std::atomic<Life> current_life{Life::none};
 constinit thread_local bool in_host_function = false;
 
-CUresult injected_fault(unsigned function, std::uint64_t call) {
-  for (const Fault& fault : config().faults)
-    if (fault.function == function && (fault.every ? call % fault.nth == 0 : call == fault.nth))
-      return fault.result;
-  return CUDA_SUCCESS;
-}
+constinit std::atomic<std::uint64_t> call_number{0};
+constinit thread_local Caller current{};
 
 CUresult count(unsigned function) {
   const auto call = counts[function].fetch_add(1, std::memory_order_relaxed) + 1;
+  current.function = function;
+  if (checking_calls()) current.number = call_number.fetch_add(1, std::memory_order_relaxed) + 1;
   if (!have_faults()) [[likely]]
     return CUDA_SUCCESS;
   return injected_fault(function, call);
@@ -33,13 +36,27 @@ CUresult count(unsigned function) {
 void at_exit() {
   Life expected = Life::running;
   if (!current_life.compare_exchange_strong(expected, Life::exiting)) return;  // a forked child
+  report_leaks();
   write_report();
+  // The status of the whole process. Called from within exit(), exit() goes on with the handlers
+  // that are left and ends with the new status (glibc).
+  if (simcuda_findings() != 0 && config().exit_status != 0) std::exit(config().exit_status);
 }
 
 }  // namespace
 
 std::uint64_t call_count(unsigned function) {
   return counts[function].load(std::memory_order_relaxed);
+}
+
+void charge_call(std::uint64_t units) {
+  charge(current.function, units);
+}
+void no_call() {
+  current = {kFunctions, 0, 0};
+}
+Caller current_caller() {
+  return current;
 }
 
 Life life() {

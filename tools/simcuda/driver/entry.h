@@ -14,7 +14,7 @@ namespace gmlake::simcuda {
 
 inline constexpr std::array kFunctionNames{
 #define F(symbol, base, version, flavour) std::string_view{#symbol},
-#include "functions.def"
+#include "all_functions.def"
 };
 inline constexpr unsigned kFunctions = kFunctionNames.size();
 
@@ -28,22 +28,26 @@ constexpr unsigned function_index(std::string_view name) {
 CUresult enter(unsigned function);        // needs cuInit
 CUresult enter_early(unsigned function);  // legal before cuInit
 std::uint64_t call_count(unsigned function);
+// Adds `units` to the modelled time of the calling thread's current call (costs.h).
+void charge_call(std::uint64_t units);
 
 enum class Life { none, running, exiting, forked };
 Life life();
 void start_life();  // once, by cuInit
+// The calling thread makes no call: what it does is the host's own.
+void no_call();
 // Host functions and kernels run on device threads between these.
 void begin_host_function();
 void end_host_function();
 
 }  // namespace gmlake::simcuda
 
-#define SIM_ENTER_WITH(enter_function)                                                   \
-  do {                                                                                   \
-    constexpr unsigned sim_function = ::gmlake::simcuda::function_index(__func__);       \
-    static_assert(sim_function < ::gmlake::simcuda::kFunctions, "not in functions.def"); \
-    const CUresult sim_refused = ::gmlake::simcuda::enter_function(sim_function);        \
-    if (sim_refused != CUDA_SUCCESS) return sim_refused;                                 \
+#define SIM_ENTER_WITH(enter_function)                                             \
+  do {                                                                             \
+    constexpr unsigned sim_function = ::gmlake::simcuda::function_index(__func__); \
+    static_assert(sim_function < ::gmlake::simcuda::kFunctions, "not in cuda.h");  \
+    const CUresult sim_refused = ::gmlake::simcuda::enter_function(sim_function);  \
+    if (sim_refused != CUDA_SUCCESS) return sim_refused;                           \
   } while (false)
 #define SIM_ENTER() SIM_ENTER_WITH(enter)
 #define SIM_ENTER_EARLY() SIM_ENTER_WITH(enter_early)

@@ -3,7 +3,8 @@
 
 #include "capture.h"
 #include "entry.h"
-#include "handles.h"
+#include "findings.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -23,7 +24,9 @@ std::uint64_t value_of(CUevent handle) {
 CUresult find_event(CUevent handle, EventRef& event) {
   const SchedulerLock lock = lock_scheduler();
   event = events().share(value_of(handle));
-  return event != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_HANDLE;
+  return event != nullptr
+             ? CUDA_SUCCESS
+             : misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed event, or none", value_of(handle));
 }
 
 Point captured_by(const EventRef& event) {
@@ -32,8 +35,8 @@ Point captured_by(const EventRef& event) {
 }
 
 void record_at(const EventRef& event, Point point) {
-  const std::int64_t now = point.operation == nullptr ? now_ns() : 0;
   const SchedulerLock lock = lock_scheduler();
+  const std::int64_t now = point.operation == nullptr ? now_ns() : 0;
   event->captured = std::move(point);
   event->recorded = true;
   event->recorded_ns = now;
@@ -100,6 +103,11 @@ CUresult elapsed(float* milliseconds, CUevent first, CUevent second) {
 }
 
 }  // namespace
+
+std::size_t live_events() {
+  return events().live();
+}
+
 }  // namespace gmlake::simcuda
 
 using namespace gmlake::simcuda;
@@ -122,7 +130,8 @@ CUresult cuEventCreate(CUevent* result, unsigned flags) {
 CUresult cuEventDestroy_v2(CUevent handle) {
   SIM_ENTER();
   const SchedulerLock lock = lock_scheduler();
-  if (events().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (events().find(value_of(handle)) == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed event, or none", value_of(handle));
   events().remove(value_of(handle));
   return CUDA_SUCCESS;
 }
@@ -141,6 +150,7 @@ CUresult cuEventSynchronize(CUevent handle) {
   if (const CUresult bad = check_event(*event)) return bad;
   if (const CUresult bad = check_unsafe()) return bad;
   wait(captured_by(event));
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 CUresult cuEventElapsedTime(float* milliseconds, CUevent first, CUevent second) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <map>
 
+#include "findings.h"
 #include "graph_memory.h"
 #include "handles.h"
 
@@ -54,12 +55,14 @@ GraphLock lock_graphs() {
 
 CUresult find_graph(CUgraph handle, Graph*& graph) {
   graph = graphs().find(value_of(handle));
-  return graph != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  if (graph != nullptr) return CUDA_SUCCESS;
+  return misuse(CUDA_ERROR_INVALID_VALUE, "destroyed graph, or none", value_of(handle));
 }
 
 CUresult find_node(CUgraphNode handle, Node*& node) {
   node = all_nodes().find(value_of(handle));
-  return node != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  if (node != nullptr) return CUDA_SUCCESS;
+  return misuse(CUDA_ERROR_INVALID_VALUE, "destroyed node, or none", value_of(handle));
 }
 
 CUresult find_nodes(const Graph& graph, const CUgraphNode* handles, std::size_t count,
@@ -85,6 +88,10 @@ CUresult check_edges(const CUgraphEdgeData* edges, std::size_t count) {
 void add_all(std::vector<Node*>& nodes, const std::vector<Node*>& more) {
   for (Node* node : more)
     if (std::find(nodes.begin(), nodes.end(), node) == nodes.end()) nodes.push_back(node);
+}
+
+std::size_t live_graphs() {
+  return graphs().live();
 }
 
 GraphRef new_graph(Handles handles) {

@@ -60,6 +60,8 @@ CUresult find_node(CUgraphNode handle, Node*& node);
 CUresult find_nodes(const Graph& graph, const CUgraphNode* handles, std::size_t count,
                     std::vector<Node*>& nodes);
 
+std::size_t live_graphs();  // for the report of leaks
+
 // Edges that say more than "after" are between kernels that communicate while they run, which is
 // not simulated.
 CUresult check_edges(const CUgraphEdgeData* edges, std::size_t count);
@@ -101,6 +103,8 @@ CUgraphNodeParams describe_child(CUgraph child);
 // The work of nodes of these types; it may be given again and again.
 CUresult kernel_work(NodeParams& params, Work& work);
 void count_launch(CUfunction function);
+// Whether all the work touches is there: if not it breaks the context, and must not be done.
+bool reaches_memory(const Work& work, Context& context);
 CUresult copy_work(const CUDA_MEMCPY3D& copy, Work& work);
 CUresult fill_work(const CUDA_MEMSET_NODE_PARAMS_v2& fill, Work& work);
 

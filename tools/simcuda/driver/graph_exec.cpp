@@ -4,8 +4,10 @@
 #include <functional>
 #include <set>
 
+#include "findings.h"
 #include "graph_memory.h"
 #include "handles.h"
+#include "watch.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -77,55 +79,46 @@ Context* context_of(const Node& node, Context* otherwise) {
   return context;
 }
 
-Work free_work(const GraphBlockRef& block) {
-  return {Run::brief, [block] { end_graph_use(*block); }, {{block->at, block->size, true}}, {}};
-}
-
-// The memory of a launch: all of it is there from here on, or nothing has changed.
-CUresult begin_memory(Executable& executable, const StreamRef& stream) {
+// The memory a launch brings and takes.
+struct LaunchMemory {
   std::vector<GraphBlockRef> allocated;
   std::vector<GraphBlockRef> freed;
+};
+
+CUresult check_memory(const Executable& executable, LaunchMemory& memory) {
   for_each(*executable.graph, [&](Node& node) {
-    if (node.type() == CU_GRAPH_NODE_TYPE_MEM_ALLOC) allocated.push_back(node.params.block);
-    if (node.type() == CU_GRAPH_NODE_TYPE_MEM_FREE) freed.push_back(node.params.block);
+    if (node.type() == CU_GRAPH_NODE_TYPE_MEM_ALLOC) memory.allocated.push_back(node.params.block);
+    if (node.type() == CU_GRAPH_NODE_TYPE_MEM_FREE) memory.freed.push_back(node.params.block);
   });
-  const bool auto_free = (executable.flags & CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH) != 0;
-  for (const GraphBlockRef& block : allocated)
-    if (!auto_free && graph_memory_is_live(*block)) return CUDA_ERROR_INVALID_VALUE;
-  for (const GraphBlockRef& block : freed)
+  const auto& allocated = memory.allocated;
+  if ((executable.flags & CUDA_GRAPH_INSTANTIATE_FLAG_AUTO_FREE_ON_LAUNCH) == 0)
+    for (const GraphBlockRef& block : allocated)
+      if (graph_memory_is_live(*block)) return CUDA_ERROR_INVALID_VALUE;
+  for (const GraphBlockRef& block : memory.freed)
     if (!graph_memory_is_live(*block) &&
         std::find(allocated.begin(), allocated.end(), block) == allocated.end())
       return CUDA_ERROR_INVALID_VALUE;
+  return CUDA_SUCCESS;
+}
+
+// All of it is there from here on, or nothing has changed.
+CUresult begin_memory(const LaunchMemory& memory, const StreamRef& stream) {
   // cuda.h, cuGraphAddMemAllocNode: "each launch [behaves] as though it called cuMemFreeAsync for
   // every unfreed allocation".
-  for (const GraphBlockRef& block : allocated)
+  for (const GraphBlockRef& block : memory.allocated)
     if (begin_graph_free(*block) == CUDA_SUCCESS) {
-      Work free = free_work(block);
-      free.after.push_back(executable.last);
-      submit(stream, std::move(free));
+      watch::memory_ends({block->at}, "frees", stream);
+      submit(stream, {Run::brief, [block] { end_graph_use(*block); }});
     }
-  CUresult answer = CUDA_SUCCESS;
-  std::size_t begun = 0;
-  while (begun < allocated.size() && answer == CUDA_SUCCESS) {
-    answer = begin_graph_use(allocated[begun]);
-    if (answer == CUDA_SUCCESS) ++begun;
-  }
-  // What a node touches must be there: on the device it would be the end of the context.
-  if (answer == CUDA_SUCCESS)
-    for_each(*executable.graph, [&](Node& node) {
-      for (const Access& access : node.work.accesses)
-        if (node.enabled && !accessible(access.at, access.size, access.write))
-          answer = CUDA_ERROR_ILLEGAL_ADDRESS;
-    });
-  if (answer != CUDA_SUCCESS) {
-    for (std::size_t i = 0; i < begun; ++i) {
-      begin_graph_free(*allocated[i]);
-      end_graph_use(*allocated[i]);
+  for (std::size_t i = 0; i < memory.allocated.size(); ++i) {
+    const CUresult bad = begin_graph_use(memory.allocated[i]);
+    if (bad == CUDA_SUCCESS) continue;
+    while (i-- > 0) {
+      begin_graph_free(*memory.allocated[i]);
+      end_graph_use(*memory.allocated[i]);
     }
-    return answer;
+    return bad;
   }
-  // In the order of calls they are freed when the launch has been called.
-  for (const GraphBlockRef& block : freed) begin_graph_free(*block);
   return CUDA_SUCCESS;
 }
 
@@ -169,11 +162,10 @@ class Launcher {
         after.push_back(captured_by(node.params.event));
         break;
       case CU_GRAPH_NODE_TYPE_MEM_ALLOC:
-        // Whoever uses the memory has to come after it.
-        work.accesses.push_back({node.params.block->at, node.params.block->size, true});
-        break;
       case CU_GRAPH_NODE_TYPE_MEM_FREE:
-        work = free_work(node.params.block);
+        // Whoever uses the memory has to come after the one and before the other. It goes when all
+        // of the launch is done.
+        work.accesses.push_back({node.params.block->at, node.params.block->size, true});
         break;
       default:
         break;
@@ -241,7 +233,12 @@ void take_over(Graph& mine, const Graph& other) {
 
 CUresult find_executable(CUgraphExec handle, Executable*& executable) {
   executable = executables().find(value_of(handle));
-  return executable != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
+  if (executable != nullptr) return CUDA_SUCCESS;
+  return misuse(CUDA_ERROR_INVALID_VALUE, "destroyed executable graph, or none", value_of(handle));
+}
+
+std::size_t live_executables() {
+  return executables().live();
 }
 
 CUresult instantiate(CUgraphExec* result, Graph& graph, cuuint64_t flags, Node*& error) {
@@ -274,6 +271,7 @@ CUresult destroy_executable(CUgraphExec handle) {
   Executable* executable = nullptr;
   if (const CUresult bad = find_executable(handle, executable)) return bad;
   if (const GraphRef source = executable->source.lock()) --source->executables;
+  for (const auto& [node, branch] : executable->branches) end_branch_stream(*branch);
   executables().remove(value_of(handle));
   return CUDA_SUCCESS;
 }
@@ -291,12 +289,27 @@ CUresult launch(Executable& executable, const StreamRef& stream) {
   for_each(*executable.graph,
            [&](Node& node) { alive = alive && context_of(node, context)->alive; });
   if (!alive) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
-  if (const CUresult bad = begin_memory(executable, stream)) return bad;
+  LaunchMemory memory;
+  if (const CUresult bad = check_memory(executable, memory)) return bad;
   // cuda.h, cuGraphLaunch: "ordered behind both any previous work in hStream and any previous
   // launches of hGraphExec".
   const Point start = submit(stream, {Run::marker, {}, {}, {executable.last}});
-  std::vector<Point> ends = Launcher(executable, context).run(*executable.graph, {start});
-  executable.last = submit(stream, {Run::marker, {}, {}, std::move(ends)});
+  if (const CUresult bad = begin_memory(memory, stream)) return bad;
+  bool sound = true;
+  for_each(*executable.graph, [&](Node& node) {
+    if (node.enabled) sound = reaches_memory(node.work, *context) && sound;
+  });
+  std::vector<Point> ends{start};
+  if (sound) ends = Launcher(executable, context).run(*executable.graph, ends);
+  // In the order of calls it is freed now.
+  for (const GraphBlockRef& block : memory.freed) begin_graph_free(*block);
+  executable.last = submit(stream, {Run::brief,
+                                    [freed = std::move(memory.freed)] {
+                                      for (const GraphBlockRef& block : freed)
+                                        end_graph_use(*block);
+                                    },
+                                    {},
+                                    std::move(ends)});
   return CUDA_SUCCESS;
 }
 

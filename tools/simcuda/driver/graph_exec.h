@@ -25,6 +25,8 @@ CUresult destroy_executable(CUgraphExec handle);
 // The node that stands for one of the graph it was made from.
 CUresult find_node(const Executable& executable, CUgraphNode original, Node*& node);
 
+std::size_t live_executables();  // for the report of leaks
+
 // Gives everything to the device, behind the stream's last work and before its next.
 CUresult launch(Executable& executable, const StreamRef& stream);
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "watch.h"
+
 namespace gmlake::simcuda {
 namespace {
 
@@ -17,6 +19,38 @@ struct Blocks {
 Blocks& blocks() {
   static Blocks* blocks = new Blocks;
   return *blocks;
+}
+
+CUresult begin_use(const GraphBlockRef& block, bool& fresh) {
+  Memory& m = memory();
+  const std::lock_guard lock(m.mutex);
+  if (const auto found = m.allocations.find(block->at); found != m.allocations.end()) {
+    if (!found->second.freeing) return CUDA_ERROR_INVALID_VALUE;
+    found->second.freeing = false;
+    ++block->uses;
+    return CUDA_SUCCESS;
+  }
+  Allocation allocation;
+  allocation.size = block->size;
+  allocation.pages = round_up(block->size, kPage);
+  allocation.device = block->device;
+  allocation.graph = block;
+  if (!m.take_pages(block->device, allocation.pages, allocation.extents))
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  if (!m.pages.map(block->at, m.devices[block->device].fd(), allocation.extents,
+                   PROT_READ | PROT_WRITE)) {
+    m.devices[block->device].give(allocation.pages, allocation.extents);
+    return CUDA_ERROR_OUT_OF_MEMORY;
+  }
+  allocation.id = m.next_allocation_id++;
+  block->uses = 1;
+  GraphMemory& counters = graph_memory(block->device);
+  counters.used += allocation.pages;
+  counters.used_high = std::max(counters.used_high, counters.used);
+  counters.reserved_high = std::max(counters.reserved_high, counters.used);
+  m.allocations.emplace(block->at, std::move(allocation));
+  fresh = true;
+  return CUDA_SUCCESS;
 }
 
 }  // namespace
@@ -52,42 +86,21 @@ GraphBlockRef find_graph_block(Address at) {
 }
 
 bool in_graph_block(Address at, Bytes size) {
-  const std::lock_guard lock(blocks().mutex);
-  auto found = blocks().by_address.upper_bound(at);
-  if (found == blocks().by_address.begin()) return false;
-  const GraphBlockRef block = (--found)->second.lock();
+  GraphBlockRef block;  // may be the last one's: ends without the lock
+  {
+    const std::lock_guard lock(blocks().mutex);
+    auto found = blocks().by_address.upper_bound(at);
+    if (found == blocks().by_address.begin()) return false;
+    block = (--found)->second.lock();
+  }
   return block != nullptr && at - block->at <= block->size &&
          size <= block->size - (at - block->at);
 }
 
 CUresult begin_graph_use(const GraphBlockRef& block) {
-  Memory& m = memory();
-  const std::lock_guard lock(m.mutex);
-  if (const auto found = m.allocations.find(block->at); found != m.allocations.end()) {
-    if (!found->second.freeing) return CUDA_ERROR_INVALID_VALUE;
-    found->second.freeing = false;
-    ++block->uses;
-    return CUDA_SUCCESS;
-  }
-  Allocation allocation;
-  allocation.size = block->size;
-  allocation.pages = round_up(block->size, kPage);
-  allocation.device = block->device;
-  allocation.graph = block;
-  if (!m.take_pages(block->device, allocation.pages, allocation.extents))
-    return CUDA_ERROR_OUT_OF_MEMORY;
-  if (!m.pages.map(block->at, m.devices[block->device].fd(), allocation.extents,
-                   PROT_READ | PROT_WRITE)) {
-    m.devices[block->device].give(allocation.pages, allocation.extents);
-    return CUDA_ERROR_OUT_OF_MEMORY;
-  }
-  allocation.id = m.next_allocation_id++;
-  block->uses = 1;
-  GraphMemory& counters = graph_memory(block->device);
-  counters.used += allocation.pages;
-  counters.used_high = std::max(counters.used_high, counters.used);
-  counters.reserved_high = std::max(counters.reserved_high, counters.used);
-  m.allocations.emplace(block->at, std::move(allocation));
+  bool fresh = false;
+  if (const CUresult bad = begin_use(block, fresh)) return bad;
+  if (fresh) watch::memory_begins(block->at, block->size);
   return CUDA_SUCCESS;
 }
 

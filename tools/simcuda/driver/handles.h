@@ -45,6 +45,12 @@ class HandleTable {
     free_.push_back(slot);
     return object;
   }
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const Slot& slot : slots_)
+      if (slot.object != nullptr) visit(*slot.object);
+  }
+  std::size_t live() const { return slots_.size() - free_.size(); }
 
  private:
   // tag:12 | generation:16 | slot:28 | 0000, which looks enough like a pointer to be printed as

@@ -4,6 +4,7 @@
 #include "capture.h"
 #include "entry.h"
 #include "memory.h"
+#include "watch.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -22,8 +23,12 @@ CUresult allocate(void** result, Bytes size, HostKind kind, unsigned flags) {
   void* at = mmap(nullptr, pages, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) return CUDA_ERROR_OUT_OF_MEMORY;
-  const std::lock_guard lock(memory().mutex);
-  memory().host.emplace(reinterpret_cast<Address>(at), HostAllocation{pages, kind, context, flags});
+  {
+    const std::lock_guard lock(memory().mutex);
+    memory().host.emplace(reinterpret_cast<Address>(at),
+                          HostAllocation{pages, kind, context, flags});
+  }
+  watch::memory_begins(reinterpret_cast<Address>(at), pages);
   *result = at;
   return CUDA_SUCCESS;
 }
@@ -60,6 +65,7 @@ CUresult cuMemFreeHost(void* at) {
   if (const CUresult bad = find_pinned(at, block)) return bad;
   if (const CUresult bad = check_unsafe()) return bad;
   wait_context(*block.context);
+  watch::memory_ends({reinterpret_cast<Address>(at)}, "frees");
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
   if (m.host.erase(reinterpret_cast<Address>(at)) == 0) return CUDA_ERROR_INVALID_VALUE;

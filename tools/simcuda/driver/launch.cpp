@@ -4,11 +4,16 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <spdlog/fmt/fmt.h>
 
 #include "../simcuda.h"
 #include "capture.h"
 #include "entry.h"
+#include "findings.h"
+#include "kernels.h"
 #include "memory.h"
 
 namespace gmlake::simcuda {
@@ -18,6 +23,7 @@ namespace {
 struct Kernel {
   std::string name;
   simcuda_kernel run = nullptr;
+  simcuda_kernel accesses = nullptr;
   std::vector<size_t> argument_sizes;
   std::uint64_t launches = 0;
 };
@@ -75,6 +81,9 @@ struct Arguments {
   std::vector<void*> pointers;  // to the values, as the kernel takes them
 };
 
+// Where simcuda_kernel_access puts what the launch under way accesses.
+constinit thread_local std::vector<Access>* declared = nullptr;
+
 CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, unsigned shared_bytes,
                 CUstream handle, Implicit implicit, void** parameters, void** extra) {
   StreamRef stream;
@@ -87,12 +96,18 @@ CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, unsi
   if (capturing(*stream)) return capture(stream, std::move(params));
   Work work;
   if (const CUresult bad = kernel_work(params, work)) return bad;
-  if (const CUresult bad = enqueue(stream, std::move(work))) return bad;
   count_launch(function);
-  return CUDA_SUCCESS;
+  if (!reaches_memory(work, *stream->context)) work = {Run::marker, {}, std::move(work.accesses)};
+  return enqueue(stream, std::move(work));
 }
 
 }  // namespace
+
+const char* kernel_name(const void* handle) {
+  const std::lock_guard lock(code().mutex);
+  const Kernel* kernel = find_kernel(handle);
+  return kernel != nullptr ? kernel->name.c_str() : nullptr;
+}
 
 CUresult kernel_work(NodeParams& params, Work& work) {
   CUDA_KERNEL_NODE_PARAMS_v3& what = params.what.kernel;
@@ -102,32 +117,58 @@ CUresult kernel_work(NodeParams& params, Work& work) {
     if (n == 0) return CUDA_ERROR_INVALID_VALUE;
   // cuda.h: `kern` "will only be referenced if func is NULL".
   if (what.func == nullptr) what.func = reinterpret_cast<CUfunction>(what.kern);
-  const std::lock_guard lock(code().mutex);
-  const Kernel* kernel = find_kernel(what.func);
-  if (kernel == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  void** const parameters = what.kernelParams;
-  const bool packed = what.extra != nullptr;
-  what.kernelParams = nullptr;
-  what.extra = nullptr;
+  void** const parameters = std::exchange(what.kernelParams, nullptr);
+  const bool packed = std::exchange(what.extra, nullptr) != nullptr;
   work = {};
-  if (kernel->run == nullptr || !memory().backed) return CUDA_SUCCESS;
-  // Packed argument buffers would need the layout that only the device code knows.
-  if (packed) return CUDA_ERROR_NOT_SUPPORTED;
-  if (parameters == nullptr && !kernel->argument_sizes.empty()) return CUDA_ERROR_INVALID_VALUE;
+  simcuda_kernel accesses = nullptr;
   auto arguments = std::make_shared<Arguments>();
-  for (size_t i = 0; i < kernel->argument_sizes.size(); ++i) {
-    const char* value = static_cast<const char*>(parameters[i]);
-    arguments->values.emplace_back(value, value + kernel->argument_sizes[i]);
+  {
+    const std::lock_guard lock(code().mutex);
+    const Kernel* kernel = find_kernel(what.func);
+    if (kernel == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    const simcuda_kernel function = memory().backed ? kernel->run : nullptr;
+    accesses = kernel->accesses;
+    if (function == nullptr && accesses == nullptr) return CUDA_SUCCESS;
+    // Packed argument buffers would need the layout that only the device code knows.
+    if (packed) return CUDA_ERROR_NOT_SUPPORTED;
+    if (parameters == nullptr && !kernel->argument_sizes.empty()) return CUDA_ERROR_INVALID_VALUE;
+    for (size_t i = 0; i < kernel->argument_sizes.size(); ++i) {
+      const char* value = static_cast<const char*>(parameters[i]);
+      arguments->values.emplace_back(value, value + kernel->argument_sizes[i]);
+    }
+    for (auto& value : arguments->values) arguments->pointers.push_back(value.data());
+    if (function != nullptr) {
+      work.run = Run::kernel;
+      work.body = [function, grid, block, arguments] {
+        std::vector<void*> own = arguments->pointers;  // the kernel may move them
+        function(grid, block, own.data());
+      };
+    }
   }
-  for (auto& value : arguments->values) arguments->pointers.push_back(value.data());
   what.kernelParams = arguments->pointers.data();
   params.owned = arguments;
-  work.run = Run::host_code;
-  work.body = [run = kernel->run, grid, block, arguments] {
-    std::vector<void*> own = arguments->pointers;  // the kernel may move them
-    run(grid, block, own.data());
-  };
+  if (accesses != nullptr) {
+    std::vector<void*> own = arguments->pointers;
+    declared = &work.accesses;
+    accesses(grid, block, own.data());
+    declared = nullptr;
+  }
   return CUDA_SUCCESS;
+}
+
+// An address with nothing behind it is an error of the device: the launch succeeds, and the context
+// is of no use from then on (CUDA programming guide, "Error Checking": CUDA_ERROR_ILLEGAL_ADDRESS
+// "leaves the process in an inconsistent state").
+bool reaches_memory(const Work& work, Context& context) {
+  for (const Access& access : work.accesses)
+    if (!accessible(access.at, access.size, access.write)) {
+      found(Check::memory, "launch",
+            fmt::format("{} {} {:#x} to {:#x}, where that is not possible",
+                        describe(current_caller()), access.write ? "writes" : "reads", access.at,
+                        access.at + access.size));
+      context.broken = CUDA_ERROR_ILLEGAL_ADDRESS;
+    }
+  return context.broken == CUDA_SUCCESS;
 }
 
 void count_launch(CUfunction function) {
@@ -145,6 +186,17 @@ void simcuda_register_kernel(const char* name, simcuda_kernel kernel, const size
   Kernel& known = kernel_named(name);
   known.run = kernel;
   known.argument_sizes.assign(argument_sizes, argument_sizes + argument_count);
+}
+void simcuda_register_kernel_accesses(const char* name, simcuda_kernel accesses,
+                                      const size_t* argument_sizes, unsigned argument_count) {
+  const std::lock_guard lock(code().mutex);
+  Kernel& known = kernel_named(name);
+  known.accesses = accesses;
+  known.argument_sizes.assign(argument_sizes, argument_sizes + argument_count);
+}
+void simcuda_kernel_access(const void* at, size_t size, int write) {
+  if (declared != nullptr && size != 0)
+    declared->push_back({reinterpret_cast<std::uint64_t>(at), size, write != 0});
 }
 unsigned long long simcuda_launch_count(const char* name) {
   const std::lock_guard lock(code().mutex);

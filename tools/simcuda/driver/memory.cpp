@@ -6,6 +6,9 @@
 #include <atomic>
 
 #include "../simcuda.h"
+#include "faults.h"
+#include "findings.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -36,18 +39,51 @@ Bytes Memory::physical_bytes() const {
   return sum;
 }
 
+Bytes Memory::available(CUdevice device) const {
+  const Bytes limit = std::min(devices[device].capacity(), capacity_limit());
+  return limit - std::min(limit, devices[device].used());
+}
+
 bool Memory::take_pages(CUdevice device, Bytes bytes, Extents& extents) {
-  if (!devices[device].take(bytes, extents)) return false;
+  if (bytes > available(device) || !devices[device].take(bytes, extents)) return false;
   peak_physical = std::max(peak_physical, physical_bytes());
   return true;
+}
+
+bool Memory::count_pages(CUdevice device, Bytes bytes) {
+  if (bytes > available(device)) return false;
+  devices[device].count(bytes);
+  peak_physical = std::max(peak_physical, physical_bytes());
+  return true;
+}
+
+Address Memory::place(Allocation& block) {
+  const auto at = native.take(block.pages, kPage);
+  if (!at) return 0;
+  if (!pages.map(*at, fd_of(block, devices[block.device]), block.extents, PROT_READ | PROT_WRITE)) {
+    native.give(*at, block.pages);
+    return 0;
+  }
+  block.id = next_allocation_id++;
+  allocations.emplace(*at, std::move(block));
+  return *at;
+}
+
+void Memory::remove(std::map<Address, Allocation>::iterator block) {
+  pages.unmap(block->first, block->second.pages);
+  native.give(block->first, block->second.pages);
+  allocations.erase(block);
 }
 
 bool open_memory() {
   auto memory = std::make_unique<Memory>();
   memory->backed = config().backed;
   if (!reserve_addresses(*memory)) return false;
-  for (unsigned device = 0; device < config().devices; ++device)
-    if (!memory->devices[device].open(config().memory, memory->backed)) return false;
+  const bool places = memory->backed || checking(Check::order);
+  for (unsigned device = 0; device < config().devices; ++device) {
+    if (!memory->devices[device].open(config().memory, memory->backed, places)) return false;
+    open_default_pool(*memory, static_cast<CUdevice>(device));
+  }
   memory->pages.open(memory->backed);
   memory->native.give(memory->base, memory->size / 2);
   memory->reservable.give(memory->base + memory->size / 2, memory->size / 2);
@@ -62,12 +98,15 @@ bool memory_is_open() {
   return opened.load(std::memory_order_acquire) != nullptr;
 }
 
-bool accessible(Address at, Bytes size, bool write) {
+namespace {
+
+bool accessible(Address at, Bytes size, bool write, bool freeing_too) {
   Memory& m = memory();
   if (!m.owns(at)) return true;
   const std::lock_guard lock(m.mutex);
   if (const auto block = containing(m.allocations, at); block != m.allocations.end())
-    return !block->second.freeing && at + size <= block->first + block->second.pages;
+    return (freeing_too || !block->second.freeing) &&
+           at + size <= block->first + block->second.pages;
   const Address end = at + size;
   for (auto mapping = containing(m.mappings, at); at < end; ++mapping) {
     if (mapping == m.mappings.end() || mapping->first > at) return false;
@@ -79,6 +118,15 @@ bool accessible(Address at, Bytes size, bool write) {
     at = mapping->first + mapping->second.size;
   }
   return true;
+}
+
+}  // namespace
+
+bool accessible(Address at, Bytes size, bool write) {
+  return accessible(at, size, write, false);
+}
+bool still_accessible(Address at, Bytes size, bool write) {
+  return accessible(at, size, write, true);
 }
 
 bool pageable(Address at) {

@@ -19,11 +19,15 @@ using Extents = std::vector<Extent>;
 
 class Physical {
  public:
-  // Unbacked memory is only counted: no file, no extents. False if the memfd can not be made.
-  bool open(Bytes capacity, bool backed);
+  // Unbacked memory has no file. Without places it is only counted, and has no extents; backed
+  // memory needs them. False if the memfd can not be made.
+  bool open(Bytes capacity, bool backed, bool places);
 
   // Whole pages. Fails only if fewer than that are free; the extents may be scattered.
   bool take(Bytes size, Extents& extents);
+  // Counts pages that are in a file of their own, for which the extents given back are none. There
+  // must be enough.
+  void count(Bytes size) { used_ += size; }
   // The content is gone, as a hole in the file.
   void give(Bytes size, const Extents& extents);
 
@@ -33,6 +37,7 @@ class Physical {
 
  private:
   int fd_ = -1;
+  bool places_ = false;
   Bytes capacity_ = 0;
   Bytes used_ = 0;
   FreeSpace free_;

@@ -1,6 +1,8 @@
 // cuGetProcAddress in both its forms, and cuGetExportTable.
+#include <algorithm>
 #include <array>
-#include <cstring>
+#include <string_view>
+#include <tuple>
 
 #include "entry.h"
 
@@ -10,20 +12,35 @@ namespace {
 enum class Flavour { any, per_thread };
 
 struct EntryPoint {
-  const char* base;
-  int version;
+  std::string_view base;
   Flavour flavour;
+  int version;
   void* address;
-};
 
-// Function-local: addresses of exported functions are known only once the loader is done.
-const std::array<EntryPoint, kFunctions>& entry_points() {
-  static const std::array<EntryPoint, kFunctions> table{{
+  auto key() const { return std::tie(base, flavour, version); }
+};
+using EntryPoints = std::array<EntryPoint, kFunctions>;
+
+// In the order of their keys. Function-local: addresses of exported functions are known only once
+// the loader is done.
+const EntryPoints& entry_points() {
+  static const EntryPoints sorted = [] {
+    EntryPoints table{{
 #define F(symbol, base, version, flavour) \
-  {#base, version, Flavour::flavour, reinterpret_cast<void*>(&symbol)},
-#include "functions.def"
-  }};
-  return table;
+  {#base, Flavour::flavour, version, reinterpret_cast<void*>(&symbol)},
+#include "all_functions.def"
+    }};
+    std::ranges::sort(table, {}, &EntryPoint::key);
+    return table;
+  }();
+  return sorted;
+}
+
+// The variants of a function, oldest first.
+auto variants(std::string_view base, Flavour flavour) {
+  return std::ranges::equal_range(
+      entry_points(), std::tuple(base, flavour), {},
+      [](const EntryPoint& entry) { return std::tuple(entry.base, entry.flavour); });
 }
 
 // cuda.h, cuGetProcAddress: the newest variant not newer than `version`; with
@@ -34,23 +51,15 @@ CUresult look_up(const char* symbol, int version, cuuint64_t flags, void*& funct
       CU_GET_PROC_ADDRESS_LEGACY_STREAM | CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
   if (symbol == nullptr || (flags & ~kFlags) != 0 || version > CUDA_VERSION)
     return CUDA_ERROR_INVALID_VALUE;
-  Flavour flavour = Flavour::any;
+  auto known = variants(symbol, Flavour::any);
   if ((flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) != 0)
-    for (const EntryPoint& candidate : entry_points())
-      if (std::strcmp(candidate.base, symbol) == 0 && candidate.flavour == Flavour::per_thread)
-        flavour = Flavour::per_thread;
-  const EntryPoint* best = nullptr;
-  bool known = false;
-  for (const EntryPoint& candidate : entry_points()) {
-    if (std::strcmp(candidate.base, symbol) != 0 || candidate.flavour != flavour) continue;
-    known = true;
-    if (candidate.version > version) continue;
-    if (best == nullptr || candidate.version > best->version) best = &candidate;
-  }
-  function = best != nullptr ? best->address : nullptr;
-  status = best != nullptr ? CU_GET_PROC_ADDRESS_SUCCESS
-           : known         ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
-                           : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
+    if (const auto own = variants(symbol, Flavour::per_thread); !own.empty()) known = own;
+  const auto newer = std::ranges::upper_bound(known, version, {}, &EntryPoint::version);
+  const bool found = newer != known.begin();
+  function = found ? std::prev(newer)->address : nullptr;
+  status = found            ? CU_GET_PROC_ADDRESS_SUCCESS
+           : !known.empty() ? CU_GET_PROC_ADDRESS_VERSION_NOT_SUFFICIENT
+                            : CU_GET_PROC_ADDRESS_SYMBOL_NOT_FOUND;
   return CUDA_SUCCESS;
 }
 

@@ -8,6 +8,7 @@
 
 #include "../simcuda.h"
 #include "config.h"
+#include "costs.h"
 #include "entry.h"
 #include "memory.h"
 
@@ -15,9 +16,10 @@ namespace gmlake::simcuda {
 namespace {
 
 void write_text() {
-  std::fprintf(stderr, "simcuda: peak physical memory %s, peak mappings %llu\n",
-               human_bytes(simcuda_peak_physical_bytes()).c_str(),
-               static_cast<unsigned long long>(peak_mappings()));
+  std::fprintf(
+      stderr, "simcuda: peak physical memory %s, peak mappings %llu, modelled time %.3f ms\n",
+      human_bytes(simcuda_peak_physical_bytes()).c_str(),
+      static_cast<unsigned long long>(peak_mappings()), static_cast<double>(modelled_ns()) / 1e6);
   for (unsigned i = 0; i < kFunctions; ++i)
     if (const auto calls = call_count(i))
       std::fprintf(stderr, "simcuda: %12llu %s\n", static_cast<unsigned long long>(calls),
@@ -29,6 +31,11 @@ void write_json(const std::string& path) {
   auto& calls = report["calls"] = nlohmann::ordered_json::object();
   for (unsigned i = 0; i < kFunctions; ++i)
     if (const auto count = call_count(i)) calls[std::string(kFunctionNames[i])] = count;
+  auto& modelled = report["modelled_ns"] = nlohmann::ordered_json::object();
+  for (unsigned i = 0; i < kFunctions; ++i)
+    if (call_count(i) != 0) modelled[std::string(kFunctionNames[i])] = modelled_ns(i);
+  report["modelled_ns_total"] = modelled_ns();
+  report["findings"] = simcuda_findings();
   report["peak_physical_bytes"] = simcuda_peak_physical_bytes();
   report["peak_mappings"] = peak_mappings();
   const std::string text = report.dump(2) + "\n";

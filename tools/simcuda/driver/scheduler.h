@@ -7,8 +7,15 @@
 // blocking stream of the context, work in a blocking stream follows the last work of the legacy
 // stream.
 //
-// Thread-safe. One lock for everything here and for contexts, streams and events; it is never held
-// while an operation runs. Nothing starts before the first operation that can not complete at once.
+// Two modes. Threads: device threads run what is ready, truly beside the program. Deterministic
+// (SIMCUDA_SEED): nothing runs by itself; whenever the program gives work, asks or waits, the
+// schedule (schedule.h) chooses which ready operations run. The same calls give the same run, as
+// long as the program's threads make them in the same order and its host functions do not wait for
+// the program.
+//
+// Thread-safe. One lock for everything here and for contexts, streams, events and the checks of
+// order; it is never held while an operation runs. No thread starts before the first operation that
+// can not complete at once.
 #pragma once
 
 #include <cstdint>
@@ -16,6 +23,8 @@
 #include <memory>
 #include <mutex>
 #include <vector>
+
+#include "findings.h"
 
 namespace gmlake::simcuda {
 
@@ -31,12 +40,25 @@ struct Access {
   bool write = false;
 };
 
+// How an operation may be run.
+enum class Run {
+  marker,     // nothing to do: complete when its turn comes, at once if that is now
+  brief,      // the caller may run it itself if its turn is now
+  device,     // a device thread runs it
+  kernel,     // the same, for code of a test that stands for a kernel
+  host_code,  // a thread of its own runs it: it may take as long as it likes, and tell the program
+};
+
 struct Operation {
+  Run run = Run::marker;
   std::function<void()> body;  // empty: a marker
+  std::vector<Access> accesses;
+  Caller caller;  // the call that gave it
   std::vector<std::shared_ptr<Operation>> followers;
   unsigned unfinished = 0;  // operations this one still waits for
   bool done = false;
-  bool runs_host_code = false;
+  std::vector<std::shared_ptr<Operation>> before;  // what it waits for; deterministic mode only
+  std::shared_ptr<const Clock> clock;
   std::int64_t finished_ns = 0;
   std::shared_ptr<Stream> stream;  // null: not in a stream
 };
@@ -56,18 +78,13 @@ struct Stream {
   bool legacy = false;
   bool blocking = true;  // takes part in the legacy stream's rule
   bool destroyed = false;
-  OperationRef last;                       // null when idle
+  OperationRef last;  // null when idle
+  // Of the checks of order: 0 and null until there is work.
+  std::uint32_t timeline = 0;
+  std::shared_ptr<const Clock> clock;      // of the last work
   std::shared_ptr<StreamCapture> capture;  // null when not capturing; under the lock of graphs
 };
 using StreamRef = std::shared_ptr<Stream>;
-
-// How an operation may be run.
-enum class Run {
-  marker,     // nothing to do: complete when its turn comes, at once if that is now
-  brief,      // the caller may run it itself if its turn is now
-  device,     // a device thread runs it
-  host_code,  // a device thread runs it, and it may take as long as it likes
-};
 
 // What a call gives to a stream. A graph keeps one and gives it at every launch, so the body may be
 // called again.
@@ -86,13 +103,20 @@ Point submit(const StreamRef& stream, Work work);
 // The same, in no stream, after all work given to the context so far.
 Point submit_after_context(Context& context);
 
-// Both tell the host that the point is passed: what it does from then on is ordered behind it.
-bool passed(const Point& point);
-void wait(const Point& point);
+// Who learns that work is complete: what the program does afterwards is ordered behind it, what the
+// driver keeps to itself orders nothing.
+enum class Tell { program, nobody };
+
+bool passed(const Point& point, Tell tell = Tell::program);
+void wait(const Point& point, Tell tell = Tell::program);
 void wait_stream(const StreamRef& stream);
 void wait_context(Context& context);
 bool idle(const StreamRef& stream);
+// Whether whatever is given to the stream from now on comes after the point, which is not passed
+// yet. Tells the host nothing.
+bool follows(const StreamRef& stream, const Point& point);
 
+// Steady; in the deterministic mode a clock of its own that moves with the operations.
 std::int64_t now_ns();
 
 }  // namespace gmlake::simcuda

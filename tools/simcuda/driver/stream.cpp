@@ -2,7 +2,8 @@
 // real driver; ids never do.
 #include "capture.h"
 #include "entry.h"
-#include "handles.h"
+#include "findings.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -42,6 +43,7 @@ CUresult synchronize(CUstream handle, Implicit implicit) {
   if (const CUresult bad = check_stream(*stream)) return bad;
   if (const CUresult bad = check_unsafe()) return bad;
   wait_stream(stream);
+  release_unused_pages();
   return CUDA_SUCCESS;
 }
 
@@ -84,8 +86,16 @@ CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream) {
   if (handle == CU_STREAM_PER_THREAD) return implicit_stream(Implicit::per_thread, stream);
   const SchedulerLock lock = lock_scheduler();
   stream = streams().share(value_of(handle));
-  if (stream == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-  return stream->destroyed ? CUDA_ERROR_CONTEXT_IS_DESTROYED : CUDA_SUCCESS;
+  if (stream == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed stream, or none", value_of(handle));
+  if (stream->destroyed)
+    return misuse(CUDA_ERROR_CONTEXT_IS_DESTROYED, "stream of a destroyed context",
+                  value_of(handle));
+  return stream->context->broken;
+}
+
+std::size_t live_streams() {
+  return streams().live();
 }
 
 CUresult enqueue(const StreamRef& stream, Work work, Point* point) {
@@ -113,7 +123,8 @@ CUresult cuStreamDestroy_v2(CUstream handle) {
   StreamRef stream;
   {
     const SchedulerLock lock = lock_scheduler();
-    if (streams().find(value_of(handle)) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    if (streams().find(value_of(handle)) == nullptr)
+      return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed stream, or none", value_of(handle));
     stream = streams().remove(value_of(handle));
     if (stream->destroyed) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
   }

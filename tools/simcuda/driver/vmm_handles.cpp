@@ -5,6 +5,8 @@
 #include <bit>
 
 #include "entry.h"
+#include "findings.h"
+#include "watch.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -30,7 +32,10 @@ PhysicalHandle* live_handle(CUmemGenericAllocationHandle value) {
 void drop_if_unused(PhysicalHandle* handle) {
   if (handle->references != 0 || handle->mappings != 0) return;
   const auto owned = memory().handles.remove(handle->value);
-  memory().devices[owned->properties.location.id].give(owned->size, owned->extents);
+  if (owned->imported) return;
+  const Extents none;
+  memory().devices[owned->properties.location.id].give(
+      owned->size, owned->file != nullptr ? none : owned->extents);
 }
 
 }  // namespace gmlake::simcuda
@@ -78,10 +83,11 @@ CUresult cuMemAddressFree(CUdeviceptr at, size_t size) {
   // returned".
   const auto reservation = m.reservations.find(at);
   if (reservation == m.reservations.end() || reservation->second != size)
-    return CUDA_ERROR_INVALID_VALUE;
+    return misuse(CUDA_ERROR_INVALID_VALUE, "not a whole reservation", at);
   // A range with mappings in it is not free to go.
   const auto mapping = m.mappings.lower_bound(at);
-  if (mapping != m.mappings.end() && mapping->first < at + size) return CUDA_ERROR_INVALID_VALUE;
+  if (mapping != m.mappings.end() && mapping->first < at + size)
+    return misuse(CUDA_ERROR_INVALID_VALUE, "reservation with mappings in it", at);
   m.reservations.erase(reservation);
   m.reservable.give(at, size);
   return CUDA_SUCCESS;
@@ -93,15 +99,30 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* result, size_t size,
   if (result == nullptr || size == 0 || !aligned(size) || flags != 0)
     return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult bad = check_properties(properties)) return bad;
-  if (properties->requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
-  Memory& m = memory();
-  const std::lock_guard lock(m.mutex);
+  const CUmemAllocationHandleType exported = properties->requestedHandleTypes;
+  if (exported != CU_MEM_HANDLE_TYPE_NONE)
+    if (const CUresult bad = check_handle_type(exported)) return bad;
+  charge_call(size / gmlake::MiB);
   auto handle = std::make_shared<PhysicalHandle>();
-  if (!m.take_pages(properties->location.id, size, handle->extents))
-    return CUDA_ERROR_OUT_OF_MEMORY;
   handle->size = size;
   handle->properties = *properties;
   handle->references = 1;
+  Memory& m = memory();
+  const CUdevice device = properties->location.id;
+  if (exported != CU_MEM_HANDLE_TYPE_NONE) {
+    handle->file = make_file(FileKind::handle, size, *properties);
+    if (handle->file == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    handle->extents = {{0, size}};
+  }
+  {
+    const std::lock_guard lock(m.mutex);
+    if (handle->file != nullptr ? !m.count_pages(device, size)
+                                : !m.take_pages(device, size, handle->extents))
+      return CUDA_ERROR_OUT_OF_MEMORY;
+  }
+  // Before the handle is known to anyone: the bytes are new.
+  watch::memory_begins(handle->extents, space_of(*handle, device));
+  const std::lock_guard lock(m.mutex);
   PhysicalHandle* made = handle.get();
   *result = made->value = m.handles.add(std::move(handle));
   return CUDA_SUCCESS;
@@ -111,7 +132,9 @@ CUresult cuMemRelease(CUmemGenericAllocationHandle value) {
   SIM_ENTER();
   const std::lock_guard lock(memory().mutex);
   PhysicalHandle* handle = live_handle(value);
-  if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (handle == nullptr)
+    return misuse(CUDA_ERROR_INVALID_VALUE, "released physical handle, or none", value);
+  charge_call(handle->size / gmlake::MiB);
   --handle->references;
   drop_if_unused(handle);
   return CUDA_SUCCESS;
@@ -140,15 +163,4 @@ CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* properties,
   if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
   *properties = handle->properties;
   return CUDA_SUCCESS;
-}
-
-CUresult cuMemExportToShareableHandle(void*, CUmemGenericAllocationHandle,
-                                      CUmemAllocationHandleType, unsigned long long) {
-  SIM_ENTER();
-  return CUDA_ERROR_NOT_SUPPORTED;
-}
-CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle*, void*,
-                                        CUmemAllocationHandleType) {
-  SIM_ENTER();
-  return CUDA_ERROR_NOT_SUPPORTED;
 }

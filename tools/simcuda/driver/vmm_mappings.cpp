@@ -4,7 +4,10 @@
 #include <algorithm>
 
 #include "entry.h"
+#include "faults.h"
+#include "findings.h"
 #include "vmm.h"
+#include "watch.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -32,25 +35,33 @@ bool whole_mappings(Address at, Bytes size, MappingIterator& first, MappingItera
 
 CUresult set_access(Address at, Bytes size, const CUmemAccessDesc* descriptions, size_t count) {
   Memory& m = memory();
-  const std::lock_guard lock(m.mutex);
-  MappingIterator first;
-  MappingIterator last;
-  // cuMemSetAccess: "The range must be a fully mapped address range containing all allocations
-  // created by cuMemMap / cuMemCreate".
-  if (!whole_mappings(at, size, first, last)) return CUDA_ERROR_INVALID_VALUE;
-  for (auto mapping = first; mapping != last; ++mapping)
-    for (size_t i = 0; i < count; ++i)
-      mapping->second.access[descriptions[i].location.id] =
-          static_cast<unsigned char>(descriptions[i].flags);
-  // One mprotect for as many neighbours as end up with the same protection.
-  while (first != last) {
-    const Address begin = first->first;
-    const int protection = host_protection(first->second);
-    Address end = begin;
-    for (; first != last && host_protection(first->second) == protection; ++first)
-      end = first->first + first->second.size;
-    if (!m.pages.protect(begin, end - begin, protection)) return CUDA_ERROR_OUT_OF_MEMORY;
+  std::vector<Address> taken;  // mappings that no device may use any more
+  {
+    const std::lock_guard lock(m.mutex);
+    MappingIterator first;
+    MappingIterator last;
+    // cuMemSetAccess: "The range must be a fully mapped address range containing all allocations
+    // created by cuMemMap / cuMemCreate".
+    if (!whole_mappings(at, size, first, last))
+      return misuse(CUDA_ERROR_INVALID_VALUE, "range that is not mapped as a whole", at);
+    for (auto mapping = first; mapping != last; ++mapping)
+      for (size_t i = 0; i < count; ++i)
+        mapping->second.access[descriptions[i].location.id] =
+            static_cast<unsigned char>(descriptions[i].flags);
+    charge_call(static_cast<std::uint64_t>(std::distance(first, last)) * count);
+    for (auto mapping = first; mapping != last; ++mapping)
+      if (host_protection(mapping->second) == PROT_NONE) taken.push_back(mapping->first);
+    // One mprotect for as many neighbours as end up with the same protection.
+    while (first != last) {
+      const Address begin = first->first;
+      const int protection = host_protection(first->second);
+      Address end = begin;
+      for (; first != last && host_protection(first->second) == protection; ++first)
+        end = first->first + first->second.size;
+      if (!m.pages.protect(begin, end - begin, protection)) return CUDA_ERROR_OUT_OF_MEMORY;
+    }
   }
+  watch::memory_ends(taken, "takes the access away from");
   return CUDA_SUCCESS;
 }
 
@@ -67,7 +78,8 @@ CUresult cuMemMap(CUdeviceptr at, size_t size, size_t offset, CUmemGenericAlloca
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
   PhysicalHandle* handle = live_handle(value);
-  if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (handle == nullptr)
+    return misuse(CUDA_ERROR_INVALID_VALUE, "released physical handle, or none", value);
   // "offset: ... Note: currently must be zero."; and a handle is mapped as a whole. NOT_SUPPORTED
   // is what driver 580 answers to either.
   if (offset != 0 || handle->size != size) return CUDA_ERROR_NOT_SUPPORTED;
@@ -79,8 +91,9 @@ CUresult cuMemMap(CUdeviceptr at, size_t size, size_t offset, CUmemGenericAlloca
   const auto next = m.mappings.lower_bound(at);
   if (next != m.mappings.end() && next->first < at + size) return CUDA_ERROR_INVALID_VALUE;
   if (containing(m.mappings, at) != m.mappings.end()) return CUDA_ERROR_INVALID_VALUE;
+  if (m.mapping_count >= mapping_limit()) return CUDA_ERROR_OUT_OF_MEMORY;
   // "Please note calling cuMemMap does not make the address accessible".
-  const int fd = m.devices[handle->properties.location.id].fd();
+  const int fd = fd_of(*handle, m.devices[handle->properties.location.id]);
   if (!m.pages.map(at, fd, handle->extents, PROT_NONE)) return CUDA_ERROR_OUT_OF_MEMORY;
   m.mappings.emplace_hint(next, at, Mapping{size, handle, {}});
   ++handle->mappings;
@@ -91,11 +104,23 @@ CUresult cuMemMap(CUdeviceptr at, size_t size, size_t offset, CUmemGenericAlloca
 CUresult cuMemUnmap(CUdeviceptr at, size_t size) {
   SIM_ENTER();
   Memory& m = memory();
-  const std::lock_guard lock(m.mutex);
   MappingIterator first;
   MappingIterator last;
   // "cuMemUnmap cannot unmap a sub-range of an address range mapped by cuMemCreate / cuMemMap."
-  if (!whole_mappings(at, size, first, last)) return CUDA_ERROR_INVALID_VALUE;
+  const auto refused = [&] {
+    return misuse(CUDA_ERROR_INVALID_VALUE, "range that is not whole mappings", at);
+  };
+  std::vector<Address> mappings;
+  {
+    const std::lock_guard lock(m.mutex);
+    if (!whole_mappings(at, size, first, last)) return refused();
+    for (auto mapping = first; mapping != last; ++mapping) mappings.push_back(mapping->first);
+  }
+  charge_call(mappings.size());
+  // Before they go: work that still uses them is about to go wrong.
+  watch::memory_ends(mappings, "unmaps");
+  const std::lock_guard lock(m.mutex);
+  if (!whole_mappings(at, size, first, last)) return refused();
   if (!m.pages.unmap(at, size)) return CUDA_ERROR_OUT_OF_MEMORY;
   while (first != last) {
     PhysicalHandle* handle = first->second.handle;

@@ -1,0 +1,224 @@
+#include "order.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "context.h"
+
+namespace gmlake::simcuda::order {
+namespace {
+
+// Who used a mapping or an allocation last, one touch a timeline.
+using Users = std::vector<TouchRef>;
+
+struct State {
+  Timelines timelines;
+  std::uint64_t host_tick = 1;
+  Clock host{{1}};
+  Shadow shadow;
+  std::unordered_map<Address, Users> users;  // by owner
+};
+State& state() {
+  static auto* state = new State;
+  return *state;
+}
+
+std::string describe_touch(const Touch& touch) {
+  return fmt::format("{}, which {} {:#x} to {:#x}", describe(touch.caller),
+                     touch.write ? "writes" : "reads", touch.at, touch.at + touch.size);
+}
+
+std::string describe_place(Place begin, Place end) {
+  constexpr Place kHostBit = Place{1} << 63;
+  if ((begin & kHostBit) != 0)
+    return fmt::format("host memory {:#x} to {:#x}", begin & ~kHostBit, end & ~kHostBit);
+  return fmt::format("physical bytes {:#x} to {:#x}", begin, end);
+}
+
+std::string pair_of(const char* what, const Caller& one, const Caller& other) {
+  return fmt::format("{} {} {}", what, one.function, other.function);
+}
+
+void used(Address owner, const TouchRef& touch) {
+  if (owner == 0) return;
+  Users& users = state().users[owner];
+  for (TouchRef& user : users)
+    if (user->timeline == touch->timeline) {
+      user = touch;
+      return;
+    }
+  users.push_back(touch);
+}
+
+// CUDA programming guide, "Virtual Aliasing Support": within one operation the bytes written
+// through one address are not coherent with the same bytes at another.
+void check_aliases(const std::vector<Placed>& placed, const Caller& caller) {
+  for (std::size_t i = 0; i < placed.size(); ++i)
+    for (std::size_t j = i + 1; j < placed.size(); ++j) {
+      if (!placed[i].access.write && !placed[j].access.write) continue;
+      for (const Piece& a : placed[i].pieces)
+        for (const Piece& b : placed[j].pieces) {
+          if (a.place >= b.place + b.size || b.place >= a.place + a.size) continue;
+          found(Check::order, fmt::format("alias {}", caller.function),
+                fmt::format("{} uses the same bytes at {:#x} and at {:#x} and writes them: {}",
+                            describe(caller), a.at, b.at,
+                            describe_place(std::max(a.place, b.place),
+                                           std::min(a.place + a.size, b.place + b.size))));
+        }
+    }
+}
+
+void touch_all(const Placed& placed, const Clock& now, Timeline timeline, std::uint64_t tick,
+               const Caller& caller) {
+  auto touch = std::make_shared<Touch>();
+  *touch = {timeline, tick, caller, placed.access.at, placed.access.size, placed.access.write};
+  for (const Piece& piece : placed.pieces) {
+    state().shadow.access(
+        piece.place, piece.place + piece.size, touch, now,
+        [&](const Touch& earlier, Place begin, Place end) {
+          found(Check::order, pair_of("race", earlier.caller, caller),
+                fmt::format("no order between {} and the earlier {}: {}", describe_touch(*touch),
+                            describe_touch(earlier),
+                            describe_place(std::max(begin, piece.place),
+                                           std::min(end, piece.place + piece.size))));
+        });
+    used(piece.owner, touch);
+  }
+}
+
+void check_end(const Clock& now, const Caller& caller, Address owner, const char* how) {
+  const auto users = state().users.find(owner);
+  if (users == state().users.end()) return;
+  for (const TouchRef& user : users->second)
+    if (!now.covers(user->timeline, user->tick))
+      found(Check::order, pair_of(how, user->caller, caller),
+            fmt::format("{} {} {:#x} with no order behind {}", describe(caller), how, owner,
+                        describe_touch(*user)));
+  state().users.erase(users);
+}
+
+Timeline timeline_of(Stream& stream) {
+  if (stream.timeline == kHostTimeline) stream.timeline = state().timelines.open(state().host);
+  return stream.timeline;
+}
+
+void join(Clock& clock, const ClockRef& other) {
+  if (other != nullptr) clock.join(*other);
+}
+
+// What work given to the stream now comes behind, but for what it is told to wait for.
+Clock before(const Stream& stream) {
+  Clock now = state().host;
+  join(now, stream.clock);
+  const Context& context = *stream.context;
+  if (stream.legacy) {
+    for (const StreamRef& other : context.streams)
+      if (other->blocking) join(now, other->clock);
+    join(now, context.ended_blocking);
+  } else if (stream.blocking) {
+    join(now, context.legacy->clock);
+  }
+  return now;
+}
+
+Caller caller_in(const Stream& stream) {
+  Caller caller = current_caller();
+  caller.stream = stream.id;
+  return caller;
+}
+
+}  // namespace
+
+bool enabled() {
+  return checking(Check::order);
+}
+
+ClockRef give(Stream& stream, const std::vector<Point>& after, const std::vector<Placed>& placed) {
+  if (!enabled()) return nullptr;
+  Clock now = before(stream);
+  for (const Point& point : after) join(now, point.clock);
+  const Timeline timeline = timeline_of(stream);
+  const std::uint64_t tick = state().timelines.next(timeline);
+  now.raise(timeline, tick);
+  if (!placed.empty()) {
+    const Caller caller = caller_in(stream);
+    check_aliases(placed, caller);
+    for (const Placed& one : placed) touch_all(one, now, timeline, tick, caller);
+  }
+  // What the host does next is not ordered before this operation.
+  state().host.raise(kHostTimeline, ++state().host_tick);
+  return stream.clock = std::make_shared<const Clock>(std::move(now));
+}
+
+ClockRef behind_context(const Context& context) {
+  if (!enabled()) return nullptr;
+  Clock now = state().host;
+  for (const StreamRef& stream : context.streams) join(now, stream->clock);
+  join(now, context.ended);
+  return std::make_shared<const Clock>(std::move(now));
+}
+
+void host_saw(const ClockRef& clock) {
+  if (clock != nullptr) state().host.join(*clock);
+}
+void host_saw_stream(const Stream& stream) {
+  if (enabled()) state().host.join(before(stream));
+}
+void host_saw_context(const Context& context) {
+  host_saw(behind_context(context));
+}
+
+void stream_ends(Stream& stream) {
+  if (stream.clock == nullptr) return;
+  const auto add = [&](ClockRef& ended) {
+    Clock sum = *stream.clock;
+    join(sum, ended);
+    ended = std::make_shared<const Clock>(std::move(sum));
+  };
+  add(stream.context->ended);
+  if (stream.blocking) add(stream.context->ended_blocking);
+  state().timelines.close(stream.timeline);
+  stream.clock = nullptr;
+}
+
+void host_touches(const Placed& placed) {
+  if (!enabled()) return;
+  touch_all(placed, state().host, kHostTimeline, state().host_tick, current_caller());
+}
+
+void begins(const Pieces& pieces) {
+  if (!enabled()) return;
+  for (const Piece& piece : pieces) {
+    state().shadow.renew(piece.place, piece.place + piece.size, nullptr);
+    state().users.erase(piece.owner);
+  }
+}
+
+void begins_in(Stream& stream, const Pieces& pieces) {
+  if (!enabled() || pieces.empty()) return;
+  const ClockRef clock = give(stream, {}, {});
+  auto touch = std::make_shared<Touch>();
+  Bytes size = 0;
+  for (const Piece& piece : pieces) size += piece.size;
+  *touch = {stream.timeline,
+            clock->ticks[stream.timeline],
+            caller_in(stream),
+            pieces.front().at,
+            size,
+            true};
+  for (const Piece& piece : pieces) {
+    state().shadow.renew(piece.place, piece.place + piece.size, touch);
+    state().users.erase(piece.owner);
+  }
+}
+
+void ends(Address owner, const char* how) {
+  if (enabled()) check_end(state().host, current_caller(), owner, how);
+}
+void ends_in(const Stream& stream, Address owner, const char* how) {
+  if (enabled()) check_end(before(stream), caller_in(stream), owner, how);
+}
+
+}  // namespace gmlake::simcuda::order
