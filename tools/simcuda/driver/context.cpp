@@ -69,6 +69,9 @@ void deactivate(Context& context) {
       order::stream_ends(*stream);
     }
     gone.swap(context.streams);
+    if (context.waits != nullptr) order::stream_ends(*context.waits);
+    context.waits.reset();
+    context.waited_for = {};
     context.per_thread.clear();
     context.peers = 0;
   }

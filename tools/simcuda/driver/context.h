@@ -25,6 +25,9 @@ struct Context {
   unsigned retained = 0;  // primary contexts only
   unsigned peers = 0;     // bit per device
   StreamRef legacy;
+  // cuCtxWaitEvent: a line of waits, whose end all work given from now on comes after.
+  StreamRef waits;
+  Point waited_for;
   std::unordered_map<std::uint64_t, StreamRef> per_thread;
   std::vector<StreamRef> streams;  // all of them; destroyed ones until they are idle
   // Of the checks of order: the last work of streams that are gone, and of the blocking among them.

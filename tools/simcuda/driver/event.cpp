@@ -1,4 +1,4 @@
-// cuEvent*, cuStreamWaitEvent and cuCtxRecordEvent.
+// cuEvent*, cuStreamWaitEvent, cuCtxRecordEvent and cuCtxWaitEvent.
 #include "event.h"
 
 #include "capture.h"
@@ -168,6 +168,30 @@ SIM_PTSZ(cuEventRecordWithFlags, (CUevent event, CUstream stream, unsigned flags
 SIM_PTSZ(cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags),
          wait_event(stream, event, flags, implicit))
 
+// cuda.h: "Makes all future work submitted to context hCtx wait for all work captured in hEvent."
+CUresult cuCtxWaitEvent(CUcontext context_handle, CUevent handle) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  EventRef event;
+  if (const CUresult bad = find_context(context_handle, context)) return bad;
+  if (const CUresult bad = find_event(handle, event)) return bad;
+  if (const CUresult bad = check_context(*context)) return bad;
+  // "and invalidate the capture if the specified event hEvent is part of an ongoing capture
+  // sequence".
+  if (const CUresult bad = check_event(*event))
+    return bad == CUDA_ERROR_CAPTURED_EVENT ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : bad;
+  const StreamRef fresh = branch_stream(*context);
+  StreamRef waits;
+  {
+    const SchedulerLock lock = lock_scheduler();
+    if (context->waits == nullptr) context->waits = fresh;
+    waits = context->waits;
+  }
+  Point point = submit(waits, {Run::marker, {}, {}, {captured_by(event)}});
+  const SchedulerLock lock = lock_scheduler();
+  context->waited_for = std::move(point);
+  return CUDA_SUCCESS;
+}
 CUresult cuCtxRecordEvent(CUcontext context_handle, CUevent handle) {
   SIM_ENTER();
   Context* context = nullptr;
