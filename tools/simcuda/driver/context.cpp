@@ -73,7 +73,8 @@ void deactivate(Context& context) {
     context.waits.reset();
     context.waited_for = {};
     context.per_thread.clear();
-    context.peers = 0;
+    context.peers.clear();
+    for (Context* other : registry().contexts) std::erase(other->peers, &context);
   }
   for (const StreamRef& stream : gone) leave_capture(stream);
   free_context_memory(context);

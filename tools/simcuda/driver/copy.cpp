@@ -9,7 +9,8 @@
 
 #include "capture.h"
 #include "entry.h"
-#include "memory.h"
+#include "findings.h"
+#include "peer.h"
 #include "watch.h"
 
 namespace gmlake::simcuda {
@@ -17,6 +18,8 @@ namespace {
 
 constexpr Address kLowest = 4096;  // nothing is ever mapped below
 constexpr Bytes kMaxCount = Bytes{1} << 48;
+
+constexpr const char* kNotThere = "freed, unmapped or inaccessible memory in the range from";
 
 enum class Side { host, device, any };
 enum class Wait { no, yes };
@@ -69,16 +72,26 @@ CUresult capture_copy(const StreamRef& stream, Address to, Side to_side, Address
   return capture(stream, std::move(params));
 }
 
+// Whose memory a copy reads and writes; null: the stream's context's.
+struct Peers {
+  const Context* to = nullptr;
+  const Context* from = nullptr;
+};
+
 CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size, CUstream handle,
-              Implicit implicit, Wait wanted) {
+              Implicit implicit, Wait wanted, const Peers& peers = {}) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   if (const CUresult bad = check_wait(stream, wanted)) return bad;
   if (size == 0) return CUDA_SUCCESS;
   if (!plausible(to, to_side) || !plausible(from, from_side)) return CUDA_ERROR_INVALID_VALUE;
   if (capturing(*stream)) return capture_copy(stream, to, to_side, from, from_side, size);
-  if (!accessible(to, size, true) || !accessible(from, size, false))
+  const Context& here = *stream->context;
+  if (!reachable(peers.to != nullptr ? *peers.to : here, to, size, true, Reach::copy) ||
+      !reachable(peers.from != nullptr ? *peers.from : here, from, size, false, Reach::copy))
     return CUDA_ERROR_INVALID_VALUE;
+  if (!accessible(to, size, true)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, to);
+  if (!accessible(from, size, false)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, from);
 
   auto* destination = reinterpret_cast<char*>(to);
   const auto* source = reinterpret_cast<const char*>(from);
@@ -99,6 +112,15 @@ CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size
               must_wait);
 }
 
+CUresult copy_peer(Address to, CUcontext to_context, Address from, CUcontext from_context,
+                   Bytes size, CUstream handle, Implicit implicit, Wait wanted) {
+  Context* contexts[2] = {};
+  if (const CUresult bad = find_context(to_context, contexts[0])) return bad;
+  if (const CUresult bad = find_context(from_context, contexts[1])) return bad;
+  return copy(to, Side::device, from, Side::device, size, handle, implicit, wanted,
+              {contexts[0], contexts[1]});
+}
+
 template <typename T>
 CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit implicit, Wait wanted) {
   StreamRef stream;
@@ -115,7 +137,8 @@ CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit impli
     params.what.memset = {at, 0, value, sizeof(T), count, 1, to_handle(stream->context)};
     return capture(stream, std::move(params));
   }
-  if (!accessible(at, size, true)) return CUDA_ERROR_INVALID_VALUE;
+  if (!reachable(*stream->context, at, size, true, Reach::direct)) return CUDA_ERROR_INVALID_VALUE;
+  if (!accessible(at, size, true)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, at);
   return give(stream,
               {Run::device,
                [=] { std::fill_n(reinterpret_cast<T*>(at), count, value); },
@@ -148,6 +171,15 @@ SIM_PTSZ(cuMemcpyDtoHAsync_v2, (void* to, CUdeviceptr from, size_t size, CUstrea
          copy(address(to), Side::host, from, Side::device, size, stream, implicit, Wait::no))
 SIM_PTSZ(cuMemcpyDtoDAsync_v2, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream),
          copy(to, Side::device, from, Side::device, size, stream, implicit, Wait::no))
+
+SIM_PTDS(cuMemcpyPeer,
+         (CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+          size_t size),
+         copy_peer(to, to_context, from, from_context, size, nullptr, implicit, Wait::yes))
+SIM_PTSZ(cuMemcpyPeerAsync,
+         (CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+          size_t size, CUstream stream),
+         copy_peer(to, to_context, from, from_context, size, stream, implicit, Wait::no))
 
 SIM_PTDS(cuMemsetD8_v2, (CUdeviceptr at, unsigned char value, size_t count),
          fill(at, value, count, nullptr, implicit, Wait::yes))
