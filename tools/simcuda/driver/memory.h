@@ -34,6 +34,7 @@ struct Mapping {
   unsigned char access[kMaxDevices] = {};  // CUmemAccess_flags of each device
 };
 
+struct GraphBlock;  // graph_memory.h
 struct Pool;
 using PoolRef = std::shared_ptr<Pool>;
 struct Sharing;  // ipc.cpp; null for a block that no cuIpc call has named
@@ -50,6 +51,7 @@ struct Allocation {
   FileRef file;          // where the pages are, if not in the device's memory
   std::shared_ptr<Sharing> sharing;
   bool freeing = false;  // its stream-ordered free has been given and has not had its turn
+  std::shared_ptr<GraphBlock> graph;  // set for memory of a graph, which keeps its addresses
 };
 
 // A free that is under way.
