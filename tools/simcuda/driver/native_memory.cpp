@@ -4,6 +4,7 @@
 
 #include "entry.h"
 #include "findings.h"
+#include "managed.h"
 #include "pool.h"
 #include "watch.h"
 
@@ -78,6 +79,7 @@ CUresult free_managed(Address at) {
       return CUDA_ERROR_INVALID_VALUE;
     block = found->second;
     m.host.erase(found);
+    forget_advice(at, block.size);
   }
   wait_context(*block.context);
   munmap(reinterpret_cast<void*>(at), block.size);
