@@ -23,6 +23,7 @@ struct Context {
   std::atomic<CUresult> broken{CUDA_SUCCESS};
   // Guarded by the scheduler's lock.
   unsigned retained = 0;        // primary contexts only
+  unsigned attached = 0;        // by cuCtxAttach, beyond the creation
   std::vector<Context*> peers;  // whose memory its device may use directly
   StreamRef legacy;
   // cuCtxWaitEvent: a line of waits, whose end all work given from now on comes after.

@@ -77,9 +77,13 @@ CUresult cuMemFreeHost(void* at) {
 }
 CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* result, void* at, unsigned flags) {
   SIM_ENTER();
-  HostAllocation block;
   if (result == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult bad = find_pinned(at, block)) return bad;
+  {
+    const std::lock_guard lock(memory().mutex);
+    const auto block = containing(memory().host, reinterpret_cast<Address>(at));
+    if (block == memory().host.end() || block->second.kind == HostKind::managed)
+      return CUDA_ERROR_INVALID_VALUE;
+  }
   *result = reinterpret_cast<CUdeviceptr>(at);  // unified addressing: one address for both sides
   return CUDA_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #include "entry.h"
 #include "findings.h"
 #include "graph_memory.h"
+#include "managed.h"
 #include "pool.h"
 #include "watch.h"
 
@@ -84,6 +85,7 @@ CUresult free_managed(Address at) {
       return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of a live allocation", at);
     block = found->second;
     m.host.erase(found);
+    forget_advice(at, block.size);
   }
   wait_context(*block.context);
   munmap(reinterpret_cast<void*>(at), block.size);

@@ -153,6 +153,12 @@ SIM_PTSZ(cuStreamGetId, (CUstream stream, unsigned long long* id), get_id(stream
 SIM_PTSZ(cuStreamGetCtx, (CUstream stream, CUcontext* context),
          get(stream, implicit, context,
              [](const Stream& s) { return reinterpret_cast<CUcontext>(s.context); }))
+// A stream made of a green context would have that too; there are none.
+SIM_PTSZ(cuStreamGetCtx_v2, (CUstream stream, CUcontext* context, CUgreenCtx* green),
+         get(stream, implicit, context, [green](const Stream& s) {
+           if (green != nullptr) *green = nullptr;
+           return reinterpret_cast<CUcontext>(s.context);
+         }))
 SIM_PTSZ(cuStreamGetFlags, (CUstream stream, unsigned* flags),
          get(stream, implicit, flags, [](const Stream& s) { return s.flags; }))
 SIM_PTSZ(cuStreamGetPriority, (CUstream stream, int* priority),
