@@ -179,11 +179,3 @@ CUresult cuDeviceGetPCIBusId(char* id, int length, CUdevice device) {
   std::snprintf(id, static_cast<size_t>(length), "0000:%02x:00.0", device + 1);
   return CUDA_SUCCESS;
 }
-CUresult cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
-  SIM_ENTER();
-  if (can == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult bad = check_device(device)) return bad;
-  if (const CUresult bad = check_device(peer)) return bad;
-  *can = device != peer;
-  return CUDA_SUCCESS;
-}

@@ -84,7 +84,8 @@ std::vector<Grant> Pool::grant(Bytes size, const StreamRef& stream, std::vector<
   for (Freed* one : pending) take_from(one, one->size, missing, grants);
   for (const Grant& grant : grants)
     if (grant.from != nullptr && grant.from->stream != stream->id)
-      after.push_back(grant.from->point);
+      // Without its clock: that the driver waits here is no order the program may rely on.
+      after.push_back({grant.from->point.operation, nullptr});
   used += size;
   used_high = std::max(used_high, used);
   reserved_high = std::max(reserved_high, reserved);

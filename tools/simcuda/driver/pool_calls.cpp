@@ -139,8 +139,7 @@ CUresult set_device_pool(CUdevice device, CUmemoryPool handle) {
   if (const CUresult bad = find_pool(handle, pool)) return bad;
   // "The memory pool must be local to the specified device"; "imported memory pools may not be used
   // in cuDeviceSetMemPool".
-  if (pool->device() != device || pool->imported)
-    return CUDA_ERROR_INVALID_VALUE;
+  if (pool->device() != device || pool->imported) return CUDA_ERROR_INVALID_VALUE;
   memory().current_pools[device] = pool;
   return CUDA_SUCCESS;
 }
