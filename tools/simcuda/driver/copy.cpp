@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "entry.h"
+#include "findings.h"
 #include "peer.h"
 #include "watch.h"
 
@@ -16,6 +17,8 @@ namespace {
 
 constexpr Address kLowest = 4096;  // nothing is ever mapped below
 constexpr Bytes kMaxCount = Bytes{1} << 48;
+
+constexpr const char* kNotThere = "freed, unmapped or inaccessible memory in the range from";
 
 enum class Side { host, device, any };
 enum class Wait { no, yes };
@@ -53,8 +56,8 @@ CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size
   if (!reachable(peers.to != nullptr ? *peers.to : here, to, size, true, Reach::copy) ||
       !reachable(peers.from != nullptr ? *peers.from : here, from, size, false, Reach::copy))
     return CUDA_ERROR_INVALID_VALUE;
-  if (!accessible(to, size, true) || !accessible(from, size, false))
-    return CUDA_ERROR_INVALID_VALUE;
+  if (!accessible(to, size, true)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, to);
+  if (!accessible(from, size, false)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, from);
 
   auto* destination = reinterpret_cast<char*>(to);
   const auto* source = reinterpret_cast<const char*>(from);
@@ -93,8 +96,8 @@ CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit impli
   if (!plausible(at, Side::device) || at % sizeof(T) != 0 || count > kMaxCount / sizeof(T))
     return CUDA_ERROR_INVALID_VALUE;
   const Bytes size = count * sizeof(T);
-  if (!reachable(*stream->context, at, size, true, Reach::direct) || !accessible(at, size, true))
-    return CUDA_ERROR_INVALID_VALUE;
+  if (!reachable(*stream->context, at, size, true, Reach::direct)) return CUDA_ERROR_INVALID_VALUE;
+  if (!accessible(at, size, true)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, at);
   return give(stream,
               {Run::device,
                [=] { std::fill_n(reinterpret_cast<T*>(at), count, value); },

@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 
 #include "entry.h"
+#include "findings.h"
 #include "memory.h"
 #include "watch.h"
 
@@ -35,7 +36,7 @@ CUresult find_pinned(const void* at, HostAllocation& found) {
   const std::lock_guard lock(memory().mutex);
   const auto block = containing(memory().host, reinterpret_cast<Address>(at));
   if (block == memory().host.end() || block->second.kind != HostKind::pinned)
-    return CUDA_ERROR_INVALID_VALUE;
+    return misuse(CUDA_ERROR_INVALID_VALUE, "not pinned memory", reinterpret_cast<Address>(at));
   found = block->second;
   return CUDA_SUCCESS;
 }
@@ -65,7 +66,9 @@ CUresult cuMemFreeHost(void* at) {
   watch::memory_ends({reinterpret_cast<Address>(at)}, "frees");
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
-  if (m.host.erase(reinterpret_cast<Address>(at)) == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (m.host.erase(reinterpret_cast<Address>(at)) == 0)
+    return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of pinned memory",
+                  reinterpret_cast<Address>(at));
   munmap(at, block.size);
   return CUDA_SUCCESS;
 }

@@ -18,6 +18,8 @@
 namespace gmlake::simcuda {
 namespace {
 
+constexpr const char* kNoModule = "unloaded module or library, or none";
+
 // One per name, for the life of the process: CUfunction and CUkernel both point to it.
 struct Kernel {
   std::string name;
@@ -60,7 +62,8 @@ std::uint64_t load() {
 CUresult unload(const void* handle) {
   const auto value = reinterpret_cast<std::uint64_t>(handle);
   const std::lock_guard lock(code().mutex);
-  if (code().loaded.find(value) == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+  if (code().loaded.find(value) == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, kNoModule, value);
   code().loaded.remove(value);
   return CUDA_SUCCESS;
 }
@@ -68,8 +71,9 @@ template <typename Handle>
 CUresult get_kernel(Handle* result, const void* container, const char* name) {
   if (result == nullptr || name == nullptr || *name == '\0') return CUDA_ERROR_INVALID_VALUE;
   const std::lock_guard lock(code().mutex);
-  if (code().loaded.find(reinterpret_cast<std::uint64_t>(container)) == nullptr)
-    return CUDA_ERROR_INVALID_HANDLE;
+  const auto value = reinterpret_cast<std::uint64_t>(container);
+  if (code().loaded.find(value) == nullptr)
+    return misuse(CUDA_ERROR_INVALID_HANDLE, kNoModule, value);
   *result = reinterpret_cast<Handle>(&kernel_named(name));
   return CUDA_SUCCESS;
 }

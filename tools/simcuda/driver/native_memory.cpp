@@ -2,6 +2,8 @@
 // one range of addresses over whichever pages are free, so it fails only if too few are.
 #include <sys/mman.h>
 
+#include <spdlog/fmt/fmt.h>
+
 #include "entry.h"
 #include "findings.h"
 #include "pool.h"
@@ -75,7 +77,7 @@ CUresult free_managed(Address at) {
     const std::lock_guard lock(m.mutex);
     const auto found = m.host.find(at);
     if (found == m.host.end() || found->second.kind != HostKind::managed)
-      return CUDA_ERROR_INVALID_VALUE;
+      return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of a live allocation", at);
     block = found->second;
     m.host.erase(found);
   }
@@ -133,12 +135,24 @@ void end_free(const Freeing& freeing) {
 
 void free_context_memory(const Context& context) {
   Memory& m = memory();
-  const std::lock_guard lock(m.mutex);
-  for (auto block = m.allocations.begin(); block != m.allocations.end();) {
-    const auto next = std::next(block);
-    if (block->second.context == &context) give_back(block);
-    block = next;
+  Bytes bytes = 0;
+  std::size_t count = 0;
+  {
+    const std::lock_guard lock(m.mutex);
+    for (auto block = m.allocations.begin(); block != m.allocations.end();) {
+      const auto next = std::next(block);
+      if (block->second.context == &context) {
+        ++count;
+        bytes += block->second.size;
+        give_back(block);
+      }
+      block = next;
+    }
   }
+  if (count != 0)
+    found(Check::leaks, "freed with the context",
+          fmt::format("{}: the context ends with {} device allocations not freed ({})",
+                      describe(current_caller()), count, human_bytes(bytes)));
 }
 
 }  // namespace gmlake::simcuda

@@ -53,7 +53,7 @@ void used(Address owner, const TouchRef& touch) {
 }
 
 // CUDA programming guide, "Virtual Aliasing Support": within one operation the bytes written
-// through one address are not coherent with the same bytes at another.
+// through one address are not coherent with the same bytes at another. One address is no alias.
 void check_aliases(const std::vector<Placed>& placed, const Caller& caller) {
   for (std::size_t i = 0; i < placed.size(); ++i)
     for (std::size_t j = i + 1; j < placed.size(); ++j) {
@@ -61,6 +61,7 @@ void check_aliases(const std::vector<Placed>& placed, const Caller& caller) {
       for (const Piece& a : placed[i].pieces)
         for (const Piece& b : placed[j].pieces) {
           if (a.place >= b.place + b.size || b.place >= a.place + a.size) continue;
+          if (a.at - a.place == b.at - b.place) continue;
           found(Check::order, fmt::format("alias {}", caller.function),
                 fmt::format("{} uses the same bytes at {:#x} and at {:#x} and writes them: {}",
                             describe(caller), a.at, b.at,
@@ -79,7 +80,7 @@ void touch_all(const Placed& placed, const Clock& now, Timeline timeline, std::u
         piece.place, piece.place + piece.size, touch, now,
         [&](const Touch& earlier, Place begin, Place end) {
           found(Check::order, pair_of("race", earlier.caller, caller),
-                fmt::format("no order between {} and the earlier {}: {}", describe_touch(*touch),
+                fmt::format("no order between {}, and before it {}: {}", describe_touch(*touch),
                             describe_touch(earlier),
                             describe_place(std::max(begin, piece.place),
                                            std::min(end, piece.place + piece.size))));
@@ -88,15 +89,16 @@ void touch_all(const Placed& placed, const Clock& now, Timeline timeline, std::u
   }
 }
 
-void check_end(const Clock& now, const Caller& caller, Address owner, const char* how) {
+void check_end(const Clock& now, const Caller& caller, Address owner, const char* how,
+               Taken taken = Taken::all) {
   const auto users = state().users.find(owner);
   if (users == state().users.end()) return;
   for (const TouchRef& user : users->second)
-    if (!now.covers(user->timeline, user->tick))
+    if (!now.covers(user->timeline, user->tick) && (user->write || taken == Taken::all))
       found(Check::order, pair_of(how, user->caller, caller),
             fmt::format("{} {} {:#x} with no order behind {}", describe(caller), how, owner,
                         describe_touch(*user)));
-  state().users.erase(users);
+  if (taken == Taken::all) state().users.erase(users);
 }
 
 Timeline timeline_of(Stream& stream) {
@@ -185,7 +187,11 @@ void stream_ends(Stream& stream) {
 
 void host_touches(const Placed& placed) {
   if (!enabled()) return;
-  touch_all(placed, state().host, kHostTimeline, state().host_tick, current_caller());
+  if (const Operation* code = host_code_running(); code != nullptr)
+    touch_all(placed, *code->clock, code->stream->timeline,
+              code->clock->ticks[code->stream->timeline], code->caller);
+  else
+    touch_all(placed, state().host, kHostTimeline, state().host_tick, current_caller());
 }
 
 void begins(const Pieces& pieces) {
@@ -210,12 +216,12 @@ void begins_in(Stream& stream, const Pieces& pieces) {
             true};
   for (const Piece& piece : pieces) {
     state().shadow.renew(piece.place, piece.place + piece.size, touch);
-    state().users.erase(piece.owner);
+    state().users[piece.owner] = {touch};
   }
 }
 
-void ends(Address owner, const char* how) {
-  if (enabled()) check_end(state().host, current_caller(), owner, how);
+void ends(Address owner, const char* how, Taken taken) {
+  if (enabled()) check_end(state().host, current_caller(), owner, how, taken);
 }
 void ends_in(const Stream& stream, Address owner, const char* how) {
   if (enabled()) check_end(before(stream), caller_in(stream), owner, how);

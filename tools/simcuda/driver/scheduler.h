@@ -114,6 +114,9 @@ bool idle(const StreamRef& stream);
 // yet. Tells the host nothing.
 bool follows(const StreamRef& stream, const Point& point);
 
+// The host function that the calling thread is running; null in the program's own threads.
+const Operation* host_code_running();
+
 // Steady; in the deterministic mode a clock of its own that moves with the operations.
 std::int64_t now_ns();
 

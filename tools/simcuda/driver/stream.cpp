@@ -112,7 +112,9 @@ CUresult cuStreamDestroy_v2(CUstream handle) {
   if (streams().find(value_of(handle)) == nullptr)
     return misuse(CUDA_ERROR_INVALID_HANDLE, "destroyed stream, or none", value_of(handle));
   const StreamRef stream = streams().remove(value_of(handle));
-  if (stream->destroyed) return CUDA_ERROR_CONTEXT_IS_DESTROYED;
+  if (stream->destroyed)
+    return misuse(CUDA_ERROR_CONTEXT_IS_DESTROYED, "stream of a destroyed context",
+                  value_of(handle));
   // cuda.h, cuStreamDestroy: returns immediately; work still in the stream completes first.
   stream->destroyed = true;
   if (stream->last == nullptr) forget_stream(*stream);
