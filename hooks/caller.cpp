@@ -106,7 +106,24 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
   int device = 0;
   if (!device_of_current(real, context, device)) return {};
 
+  Caller caller;
+  caller.device = device;
+  caller.origin.context = context;
+  caller.origin.stream = stream;
+  caller.origin.capture_under_way = capture_under_way();
   const bool may_cache = Process::get().driver_door();
+  // Without the driver door captures go unseen: then the driver is asked each time. Before anything
+  // else: to ask a capturing stream for its id breaks the capture (measured on driver 580).
+  if (caller.origin.capture_under_way || !may_cache) {
+    auto status = CU_STREAM_CAPTURE_STATUS_NONE;
+    const auto ask =
+        per_thread_default ? real.table.cuStreamIsCapturing_ptsz_ : real.table.cuStreamIsCapturing_;
+    // An error means the legacy stream while a blocking stream captures: as good as captured.
+    caller.capturing =
+        ask(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE;
+    if (caller.capturing) return caller;
+  }
+
   auto& known = cache.streams[(reinterpret_cast<std::uintptr_t>(stream) >> 4 ^
                                reinterpret_cast<std::uintptr_t>(stream)) %
                               cache.streams.size()];
@@ -117,23 +134,11 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
     if (!identify(real, who)) return {};
     known = who;
   }
-  Caller caller;
   caller.device = who.device;
   caller.origin.context = who.context;
   caller.origin.stream_id = who.id;
-  caller.origin.stream = stream;
   caller.origin.thread_bound =
       stream == CU_STREAM_PER_THREAD || (per_thread_default && stream == nullptr);
-  caller.origin.capture_under_way = capture_under_way();
-  // Without the driver door captures go unseen: then the driver is asked each time.
-  if (caller.origin.capture_under_way || !may_cache) {
-    auto status = CU_STREAM_CAPTURE_STATUS_NONE;
-    const auto ask =
-        per_thread_default ? real.table.cuStreamIsCapturing_ptsz_ : real.table.cuStreamIsCapturing_;
-    // An error means the legacy stream while a blocking stream captures: as good as captured.
-    caller.capturing =
-        ask(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE;
-  }
   return caller;
 }
 

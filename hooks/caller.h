@@ -16,7 +16,7 @@ namespace gmlake::hooks {
 struct Caller {
   int device = 0;
   pool::Origin origin;
-  bool capturing = false;  // the stream itself is being captured
+  bool capturing = false;  // the stream itself is being captured; its id is then not known
 };
 
 // For calls without a stream. Nothing if the thread has no current context.

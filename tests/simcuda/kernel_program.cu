@@ -21,6 +21,26 @@ static bool check(cudaError_t error, const char* what) {
   return error == cudaSuccess;
 }
 
+// What a program asks of a kernel before it launches it.
+static bool describe() {
+  cudaFuncAttributes attributes{};
+  int blocks = 0;
+  int block_size = 0;
+  cudaFunction_t function = nullptr;
+  if (!check(cudaFuncGetAttributes(&attributes, add), "attributes") ||
+      !check(cudaFuncSetAttribute(add, cudaFuncAttributeMaxDynamicSharedMemorySize, 100 << 10),
+             "more shared memory") ||
+      !check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, add, 256, 100 << 10),
+             "occupancy") ||
+      !check(cudaGetFuncBySymbol(&function, reinterpret_cast<const void*>(add)), "function"))
+    return false;
+  if (attributes.maxThreadsPerBlock != 1024 || blocks != 2 || function == nullptr) {
+    std::printf("unexpected: %d threads, %d blocks\n", attributes.maxThreadsPerBlock, blocks);
+    return false;
+  }
+  return check(cudaOccupancyMaxPotentialBlockSize(&blocks, &block_size, add), "block size");
+}
+
 int main() {
   int* data = nullptr;
   std::vector<int> numbers(64, 1);
@@ -40,6 +60,7 @@ int main() {
           cudaMemcpyAsync(data, numbers.data(), 64 * sizeof(int), cudaMemcpyHostToDevice, stream),
           "copy"))
     return 1;
+  if (!describe()) return 1;
   add<<<2, 32, 0, stream>>>(data, 10);  // not registered: counted only
   if (!check(cudaGetLastError(), "launch")) return 1;
   if (!check(cudaStreamSynchronize(stream), "synchronize")) return 1;

@@ -135,17 +135,19 @@ TEST_F(RuntimeCopies, PinnedMemoryKeepsItsFlags) {
 
 TEST_F(RuntimeCopies, AManagedRangeTakesAdvice) {
   void* managed = nullptr;
+  void* plain = allocate(4096);
   const cudaMemLocation here{cudaMemLocationTypeDevice, 0};
-  ASSERT_EQ(cudaMallocManaged(&managed, 1 << 20, cudaMemAttachGlobal), cudaSuccess);
-  EXPECT_EQ(cudaMemAdvise(managed, 1 << 20, cudaMemAdviseSetReadMostly, here), cudaSuccess);
-  EXPECT_EQ(cudaMemPrefetchAsync(managed, 1 << 20, here, 0, stream), cudaSuccess);
-  int read_mostly = 0;
-  EXPECT_EQ(cudaMemRangeGetAttribute(&read_mostly, sizeof read_mostly,
-                                     cudaMemRangeAttributeReadMostly, managed, 1 << 20),
-            cudaSuccess);
-  EXPECT_EQ(read_mostly, 1);
+  const cudaMemLocation nowhere{cudaMemLocationTypeDevice, 99};
+  constexpr std::size_t kSize = 1 << 20;
+  ASSERT_EQ(cudaMallocManaged(&managed, kSize, cudaMemAttachGlobal), cudaSuccess);
+  EXPECT_EQ(cudaMemAdvise(managed, kSize, cudaMemAdviseSetReadMostly, here), cudaSuccess);
+  EXPECT_EQ(cudaMemPrefetchAsync(managed, kSize, here, 0, stream), cudaSuccess);
+  EXPECT_EQ(cudaMemPrefetchAsync(managed, kSize, nowhere, 0, stream), cudaErrorInvalidDevice);
+  EXPECT_EQ(cudaMemPrefetchAsync(managed, 2 * kSize, here, 0, stream), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaMemPrefetchAsync(plain, 4096, here, 0, stream), cudaErrorInvalidValue);
   EXPECT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
   EXPECT_EQ(cudaFree(managed), cudaSuccess);
+  EXPECT_EQ(cudaFree(plain), cudaSuccess);
 }
 
 }  // namespace

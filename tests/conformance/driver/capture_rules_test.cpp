@@ -56,13 +56,6 @@ TEST_F(CaptureRules, EachThreadHasItsMode) {
   EXPECT_EQ(exchange(kGlobal), kRelaxed);
 }
 
-// [H 15474] CUDA_ERROR_INVALID_VALUE.
-TEST_F(CaptureRules, ThereAreThreeModes) {
-  auto mode = static_cast<CUstreamCaptureMode>(3);
-  EXPECT_EQ(d.cuThreadExchangeStreamCaptureMode(&mode), CUDA_ERROR_INVALID_VALUE);
-  EXPECT_EQ(d.cuThreadExchangeStreamCaptureMode(nullptr), CUDA_ERROR_INVALID_VALUE);
-}
-
 // [H 15442] "a call to cudaMalloc, may be unsafe": global mode.
 TEST_F(CaptureRules, AllocationBreaksAGlobalCapture) {
   begin(kGlobal);
@@ -296,10 +289,17 @@ TEST_F(CaptureRules, QuestionsAreAsked) {
   std::size_t total = 0;
   unsigned long long id = 0;
   EXPECT_EQ(d.cuMemGetInfo_v2(&free, &total), CUDA_SUCCESS);
-  EXPECT_EQ(d.cuStreamGetId(stream, &id), CUDA_SUCCESS);
   EXPECT_EQ(d.cuStreamGetId(other, &id), CUDA_SUCCESS);
   make_event();
   expect_intact();
+}
+
+// [M] but for a capturing stream's id.
+TEST_F(CaptureRules, AskingACapturingStreamForItsIdBreaksTheCapture) {
+  begin();
+  unsigned long long id = 0;
+  EXPECT_EQ(d.cuStreamGetId(stream, &id), kRefused);
+  expect_broken();
 }
 
 }  // namespace

@@ -20,9 +20,9 @@ TEST_F(Peers, AreDevices) {
   EXPECT_EQ(d.cuDeviceCanAccessPeer(&can, 77, 0), CUDA_ERROR_INVALID_DEVICE);
 }
 
-// [H 23872] CUDA_ERROR_INVALID_CONTEXT "if the current context is peerContext."
+// [M] CUDA_ERROR_PEER_ACCESS_UNSUPPORTED, where [H 23872] has CUDA_ERROR_INVALID_CONTEXT.
 TEST_F(Peers, AContextIsNotItsOwn) {
-  EXPECT_EQ(d.cuCtxEnablePeerAccess(context, 0), CUDA_ERROR_INVALID_CONTEXT);
+  EXPECT_EQ(d.cuCtxEnablePeerAccess(context, 0), CUDA_ERROR_PEER_ACCESS_UNSUPPORTED);
 }
 
 // [H 23871] CUDA_ERROR_INVALID_CONTEXT "if there is no current context".

@@ -68,7 +68,8 @@ void deactivate(Context& context) {
     }
     context.streams.clear();
     context.per_thread.clear();
-    context.peers = 0;
+    context.peers.clear();
+    for (Context* other : registry().contexts) std::erase(other->peers, &context);
   }
   free_context_memory(context);
 }

@@ -22,8 +22,8 @@ struct Context {
   // Once device code has gone wrong every call answers this, until the context is gone.
   std::atomic<CUresult> broken{CUDA_SUCCESS};
   // Guarded by the scheduler's lock.
-  unsigned retained = 0;  // primary contexts only
-  unsigned peers = 0;     // bit per device
+  unsigned retained = 0;        // primary contexts only
+  std::vector<Context*> peers;  // whose memory its device may use directly
   StreamRef legacy;
   std::unordered_map<std::uint64_t, StreamRef> per_thread;
   std::vector<StreamRef> streams;  // all of them; destroyed ones until they are idle

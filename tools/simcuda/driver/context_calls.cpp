@@ -159,30 +159,3 @@ CUresult cuCtxSynchronize_v2(CUcontext handle) {
   SIM_ENTER();
   return synchronize(handle);
 }
-
-CUresult cuCtxEnablePeerAccess(CUcontext handle, unsigned flags) {
-  SIM_ENTER();
-  Context* mine = nullptr;
-  Context* peer = nullptr;
-  if (const CUresult bad = current_context(mine)) return bad;
-  if (const CUresult bad = find_context(handle, peer)) return bad;
-  if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
-  if (mine->device == peer->device) return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
-  const SchedulerLock lock = lock_scheduler();
-  const unsigned bit = 1U << peer->device;
-  if ((mine->peers & bit) != 0) return CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED;
-  mine->peers |= bit;
-  return CUDA_SUCCESS;
-}
-CUresult cuCtxDisablePeerAccess(CUcontext handle) {
-  SIM_ENTER();
-  Context* mine = nullptr;
-  Context* peer = nullptr;
-  if (const CUresult bad = current_context(mine)) return bad;
-  if (const CUresult bad = find_context(handle, peer)) return bad;
-  const SchedulerLock lock = lock_scheduler();
-  const unsigned bit = 1U << peer->device;
-  if ((mine->peers & bit) == 0) return CUDA_ERROR_PEER_ACCESS_NOT_ENABLED;
-  mine->peers &= ~bit;
-  return CUDA_SUCCESS;
-}

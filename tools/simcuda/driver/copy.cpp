@@ -9,7 +9,7 @@
 
 #include "entry.h"
 #include "findings.h"
-#include "memory.h"
+#include "peer.h"
 #include "watch.h"
 
 namespace gmlake::simcuda {
@@ -40,14 +40,25 @@ CUresult give(const StreamRef& stream, Work work, bool must_wait) {
   return CUDA_SUCCESS;
 }
 
+// Whose memory a copy reads and writes; null: the stream's context's.
+struct Peers {
+  const Context* to = nullptr;
+  const Context* from = nullptr;
+};
+
 CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size, CUstream handle,
-              Implicit implicit, Wait wanted) {
+              Implicit implicit, Wait wanted, const Peers& peers = {}) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   if (size == 0) return CUDA_SUCCESS;
   if (!plausible(to, to_side) || !plausible(from, from_side)) return CUDA_ERROR_INVALID_VALUE;
-  if (!accessible(to, size, true)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, to);
-  if (!accessible(from, size, false)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, from);
+  const Context& here = *stream->context;
+  if (!reachable(peers.to != nullptr ? *peers.to : here, to, size, true, Reach::copy) ||
+      !accessible(to, size, true))
+    return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, to);
+  if (!reachable(peers.from != nullptr ? *peers.from : here, from, size, false, Reach::copy) ||
+      !accessible(from, size, false))
+    return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, from);
 
   auto* destination = reinterpret_cast<char*>(to);
   const auto* source = reinterpret_cast<const char*>(from);
@@ -68,6 +79,15 @@ CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size
               must_wait);
 }
 
+CUresult copy_peer(Address to, CUcontext to_context, Address from, CUcontext from_context,
+                   Bytes size, CUstream handle, Implicit implicit, Wait wanted) {
+  Context* contexts[2] = {};
+  if (const CUresult bad = find_context(to_context, contexts[0])) return bad;
+  if (const CUresult bad = find_context(from_context, contexts[1])) return bad;
+  return copy(to, Side::device, from, Side::device, size, handle, implicit, wanted,
+              {contexts[0], contexts[1]});
+}
+
 template <typename T>
 CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit implicit, Wait wanted) {
   StreamRef stream;
@@ -77,7 +97,8 @@ CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit impli
   if (!plausible(at, Side::device) || at % sizeof(T) != 0 || count > kMaxCount / sizeof(T))
     return CUDA_ERROR_INVALID_VALUE;
   const Bytes size = count * sizeof(T);
-  if (!accessible(at, size, true)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, at);
+  if (!reachable(*stream->context, at, size, true, Reach::direct) || !accessible(at, size, true))
+    return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, at);
   return give(stream,
               {Run::device,
                [=] { std::fill_n(reinterpret_cast<T*>(at), count, value); },
@@ -110,6 +131,15 @@ SIM_PTSZ(cuMemcpyDtoHAsync_v2, (void* to, CUdeviceptr from, size_t size, CUstrea
          copy(address(to), Side::host, from, Side::device, size, stream, implicit, Wait::no))
 SIM_PTSZ(cuMemcpyDtoDAsync_v2, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream),
          copy(to, Side::device, from, Side::device, size, stream, implicit, Wait::no))
+
+SIM_PTDS(cuMemcpyPeer,
+         (CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+          size_t size),
+         copy_peer(to, to_context, from, from_context, size, nullptr, implicit, Wait::yes))
+SIM_PTSZ(cuMemcpyPeerAsync,
+         (CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context,
+          size_t size, CUstream stream),
+         copy_peer(to, to_context, from, from_context, size, stream, implicit, Wait::no))
 
 SIM_PTDS(cuMemsetD8_v2, (CUdeviceptr at, unsigned char value, size_t count),
          fill(at, value, count, nullptr, implicit, Wait::yes))

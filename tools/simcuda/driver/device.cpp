@@ -59,7 +59,15 @@ int attribute(CUdevice_attribute wanted, CUdevice device) {
       return 49152;
     case CU_DEVICE_ATTRIBUTE_TOTAL_CONSTANT_MEMORY:
     case CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK:
+    case CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_MULTIPROCESSOR:
       return 65536;
+    case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN:
+      return 227 << 10;
+    case CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_MULTIPROCESSOR:
+      return 228 << 10;
+    case CU_DEVICE_ATTRIBUTE_RESERVED_SHARED_MEMORY_PER_BLOCK:
+      return 1 << 10;
+    case CU_DEVICE_ATTRIBUTE_MAX_BLOCKS_PER_MULTIPROCESSOR:
     case CU_DEVICE_ATTRIBUTE_WARP_SIZE:
       return 32;
     case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT:
@@ -87,7 +95,10 @@ int attribute(CUdevice_attribute wanted, CUdevice device) {
     case CU_DEVICE_ATTRIBUTE_CAN_USE_HOST_POINTER_FOR_REGISTERED_MEM:
     case CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED:
     case CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED:
+    case CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED:
       return 1;
+    case CU_DEVICE_ATTRIBUTE_MEMPOOL_SUPPORTED_HANDLE_TYPES:
+      return CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
     default:
       return 0;
   }
@@ -166,13 +177,5 @@ CUresult cuDeviceGetPCIBusId(char* id, int length, CUdevice device) {
   if (id == nullptr || length < 13) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult bad = check_device(device)) return bad;
   std::snprintf(id, static_cast<size_t>(length), "0000:%02x:00.0", device + 1);
-  return CUDA_SUCCESS;
-}
-CUresult cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
-  SIM_ENTER();
-  if (can == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult bad = check_device(device)) return bad;
-  if (const CUresult bad = check_device(peer)) return bad;
-  *can = device != peer;
   return CUDA_SUCCESS;
 }

@@ -12,7 +12,8 @@
 #include "context.h"
 #include "entry.h"
 #include "findings.h"
-#include "memory.h"
+#include "kernels.h"
+#include "peer.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -105,7 +106,8 @@ std::vector<Access> accesses_of(Launch& launch, Context& context) {
   launch.call(launch.accesses);
   declared = nullptr;
   for (const Access& access : all)
-    if (!accessible(access.at, access.size, access.write)) {
+    if (!reachable(context, access.at, access.size, access.write, Reach::direct) ||
+        !accessible(access.at, access.size, access.write)) {
       found(Check::memory, "kernel",
             fmt::format("{} {} {:#x} to {:#x}, where that is not possible",
                         describe(current_caller()), access.write ? "writes" : "reads", access.at,
@@ -149,6 +151,13 @@ CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, CUst
 }
 
 }  // namespace
+
+const char* kernel_name(const void* handle) {
+  const std::lock_guard lock(code().mutex);
+  const Kernel* kernel = find_kernel(handle);
+  return kernel != nullptr ? kernel->name.c_str() : nullptr;
+}
+
 }  // namespace gmlake::simcuda
 
 using namespace gmlake::simcuda;

@@ -50,10 +50,17 @@ bool Memory::take_pages(CUdevice device, Bytes bytes, Extents& extents) {
   return true;
 }
 
+bool Memory::count_pages(CUdevice device, Bytes bytes) {
+  if (bytes > available(device)) return false;
+  devices[device].count(bytes);
+  peak_physical = std::max(peak_physical, physical_bytes());
+  return true;
+}
+
 Address Memory::place(Allocation& block) {
   const auto at = native.take(block.pages, kPage);
   if (!at) return 0;
-  if (!pages.map(*at, devices[block.device].fd(), block.extents, PROT_READ | PROT_WRITE)) {
+  if (!pages.map(*at, fd_of(block, devices[block.device]), block.extents, PROT_READ | PROT_WRITE)) {
     native.give(*at, block.pages);
     return 0;
   }

@@ -12,7 +12,7 @@
 #include "context.h"
 #include "handles.h"
 #include "page_table.h"
-#include "physical.h"
+#include "shared_file.h"
 
 namespace gmlake::simcuda {
 
@@ -24,6 +24,8 @@ struct PhysicalHandle {
   CUmemGenericAllocationHandle value = 0;
   unsigned references = 0;
   unsigned mappings = 0;
+  FileRef file;           // of memory that can be exported, or is imported; else null
+  bool imported = false;  // and so not taken from the device
 };
 
 struct Mapping {
@@ -34,6 +36,7 @@ struct Mapping {
 
 struct Pool;
 using PoolRef = std::shared_ptr<Pool>;
+struct Sharing;  // ipc.cpp; null for a block that no cuIpc call has named
 
 // What cuMemAlloc and its relatives gave out.
 struct Allocation {
@@ -44,6 +47,8 @@ struct Allocation {
   PoolRef pool;                // null for the other
   Extents extents;
   std::uint64_t id = 0;  // set by Memory::place
+  FileRef file;          // where the pages are, if not in the device's memory
+  std::shared_ptr<Sharing> sharing;
   bool freeing = false;  // its stream-ordered free has been given and has not had its turn
 };
 
@@ -60,6 +65,9 @@ struct Freeing {
 CUresult begin_free(Address at, std::uint64_t stream, Freeing& freeing);
 void cancel_free(const Freeing& freeing);
 void end_free(const Freeing& freeing);
+
+// Memory of another process, which cuIpcCloseMemHandle ends.
+bool opened_by_ipc(const Allocation& block);
 
 enum class HostKind { pinned, managed };
 struct HostAllocation {
@@ -101,11 +109,23 @@ struct Memory {
   Bytes physical_bytes() const;
   // Takes pages of a device and keeps the peak.
   bool take_pages(CUdevice device, Bytes bytes, Extents& extents);
+  // The same for pages in a file of their own.
+  bool count_pages(CUdevice device, Bytes bytes);
   // Gives a block addresses over its pages; 0 if there are none, or no mappings. Its end: the pages
   // are the caller's again.
   Address place(Allocation& block);
   void remove(std::map<Address, Allocation>::iterator block);
 };
+
+// Which memory the bytes are in, for the checks of order; and the descriptor that maps them.
+template <typename Owner>
+unsigned space_of(const Owner& owner, CUdevice device) {
+  return owner.file != nullptr ? owner.file->space : static_cast<unsigned>(device);
+}
+template <typename Owner>
+int fd_of(const Owner& owner, const Physical& device) {
+  return owner.file != nullptr ? owner.file->fd : device.fd();
+}
 
 // Sets memory up as config() says. Once, by cuInit; false if the system does not give what is
 // needed.

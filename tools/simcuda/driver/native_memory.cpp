@@ -20,8 +20,8 @@ void give_back(std::map<Address, Allocation>::iterator block) {
   const Allocation gone = std::move(block->second);
   m.remove(block);
   if (gone.pool != nullptr)
-    gone.pool->finish(gone.id);
-  else
+    gone.pool->finish(gone);
+  else if (gone.file == nullptr)
     m.devices[gone.device].give(gone.pages, gone.extents);
 }
 
@@ -30,7 +30,11 @@ CUresult take(Context& owner, Bytes size, CUdeviceptr* result) {
   Physical& physical = m.devices[owner.device];
   if (size > physical.capacity()) return CUDA_ERROR_OUT_OF_MEMORY;
   const std::lock_guard lock(m.mutex);
-  Allocation block{size, round_up(size, kPage), owner.device, &owner, {}, {}};
+  Allocation block;
+  block.size = size;
+  block.pages = round_up(size, kPage);
+  block.device = owner.device;
+  block.context = &owner;
   if (!m.take_pages(owner.device, block.pages, block.extents)) return CUDA_ERROR_OUT_OF_MEMORY;
   const Address at = m.place(block);
   if (at == 0) {
@@ -103,7 +107,7 @@ CUresult begin_free(Address at, std::uint64_t stream, Freeing& freeing) {
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
   const auto found = m.allocations.find(at);
-  if (found == m.allocations.end() || found->second.freeing)
+  if (found == m.allocations.end() || found->second.freeing || opened_by_ipc(found->second))
     return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of a live allocation", at);
   Allocation& block = found->second;
   block.freeing = true;

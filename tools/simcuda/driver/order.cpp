@@ -89,16 +89,17 @@ void touch_all(const Placed& placed, const Clock& now, Timeline timeline, std::u
   }
 }
 
+// `counts` says whether a touch has to be over by then.
+template <typename Counts>
 void check_end(const Clock& now, const Caller& caller, Address owner, const char* how,
-               Taken taken = Taken::all) {
+               Counts counts) {
   const auto users = state().users.find(owner);
   if (users == state().users.end()) return;
   for (const TouchRef& user : users->second)
-    if (!now.covers(user->timeline, user->tick) && (user->write || taken == Taken::all))
+    if (!now.covers(user->timeline, user->tick) && counts(*user))
       found(Check::order, pair_of(how, user->caller, caller),
             fmt::format("{} {} {:#x} with no order behind {}", describe(caller), how, owner,
                         describe_touch(*user)));
-  if (taken == Taken::all) state().users.erase(users);
 }
 
 Timeline timeline_of(Stream& stream) {
@@ -213,6 +214,7 @@ void begins_in(Stream& stream, const Pieces& pieces) {
             caller_in(stream),
             pieces.front().at,
             size,
+            true,
             true};
   for (const Piece& piece : pieces) {
     state().shadow.renew(piece.place, piece.place + piece.size, touch);
@@ -221,10 +223,18 @@ void begins_in(Stream& stream, const Pieces& pieces) {
 }
 
 void ends(Address owner, const char* how, Taken taken) {
-  if (enabled()) check_end(state().host, current_caller(), owner, how, taken);
+  if (!enabled()) return;
+  check_end(state().host, current_caller(), owner, how, [&](const Touch& user) {
+    // cuda.h, cuMemFree, of stream-ordered memory: "Callers must ensure that all accesses to these
+    // pointer have completed"; the allocation is none.
+    return taken == Taken::all ? !user.begins : user.write;
+  });
+  if (taken == Taken::all) state().users.erase(owner);
 }
 void ends_in(const Stream& stream, Address owner, const char* how) {
-  if (enabled()) check_end(before(stream), caller_in(stream), owner, how);
+  if (!enabled()) return;
+  check_end(before(stream), caller_in(stream), owner, how, [](const Touch&) { return true; });
+  state().users.erase(owner);
 }
 
 }  // namespace gmlake::simcuda::order

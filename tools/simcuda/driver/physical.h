@@ -25,6 +25,9 @@ class Physical {
 
   // Whole pages. Fails only if fewer than that are free; the extents may be scattered.
   bool take(Bytes size, Extents& extents);
+  // Counts pages that are in a file of their own, for which the extents given back are none. There
+  // must be enough.
+  void count(Bytes size) { used_ += size; }
   // The content is gone, as a hole in the file.
   void give(Bytes size, const Extents& extents);
 

@@ -31,15 +31,15 @@ bool find(Address at, Address end, Pieces& pieces) {
   }
   if (const auto block = containing(m.allocations, at); block != m.allocations.end()) {
     if (block->second.freeing || end > block->first + block->second.pages) return false;
-    append(block->second.extents, static_cast<unsigned>(block->second.device), block->first, at,
+    append(block->second.extents, space_of(block->second, block->second.device), block->first, at,
            end, pieces);
     return true;
   }
   for (auto mapping = containing(m.mappings, at); at < end; ++mapping) {
     if (mapping == m.mappings.end() || mapping->first > at) return false;
     const PhysicalHandle& handle = *mapping->second.handle;
-    append(handle.extents, static_cast<unsigned>(handle.properties.location.id), mapping->first, at,
-           end, pieces);
+    append(handle.extents, space_of(handle, handle.properties.location.id), mapping->first, at, end,
+           pieces);
     at = mapping->first + mapping->second.size;
   }
   return true;

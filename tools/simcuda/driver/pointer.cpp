@@ -19,6 +19,8 @@ struct Pointer {
   Bytes mapping_size = 0;
   std::uint64_t id = 0;
   CUmemoryPool pool = nullptr;
+  CUmemAllocationHandleType handle_types = CU_MEM_HANDLE_TYPE_NONE;
+  bool ipc_capable = false;
 };
 
 std::optional<Pointer> look_up(Address at) {
@@ -28,7 +30,11 @@ std::optional<Pointer> look_up(Address at) {
   if (const auto block = containing(m.allocations, at); block != m.allocations.end()) {
     if (block->second.freeing) return std::nullopt;
     p.device_memory = true;
-    if (block->second.pool != nullptr) p.pool = block->second.pool->value;
+    if (block->second.pool != nullptr) {
+      p.pool = block->second.pool->value;
+      p.handle_types = block->second.pool->properties.handleTypes;
+    }
+    p.ipc_capable = block->second.pool == nullptr;
     p.device = block->second.device;
     p.context = block->second.context;
     p.range_begin = p.mapping_begin = block->first;
@@ -39,6 +45,7 @@ std::optional<Pointer> look_up(Address at) {
   if (const auto mapping = containing(m.mappings, at); mapping != m.mappings.end()) {
     const auto reservation = containing(m.reservations, at);
     p.device_memory = p.virtual_memory = true;
+    p.handle_types = mapping->second.handle->properties.requestedHandleTypes;
     p.device = mapping->second.handle->properties.location.id;
     p.range_begin = reservation->first;
     p.range_size = reservation->second;
@@ -86,7 +93,7 @@ CUresult attribute(void* data, CUpointer_attribute wanted, Address at, const Poi
     case CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL:
       return put(data, int{p.device});
     case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
-      return put(data, 0);  // there is no inter-process memory here
+      return put(data, int{p.ipc_capable});
     case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
       return put(data, CUdeviceptr{p.range_begin});
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
@@ -94,7 +101,7 @@ CUresult attribute(void* data, CUpointer_attribute wanted, Address at, const Poi
     case CU_POINTER_ATTRIBUTE_MAPPED:
       return put(data, 1);
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
-      return put(data, 0ULL);
+      return put(data, static_cast<unsigned long long>(p.handle_types));
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
       return put(data, p.pool);
     case CU_POINTER_ATTRIBUTE_MAPPING_SIZE:

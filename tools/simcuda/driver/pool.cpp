@@ -1,5 +1,7 @@
 #include "pool.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 
 #include "findings.h"
@@ -35,7 +37,10 @@ void Pool::take_from(Freed* from, Bytes most, Bytes& missing, std::vector<Grant>
     move_pages(n, from->extents, grant.extents);
     from->size -= n;
   } else {
-    memory().take_pages(device(), n, grant.extents);
+    if (file != nullptr)
+      memory().count_pages(device(), n);
+    else
+      memory().take_pages(device(), n, grant.extents);
     reserved += n;
   }
   missing -= n;
@@ -79,7 +84,8 @@ std::vector<Grant> Pool::grant(Bytes size, const StreamRef& stream, std::vector<
   for (Freed* one : pending) take_from(one, one->size, missing, grants);
   for (const Grant& grant : grants)
     if (grant.from != nullptr && grant.from->stream != stream->id)
-      after.push_back(grant.from->point);
+      // Without its clock: that the driver waits here is no order the program may rely on.
+      after.push_back({grant.from->point.operation, nullptr});
   used += size;
   used_high = std::max(used_high, used);
   reserved_high = std::max(reserved_high, reserved);
@@ -109,8 +115,13 @@ std::deque<Freed>::iterator Pool::find(std::uint64_t allocation) {
 }
 
 void Pool::add_freed(Allocation& block, std::uint64_t stream) {
-  freed.push_back(
-      {block.id, stream, stream == 0, {}, false, block.pages, std::move(block.extents)});
+  if (imported) return;
+  Freed& one = freed.emplace_back();
+  one.allocation = block.id;
+  one.stream = stream;
+  one.given = stream == 0;
+  one.size = block.pages;
+  if (file == nullptr) one.extents = std::move(block.extents);
   used -= block.pages;
 }
 
@@ -121,14 +132,21 @@ void Pool::give(std::uint64_t allocation, const Point& point) {
   one->point = point;
 }
 
-void Pool::finish(std::uint64_t allocation) {
-  if (const auto one = find(allocation); one != freed.end()) one->done = true;
+void Pool::finish(const Allocation& block) {
+  if (file != nullptr && !imported) {
+    const Extent& piece = block.extents.front();
+    fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+              static_cast<off_t>(piece.offset), static_cast<off_t>(piece.size));
+    places.give(piece.offset, piece.size);
+  }
+  if (const auto one = find(block.id); one != freed.end()) one->done = true;
   if (destroyed) release(0);
 }
 
 void Pool::restore(Allocation& block) {
+  if (imported) return;
   const auto one = find(block.id);
-  block.extents = std::move(one->extents);
+  if (file == nullptr) block.extents = std::move(one->extents);
   used += block.pages;
   freed.erase(one);
 }

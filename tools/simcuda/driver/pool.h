@@ -43,6 +43,11 @@ struct Pool {
   Bytes used_high = 0;
   unsigned char access[kMaxDevices] = {};  // CUmemAccess_flags of each device
   std::deque<Freed> freed;                 // oldest first
+  // Of a pool that can be exported, or is imported: its memory, in which every allocation has pages
+  // of its own and in one piece. What is freed and kept is then counted only.
+  FileRef file;
+  FreeSpace places;
+  bool imported = false;
 
   CUdevice device() const { return properties.location.id; }
 
@@ -57,7 +62,7 @@ struct Pool {
   // known, the free has had its turn.
   void add_freed(Allocation& block, std::uint64_t stream);
   void give(std::uint64_t allocation, const Point& point);
-  void finish(std::uint64_t allocation);
+  void finish(const Allocation& block);
   // Takes back the first of them.
   void restore(Allocation& block);
 
@@ -76,6 +81,7 @@ struct Pool {
 // The device's default pool becomes its current one. Once for each device, by open_memory.
 void open_default_pool(Memory& memory, CUdevice device);
 CUmemoryPool add_pool(Memory& memory, PoolRef pool);
+bool open_pool_file(Pool& pool);
 CUresult find_pool(CUmemoryPool handle, PoolRef& pool);
 
 // cuda.h, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD: what a stream, event or context synchronisation does.

@@ -4,6 +4,7 @@
 
 #include "entry.h"
 #include "pool.h"
+#include "vmm.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -37,8 +38,8 @@ CUresult check_properties(const CUmemPoolProps& properties) {
   }
   if (properties.usage == CU_MEM_POOL_CREATE_USAGE_HW_DECOMPRESS) return CUDA_ERROR_NOT_SUPPORTED;
   if (properties.usage != 0) return CUDA_ERROR_INVALID_VALUE;
-  return properties.handleTypes == CU_MEM_HANDLE_TYPE_NONE ? CUDA_SUCCESS
-                                                           : CUDA_ERROR_NOT_SUPPORTED;
+  if (properties.handleTypes == CU_MEM_HANDLE_TYPE_NONE) return CUDA_SUCCESS;
+  return check_handle_type(properties.handleTypes);
 }
 
 CUresult set_attribute(Pool& pool, CUmemPool_attribute wanted, const void* value) {
@@ -136,8 +137,9 @@ CUresult set_device_pool(CUdevice device, CUmemoryPool handle) {
   const auto lock = lock_memory();
   PoolRef pool;
   if (const CUresult bad = find_pool(handle, pool)) return bad;
-  // "The memory pool must be local to the specified device."
-  if (pool == nullptr || pool->device() != device) return CUDA_ERROR_INVALID_VALUE;
+  // "The memory pool must be local to the specified device"; "imported memory pools may not be used
+  // in cuDeviceSetMemPool".
+  if (pool->device() != device || pool->imported) return CUDA_ERROR_INVALID_VALUE;
   memory().current_pools[device] = pool;
   return CUDA_SUCCESS;
 }
@@ -171,6 +173,8 @@ CUresult cuMemPoolCreate(CUmemoryPool* result, const CUmemPoolProps* properties)
   if (const CUresult bad = check_properties(*properties)) return bad;
   auto pool = std::make_shared<Pool>();
   pool->properties = *properties;
+  if (properties->handleTypes != CU_MEM_HANDLE_TYPE_NONE && !open_pool_file(*pool))
+    return CUDA_ERROR_OUT_OF_MEMORY;
   const auto lock = lock_memory();
   *result = add_pool(memory(), std::move(pool));
   return CUDA_SUCCESS;

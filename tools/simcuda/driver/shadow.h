@@ -24,6 +24,8 @@ struct Touch {
   std::uint64_t at = 0;  // as the program named it
   std::uint64_t size = 0;
   bool write = false;
+  bool begins =
+      false;  // a stream-ordered allocation: writes its bytes for whoever is not behind it
 };
 using TouchRef = std::shared_ptr<const Touch>;
 

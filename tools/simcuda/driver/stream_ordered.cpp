@@ -12,13 +12,22 @@ namespace {
 CUresult take(const PoolRef& pool, Bytes size, const StreamRef& stream, Address& at,
               std::vector<Point>& after) {
   Memory& m = memory();
-  Allocation block{size, round_up(size, kPage), pool->device(), nullptr, pool, {}};
+  Allocation block;
+  block.size = size;
+  block.pages = round_up(size, kPage);
+  block.device = pool->device();
+  block.pool = pool;
+  block.file = pool->file;
   auto grants = pool->grant(block.pages, stream, after);
   if (grants.empty()) return CUDA_ERROR_OUT_OF_MEMORY;
   for (const Grant& grant : grants)
     block.extents.insert(block.extents.end(), grant.extents.begin(), grant.extents.end());
+  if (pool->file != nullptr)
+    block.extents = {{*pool->places.take(block.pages, kPage), block.pages}};
   at = m.place(block);
   if (at == 0) {
+    if (pool->file != nullptr)
+      pool->places.give(block.extents.front().offset, block.extents.front().size);
     pool->refuse(grants);
     return CUDA_ERROR_OUT_OF_MEMORY;
   }
@@ -47,6 +56,8 @@ CUresult allocate(CUdeviceptr* result, Bytes size, From from, CUmemoryPool handl
     PoolRef pool = m.current_pools[stream->context->device];
     if (from == From::given_pool)
       if (const CUresult bad = find_pool(handle, pool)) return bad;
+    // cuda.h: "Imported memory pools do not support creating new allocations."
+    if (pool->imported) return CUDA_ERROR_INVALID_VALUE;
     if (size == 0) {  // unlike cuMemAlloc: no memory and no error (measured on driver 580)
       *result = 0;
       return CUDA_SUCCESS;

@@ -17,6 +17,9 @@ inline bool valid_range(Address at, Bytes size) {
   return size != 0 && aligned(at) && aligned(size);
 }
 
+// Whether memory can be exported that way.
+CUresult check_handle_type(CUmemAllocationHandleType type);
+
 // Both with memory's lock held. The handle behind a value a program holds a reference to, else
 // null; and what becomes of one that may have lost its last reference or mapping.
 PhysicalHandle* live_handle(CUmemGenericAllocationHandle value);

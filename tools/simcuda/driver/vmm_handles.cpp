@@ -32,7 +32,10 @@ PhysicalHandle* live_handle(CUmemGenericAllocationHandle value) {
 void drop_if_unused(PhysicalHandle* handle) {
   if (handle->references != 0 || handle->mappings != 0) return;
   const auto owned = memory().handles.remove(handle->value);
-  memory().devices[owned->properties.location.id].give(owned->size, owned->extents);
+  if (owned->imported) return;
+  const Extents none;
+  memory().devices[owned->properties.location.id].give(
+      owned->size, owned->file != nullptr ? none : owned->extents);
 }
 
 }  // namespace gmlake::simcuda
@@ -96,20 +99,29 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* result, size_t size,
   if (result == nullptr || size == 0 || !aligned(size) || flags != 0)
     return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult bad = check_properties(properties)) return bad;
-  if (properties->requestedHandleTypes != CU_MEM_HANDLE_TYPE_NONE) return CUDA_ERROR_NOT_SUPPORTED;
+  const CUmemAllocationHandleType exported = properties->requestedHandleTypes;
+  if (exported != CU_MEM_HANDLE_TYPE_NONE)
+    if (const CUresult bad = check_handle_type(exported)) return bad;
   charge_call(size / gmlake::MiB);
   auto handle = std::make_shared<PhysicalHandle>();
   handle->size = size;
   handle->properties = *properties;
   handle->references = 1;
   Memory& m = memory();
+  const CUdevice device = properties->location.id;
+  if (exported != CU_MEM_HANDLE_TYPE_NONE) {
+    handle->file = make_file(FileKind::handle, size, *properties);
+    if (handle->file == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+    handle->extents = {{0, size}};
+  }
   {
     const std::lock_guard lock(m.mutex);
-    if (!m.take_pages(properties->location.id, size, handle->extents))
+    if (handle->file != nullptr ? !m.count_pages(device, size)
+                                : !m.take_pages(device, size, handle->extents))
       return CUDA_ERROR_OUT_OF_MEMORY;
   }
   // Before the handle is known to anyone: the bytes are new.
-  watch::memory_begins(handle->extents, static_cast<unsigned>(properties->location.id));
+  watch::memory_begins(handle->extents, space_of(*handle, device));
   const std::lock_guard lock(m.mutex);
   PhysicalHandle* made = handle.get();
   *result = made->value = m.handles.add(std::move(handle));
@@ -151,15 +163,4 @@ CUresult cuMemGetAllocationPropertiesFromHandle(CUmemAllocationProp* properties,
   if (handle == nullptr) return CUDA_ERROR_INVALID_VALUE;
   *properties = handle->properties;
   return CUDA_SUCCESS;
-}
-
-CUresult cuMemExportToShareableHandle(void*, CUmemGenericAllocationHandle,
-                                      CUmemAllocationHandleType, unsigned long long) {
-  SIM_ENTER();
-  return CUDA_ERROR_NOT_SUPPORTED;
-}
-CUresult cuMemImportFromShareableHandle(CUmemGenericAllocationHandle*, void*,
-                                        CUmemAllocationHandleType) {
-  SIM_ENTER();
-  return CUDA_ERROR_NOT_SUPPORTED;
 }

@@ -100,7 +100,7 @@ CUresult cuMemMap(CUdeviceptr at, size_t size, size_t offset, CUmemGenericAlloca
   if (containing(m.mappings, at) != m.mappings.end()) return CUDA_ERROR_INVALID_VALUE;
   if (m.mapping_count >= mapping_limit()) return CUDA_ERROR_OUT_OF_MEMORY;
   // "Please note calling cuMemMap does not make the address accessible".
-  const int fd = m.devices[handle->properties.location.id].fd();
+  const int fd = fd_of(*handle, m.devices[handle->properties.location.id]);
   if (!m.pages.map(at, fd, handle->extents, PROT_NONE)) return CUDA_ERROR_OUT_OF_MEMORY;
   m.mappings.emplace_hint(next, at, Mapping{size, handle, {}});
   ++handle->mappings;
