@@ -54,11 +54,10 @@ CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size
   if (!plausible(to, to_side) || !plausible(from, from_side)) return CUDA_ERROR_INVALID_VALUE;
   const Context& here = *stream->context;
   if (!reachable(peers.to != nullptr ? *peers.to : here, to, size, true, Reach::copy) ||
-      !accessible(to, size, true))
-    return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, to);
-  if (!reachable(peers.from != nullptr ? *peers.from : here, from, size, false, Reach::copy) ||
-      !accessible(from, size, false))
-    return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, from);
+      !reachable(peers.from != nullptr ? *peers.from : here, from, size, false, Reach::copy))
+    return CUDA_ERROR_INVALID_VALUE;
+  if (!accessible(to, size, true)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, to);
+  if (!accessible(from, size, false)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, from);
 
   auto* destination = reinterpret_cast<char*>(to);
   const auto* source = reinterpret_cast<const char*>(from);
@@ -97,8 +96,8 @@ CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit impli
   if (!plausible(at, Side::device) || at % sizeof(T) != 0 || count > kMaxCount / sizeof(T))
     return CUDA_ERROR_INVALID_VALUE;
   const Bytes size = count * sizeof(T);
-  if (!reachable(*stream->context, at, size, true, Reach::direct) || !accessible(at, size, true))
-    return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, at);
+  if (!reachable(*stream->context, at, size, true, Reach::direct)) return CUDA_ERROR_INVALID_VALUE;
+  if (!accessible(at, size, true)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, at);
   return give(stream,
               {Run::device,
                [=] { std::fill_n(reinterpret_cast<T*>(at), count, value); },
