@@ -6,10 +6,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "driver.h"
+#include "simcuda.h"
 
 namespace {
 
@@ -32,6 +34,57 @@ void allocate(int times) {
     CUdeviceptr at = 0;
     std::printf("alloc %d\n", driver().cuMemAlloc_v2(&at, 4096));
   }
+}
+
+// One of each kind of finding, and a status of its own.
+int be_wrong(const std::string& how) {
+  const auto& d = driver();
+  if (how == "race") {
+    CUstream streams[2];
+    CUdeviceptr at = 0;
+    d.cuMemAlloc_v2(&at, 4096);
+    for (CUstream& stream : streams) {
+      d.cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING);
+      d.cuMemsetD8Async(at, 0, 4096, stream);
+    }
+    d.cuMemFree_v2(at);
+    for (const CUstream stream : streams) d.cuStreamDestroy_v2(stream);
+  } else if (how == "kernel") {  // which reads what is not there
+    CUmodule module = nullptr;
+    CUfunction kernel = nullptr;
+    static CUdeviceptr at = 0;
+    d.cuMemAlloc_v2(&at, 4096);
+    d.find<decltype(simcuda_register_kernel_accesses)>("simcuda_register_kernel_accesses")(
+        "kernel",
+        [](simcuda_dim3, simcuda_dim3, void**) {
+          driver().find<decltype(simcuda_kernel_access)>("simcuda_kernel_access")(
+              reinterpret_cast<void*>(at), 4097, 0);
+        },
+        nullptr, 0);
+    d.cuModuleLoadData(&module, "any");
+    d.cuModuleGetFunction(&kernel, module, "kernel");
+    d.cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr);
+    d.cuMemFree_v2(at);
+  } else if (how == "refused") {
+    d.cuMemFree_v2(4096);
+  } else {
+    CUdeviceptr at = 0;
+    CUevent event = nullptr;
+    CUstream stream = nullptr;
+    CUmemGenericAllocationHandle handle = 0;
+    const auto properties = gmlake::simcuda::test::device_memory();
+    d.cuEventCreate(&event, CU_EVENT_DEFAULT);
+    d.cuStreamCreate(&stream, CU_STREAM_DEFAULT);
+    d.cuMemAllocAsync(&at, 5000, stream);
+    d.cuMemAddressReserve(&at, 2 << 20, 0, 0, 0);
+    d.cuMemCreate(&handle, 2 << 20, &properties, 0);
+    d.cuMemMap(at, 2 << 20, 0, handle, 0);
+    void* pinned = nullptr;
+    d.cuMemAllocHost_v2(&pinned, 1);
+    return 3;
+  }
+  d.cuDevicePrimaryCtxRelease_v2(0);
+  return 3;
 }
 
 struct LateUser {
@@ -66,6 +119,7 @@ int main(int, char** arguments) {
   start();
   if (std::strcmp(what, "allocate") == 0) allocate(6);
   if (std::strcmp(what, "fork") == 0) return fork_and_report();
+  if (std::strncmp(what, "wrong-", 6) == 0) return be_wrong(what + 6);
   if (std::strcmp(what, "pending") == 0) {
     std::vector<CUstream> streams(8);
     for (auto& stream : streams) {

@@ -35,7 +35,9 @@ TEST(SimcudaEnvironment, AWrongSettingIsSaidOnceAndStopsTheDriver) {
   for (const std::string wrong :
        {"SIMCUDA_NONSENSE=1", "SIMCUDA_MEMORY=many", "SIMCUDA_MEMORY=3MiB", "SIMCUDA_DEVICES=two",
         "SIMCUDA_DEVICES=17", "SIMCUDA_BACKING=disk", "SIMCUDA_LOG=loud",
-        "SIMCUDA_LOG=stats:", "SIMCUDA_FAULTS=cuMemCreate", "SIMCUDA_FAULTS=cuNoSuch:1=2",
+        "SIMCUDA_LOG=stats:", "SIMCUDA_SEED=x", "SIMCUDA_SEED=-1", "SIMCUDA_CHECKS=order,nonsense",
+        "SIMCUDA_CHECKS=memory:order", "SIMCUDA_EXIT_STATUS=256", "SIMCUDA_EXIT_STATUS=-1",
+        "SIMCUDA_FAULTS=cuMemCreate", "SIMCUDA_FAULTS=cuNoSuch:1=2",
         "SIMCUDA_FAULTS=cuMemCreate:0=2", "SIMCUDA_FAULTS=cuMemCreate:1=0",
         "SIMCUDA_FAULTS=cuMemCreate:every=x=2"}) {
     const Outcome outcome = run(wrong, "allocate");
@@ -76,6 +78,55 @@ TEST(SimcudaEnvironment, StatisticsGoToStderrOrToAFile) {
   EXPECT_EQ(report.at("peak_physical_bytes"), 6 * 4096);
   EXPECT_EQ(report.at("peak_mappings"), 0);
   std::remove(path.c_str());
+}
+
+// Each kind of wrong program with each check alone: only the one that is for it finds it.
+TEST(SimcudaEnvironment, ChecksFindWhatTheyAreFor) {
+  struct Kind {
+    std::string check;
+    std::string wrong;
+  };
+  const Kind kinds[] = {
+      {"order", "race"}, {"memory", "kernel"}, {"handles", "refused"}, {"leaks", "leak"}};
+  for (const Kind& kind : kinds)
+    for (const Kind& other : kinds) {
+      const Outcome outcome =
+          run("SIMCUDA_SEED=0 SIMCUDA_CHECKS=" + other.check, "wrong-" + kind.wrong);
+      const bool finds = other.check == kind.check;
+      EXPECT_EQ(outcome.status, finds ? 97 : 3) << other.check << ": " << outcome.output;
+      EXPECT_EQ(outcome.output.find("simcuda: finding: [" + other.check + "]") != std::string::npos,
+                finds)
+          << outcome.output;
+    }
+}
+
+TEST(SimcudaEnvironment, FindingsAreTheExitStatus) {
+  EXPECT_EQ(run("SIMCUDA_EXIT_STATUS=5", "wrong-race").status, 5);
+  EXPECT_EQ(run("SIMCUDA_EXIT_STATUS=0", "wrong-race").status, 3);
+  EXPECT_EQ(run("SIMCUDA_CHECKS=none SIMCUDA_EXIT_STATUS=5", "wrong-race").status, 3);
+  EXPECT_EQ(run("SIMCUDA_CHECKS=all SIMCUDA_EXIT_STATUS=5", "wrong-refused").status, 5);
+}
+
+// Looked for unless told otherwise: order and memory, where there is memory.
+TEST(SimcudaEnvironment, ChecksThatAreOnFromTheStart) {
+  EXPECT_EQ(run("SIMCUDA_DEVICES=1", "wrong-race").status, 97);
+  EXPECT_EQ(run("SIMCUDA_DEVICES=1", "wrong-refused").status, 3);
+  EXPECT_EQ(run("SIMCUDA_DEVICES=1", "wrong-leak").status, 3);
+  EXPECT_EQ(run("SIMCUDA_BACKING=none", "wrong-race").status, 3);
+  EXPECT_EQ(run("SIMCUDA_BACKING=none SIMCUDA_CHECKS=order", "wrong-race").status, 97);
+}
+
+TEST(SimcudaEnvironment, LeaksAreListedAtExit) {
+  const Outcome outcome = run("SIMCUDA_CHECKS=all", "wrong-leak");
+  EXPECT_EQ(outcome.status, 97);
+  for (const std::string left :
+       {"1 contexts not destroyed or released", "1 streams not destroyed", "1 events not destroyed",
+        "1 physical handles not released (2.000 MiB)", "1 mappings not unmapped",
+        "1 address reservations not freed", "1 device allocations not freed (4.883 KiB)",
+        "1 host allocations not freed"})
+    EXPECT_NE(outcome.output.find("simcuda: finding: [leaks] at exit: " + left + "\n"),
+              std::string::npos)
+        << left << ": " << outcome.output;
 }
 
 TEST(SimcudaEnvironment, UnbackedMemoryIsCountedAndNotTouched) {

@@ -1,5 +1,5 @@
-// cuGetErrorName and cuGetErrorString. The text is the name in words: "out of memory". A few that
-// programs are known to print have the words of the real driver.
+// cuGetErrorName and cuGetErrorString. The text is the name in words, "out of memory", but for
+// those that programs look for.
 #include <map>
 #include <string>
 
@@ -16,6 +16,7 @@ struct ErrorText {
 std::string in_words(std::string name) {
   if (name == "CUDA_SUCCESS") return "no error";
   if (name == "CUDA_ERROR_INVALID_VALUE") return "invalid argument";
+  if (name == "CUDA_ERROR_INVALID_HANDLE") return "invalid resource handle";
   for (const std::string prefix : {"CUDA_ERROR_", "CUDA_"})
     if (name.starts_with(prefix)) name.erase(0, prefix.size());
   for (char& c : name)

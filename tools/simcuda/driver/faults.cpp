@@ -50,6 +50,8 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
   return true;
 }
 
+constexpr std::uint64_t kLongestDelay = 3'600'000'000'000;  // an hour
+
 bool parse_delay(std::string_view text, std::uint64_t& nanoseconds) {
   struct Unit {
     std::string_view name;
@@ -57,7 +59,8 @@ bool parse_delay(std::string_view text, std::uint64_t& nanoseconds) {
   };
   for (const Unit& unit : {Unit{"ns", 1}, Unit{"us", 1000}, Unit{"ms", 1000000}})
     if (text.ends_with(unit.name) &&
-        parse_number(text.substr(0, text.size() - unit.name.size()), nanoseconds)) {
+        parse_number(text.substr(0, text.size() - unit.name.size()), nanoseconds) &&
+        nanoseconds <= kLongestDelay / unit.factor) {
       nanoseconds *= unit.factor;
       return true;
     }

@@ -1,7 +1,9 @@
 // Pinned and managed memory: host memory that the driver knows of.
 #include <sys/mman.h>
 
+#include "capture.h"
 #include "entry.h"
+#include "findings.h"
 #include "memory.h"
 #include "watch.h"
 
@@ -12,6 +14,7 @@ CUresult allocate(void** result, Bytes size, HostKind kind, unsigned flags) {
   Context* context = nullptr;
   if (const CUresult bad = current_context(context)) return bad;
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = check_unsafe()) return bad;
   if (size == 0) {
     if (kind == HostKind::managed) return CUDA_ERROR_INVALID_VALUE;
     *result = nullptr;  // pinned memory of no size is none, and no error (measured on driver 580)
@@ -35,7 +38,7 @@ CUresult find_pinned(const void* at, HostAllocation& found) {
   const std::lock_guard lock(memory().mutex);
   const auto block = containing(memory().host, reinterpret_cast<Address>(at));
   if (block == memory().host.end() || block->second.kind != HostKind::pinned)
-    return CUDA_ERROR_INVALID_VALUE;
+    return misuse(CUDA_ERROR_INVALID_VALUE, "not pinned memory", reinterpret_cast<Address>(at));
   found = block->second;
   return CUDA_SUCCESS;
 }
@@ -61,19 +64,26 @@ CUresult cuMemFreeHost(void* at) {
   if (at == nullptr) return CUDA_SUCCESS;
   HostAllocation block;
   if (const CUresult bad = find_pinned(at, block)) return bad;
+  if (const CUresult bad = check_unsafe()) return bad;
   wait_context(*block.context);
   watch::memory_ends({reinterpret_cast<Address>(at)}, "frees");
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
-  if (m.host.erase(reinterpret_cast<Address>(at)) == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (m.host.erase(reinterpret_cast<Address>(at)) == 0)
+    return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of pinned memory",
+                  reinterpret_cast<Address>(at));
   munmap(at, block.size);
   return CUDA_SUCCESS;
 }
 CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* result, void* at, unsigned flags) {
   SIM_ENTER();
-  HostAllocation block;
   if (result == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult bad = find_pinned(at, block)) return bad;
+  {
+    const std::lock_guard lock(memory().mutex);
+    const auto block = containing(memory().host, reinterpret_cast<Address>(at));
+    if (block == memory().host.end() || block->second.kind == HostKind::managed)
+      return CUDA_ERROR_INVALID_VALUE;
+  }
   *result = reinterpret_cast<CUdeviceptr>(at);  // unified addressing: one address for both sides
   return CUDA_SUCCESS;
 }

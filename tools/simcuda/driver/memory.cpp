@@ -106,7 +106,7 @@ bool accessible(Address at, Bytes size, bool write, bool freeing_too) {
   const std::lock_guard lock(m.mutex);
   if (const auto block = containing(m.allocations, at); block != m.allocations.end())
     return (freeing_too || !block->second.freeing) &&
-           at + size <= block->first + block->second.pages;
+           at + size <= block->first + block->second.size;
   const Address end = at + size;
   for (auto mapping = containing(m.mappings, at); at < end; ++mapping) {
     if (mapping == m.mappings.end() || mapping->first > at) return false;

@@ -2,8 +2,13 @@
 // one range of addresses over whichever pages are free, so it fails only if too few are.
 #include <sys/mman.h>
 
+#include <spdlog/fmt/fmt.h>
+
+#include "capture.h"
 #include "entry.h"
 #include "findings.h"
+#include "graph_memory.h"
+#include "managed.h"
 #include "pool.h"
 #include "watch.h"
 
@@ -14,6 +19,7 @@ constexpr Bytes kPitch = 512;  // pitches satisfy every alignment rule of textur
 
 // Called with memory's lock held.
 void give_back(std::map<Address, Allocation>::iterator block) {
+  if (block->second.graph != nullptr) return give_back_graph_memory(block);
   Memory& m = memory();
   const Allocation gone = std::move(block->second);
   m.remove(block);
@@ -48,6 +54,7 @@ CUresult allocate(CUdeviceptr* result, Bytes size) {
   if (const CUresult bad = current_context(context)) return bad;
   // cuda.h, cuMemAlloc: "If bytesize is 0, cuMemAlloc() returns CUDA_ERROR_INVALID_VALUE".
   if (result == nullptr || size == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = check_unsafe()) return bad;
   charge_call(size / MiB);
   const CUresult taken = take(*context, size, result);
   if (taken == CUDA_SUCCESS) watch::memory_begins(*result, size);
@@ -75,9 +82,10 @@ CUresult free_managed(Address at) {
     const std::lock_guard lock(m.mutex);
     const auto found = m.host.find(at);
     if (found == m.host.end() || found->second.kind != HostKind::managed)
-      return CUDA_ERROR_INVALID_VALUE;
+      return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of a live allocation", at);
     block = found->second;
     m.host.erase(found);
+    forget_advice(at, block.size);
   }
   wait_context(*block.context);
   munmap(reinterpret_cast<void*>(at), block.size);
@@ -87,6 +95,7 @@ CUresult free_managed(Address at) {
 CUresult free_now(Address at) {
   // No current context is needed: the block knows its own (measured on driver 580).
   if (at == 0) return CUDA_SUCCESS;
+  if (const CUresult bad = check_unsafe()) return bad;
   if (!memory().owns(at)) return free_managed(at);
   Freeing block;
   if (const CUresult bad = begin_free(at, 0, block)) return bad;
@@ -133,12 +142,24 @@ void end_free(const Freeing& freeing) {
 
 void free_context_memory(const Context& context) {
   Memory& m = memory();
-  const std::lock_guard lock(m.mutex);
-  for (auto block = m.allocations.begin(); block != m.allocations.end();) {
-    const auto next = std::next(block);
-    if (block->second.context == &context) give_back(block);
-    block = next;
+  Bytes bytes = 0;
+  std::size_t count = 0;
+  {
+    const std::lock_guard lock(m.mutex);
+    for (auto block = m.allocations.begin(); block != m.allocations.end();) {
+      const auto next = std::next(block);
+      if (block->second.context == &context) {
+        ++count;
+        bytes += block->second.size;
+        give_back(block);
+      }
+      block = next;
+    }
   }
+  if (count != 0)
+    found(Check::leaks, "freed with the context",
+          fmt::format("{}: the context ends with {} device allocations not freed ({})",
+                      describe(current_caller()), count, human_bytes(bytes)));
 }
 
 }  // namespace gmlake::simcuda

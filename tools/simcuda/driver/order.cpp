@@ -46,14 +46,14 @@ void used(Address owner, const TouchRef& touch) {
   Users& users = state().users[owner];
   for (TouchRef& user : users)
     if (user->timeline == touch->timeline) {
-      user = touch;
+      if (user->tick < touch->tick) user = touch;
       return;
     }
   users.push_back(touch);
 }
 
 // CUDA programming guide, "Virtual Aliasing Support": within one operation the bytes written
-// through one address are not coherent with the same bytes at another.
+// through one address are not coherent with the same bytes at another. One address is no alias.
 void check_aliases(const std::vector<Placed>& placed, const Caller& caller) {
   for (std::size_t i = 0; i < placed.size(); ++i)
     for (std::size_t j = i + 1; j < placed.size(); ++j) {
@@ -61,6 +61,7 @@ void check_aliases(const std::vector<Placed>& placed, const Caller& caller) {
       for (const Piece& a : placed[i].pieces)
         for (const Piece& b : placed[j].pieces) {
           if (a.place >= b.place + b.size || b.place >= a.place + a.size) continue;
+          if (a.at - a.place == b.at - b.place) continue;
           found(Check::order, fmt::format("alias {}", caller.function),
                 fmt::format("{} uses the same bytes at {:#x} and at {:#x} and writes them: {}",
                             describe(caller), a.at, b.at,
@@ -70,16 +71,25 @@ void check_aliases(const std::vector<Placed>& placed, const Caller& caller) {
     }
 }
 
-void touch_all(const Placed& placed, const Clock& now, Timeline timeline, std::uint64_t tick,
-               const Caller& caller) {
+// A host function touches when it runs: by then the touches of later operations may be known, which
+// are ordered behind it.
+bool is_later(const Touch& known, Timeline timeline, std::uint64_t tick) {
+  return known.clock != nullptr && known.clock->covers(timeline, tick);
+}
+
+// `clock` is null for the host itself, `now` then its clock.
+void touch_all(const Placed& placed, const Clock& now, const ClockRef& clock, Timeline timeline,
+               std::uint64_t tick, const Caller& caller) {
   auto touch = std::make_shared<Touch>();
-  *touch = {timeline, tick, caller, placed.access.at, placed.access.size, placed.access.write};
+  *touch = {timeline, tick, caller, placed.access.at, placed.access.size, placed.access.write,
+            clock};
   for (const Piece& piece : placed.pieces) {
     state().shadow.access(
         piece.place, piece.place + piece.size, touch, now,
         [&](const Touch& earlier, Place begin, Place end) {
+          if (is_later(earlier, timeline, tick)) return;
           found(Check::order, pair_of("race", earlier.caller, caller),
-                fmt::format("no order between {} and the earlier {}: {}", describe_touch(*touch),
+                fmt::format("no order between {}, and before it {}: {}", describe_touch(*touch),
                             describe_touch(earlier),
                             describe_place(std::max(begin, piece.place),
                                            std::min(end, piece.place + piece.size))));
@@ -88,15 +98,17 @@ void touch_all(const Placed& placed, const Clock& now, Timeline timeline, std::u
   }
 }
 
-void check_end(const Clock& now, const Caller& caller, Address owner, const char* how) {
+// `counts` says whether a touch has to be over by then.
+template <typename Counts>
+void check_end(const Clock& now, const Caller& caller, Address owner, const char* how,
+               Counts counts) {
   const auto users = state().users.find(owner);
   if (users == state().users.end()) return;
   for (const TouchRef& user : users->second)
-    if (!now.covers(user->timeline, user->tick))
+    if (!now.covers(user->timeline, user->tick) && counts(*user))
       found(Check::order, pair_of(how, user->caller, caller),
             fmt::format("{} {} {:#x} with no order behind {}", describe(caller), how, owner,
                         describe_touch(*user)));
-  state().users.erase(users);
 }
 
 Timeline timeline_of(Stream& stream) {
@@ -142,14 +154,15 @@ ClockRef give(Stream& stream, const std::vector<Point>& after, const std::vector
   const Timeline timeline = timeline_of(stream);
   const std::uint64_t tick = state().timelines.next(timeline);
   now.raise(timeline, tick);
+  auto clock = std::make_shared<const Clock>(std::move(now));
   if (!placed.empty()) {
     const Caller caller = caller_in(stream);
     check_aliases(placed, caller);
-    for (const Placed& one : placed) touch_all(one, now, timeline, tick, caller);
+    for (const Placed& one : placed) touch_all(one, *clock, clock, timeline, tick, caller);
   }
   // What the host does next is not ordered before this operation.
   state().host.raise(kHostTimeline, ++state().host_tick);
-  return stream.clock = std::make_shared<const Clock>(std::move(now));
+  return stream.clock = std::move(clock);
 }
 
 ClockRef behind_context(const Context& context) {
@@ -185,7 +198,11 @@ void stream_ends(Stream& stream) {
 
 void host_touches(const Placed& placed) {
   if (!enabled()) return;
-  touch_all(placed, state().host, kHostTimeline, state().host_tick, current_caller());
+  if (const Operation* code = host_code_running(); code != nullptr)
+    touch_all(placed, *code->clock, code->clock, code->stream->timeline,
+              code->clock->ticks[code->stream->timeline], code->caller);
+  else
+    touch_all(placed, state().host, nullptr, kHostTimeline, state().host_tick, current_caller());
 }
 
 void begins(const Pieces& pieces) {
@@ -207,18 +224,28 @@ void begins_in(Stream& stream, const Pieces& pieces) {
             caller_in(stream),
             pieces.front().at,
             size,
+            true,
+            clock,
             true};
   for (const Piece& piece : pieces) {
     state().shadow.renew(piece.place, piece.place + piece.size, touch);
-    state().users.erase(piece.owner);
+    state().users[piece.owner] = {touch};
   }
 }
 
-void ends(Address owner, const char* how) {
-  if (enabled()) check_end(state().host, current_caller(), owner, how);
+void ends(Address owner, const char* how, Taken taken) {
+  if (!enabled()) return;
+  check_end(state().host, current_caller(), owner, how, [&](const Touch& user) {
+    // cuda.h, cuMemFree, of stream-ordered memory: "Callers must ensure that all accesses to these
+    // pointer have completed"; the allocation is none.
+    return taken == Taken::all ? !user.begins : user.write;
+  });
+  if (taken == Taken::all) state().users.erase(owner);
 }
 void ends_in(const Stream& stream, Address owner, const char* how) {
-  if (enabled()) check_end(before(stream), caller_in(stream), owner, how);
+  if (!enabled()) return;
+  check_end(before(stream), caller_in(stream), owner, how, [](const Touch&) { return true; });
+  state().users.erase(owner);
 }
 
 }  // namespace gmlake::simcuda::order

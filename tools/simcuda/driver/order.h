@@ -6,7 +6,8 @@
 // What orders work (CUDA programming guide, "Asynchronous Concurrent Execution" and "Stream
 // synchronization behavior" of the driver API): the order of a stream; an event between record and
 // wait; the legacy stream's rule; the host, between what it has seen complete and what it gives
-// afterwards. A host function that has run tells the host, as it may have signalled the program.
+// afterwards. A host function that runs tells the host, as it may signal the program; what it
+// touches itself is its operation's.
 //
 // Everything here is called with the scheduler's lock held, and does nothing with the checks off.
 #pragma once
@@ -42,7 +43,7 @@ void host_saw_context(const Context& context);
 // A stream no one can give work to any more and that is idle.
 void stream_ends(Stream& stream);
 
-// The host itself touches memory.
+// The host itself touches memory, in the program or in a host function.
 void host_touches(const Placed& placed);
 
 // Memory begins: by the host at once, or in a stream's order, behind which its users must be.
@@ -50,7 +51,9 @@ void begins(const Pieces& pieces);
 void begins_in(Stream& stream, const Pieces& pieces);
 // Memory ends for whoever used it through the mapping or allocation at `owner`: by the host, which
 // must be behind that use, or in a stream's order. `how` is the verb of the finding: "unmaps".
-void ends(Address owner, const char* how);
+// Taken::writing is for memory that may still be read.
+enum class Taken { all, writing };
+void ends(Address owner, const char* how, Taken taken = Taken::all);
 void ends_in(const Stream& stream, Address owner, const char* how);
 
 }  // namespace gmlake::simcuda::order

@@ -53,6 +53,8 @@ struct Scheduler {
   std::int64_t virtual_ns = 0;
 };
 
+constinit thread_local const Operation* running = nullptr;  // host code
+
 Scheduler& scheduler() {
   static Scheduler* scheduler = [] {
     auto* fresh = new Scheduler;
@@ -111,7 +113,6 @@ void complete(OperationRef first) {
     operation->body = nullptr;
     operation->before.clear();
     if (s.schedule) --s.pending;
-    if (operation->run == Run::host_code) order::host_saw(operation->clock);
     if (Stream* stream = operation->stream.get(); stream != nullptr && stream->last == operation) {
       stream->last.reset();
       if (stream->destroyed) forget_stream(*stream);
@@ -147,11 +148,17 @@ void run(const OperationRef& operation, SchedulerLock& lock) {
   Scheduler& s = scheduler();
   const bool may_block = operation->run == Run::host_code;
   const bool no_calls = may_block || operation->run == Run::kernel;
-  if (may_block) ++s.in_host_code;
+  if (may_block) {
+    ++s.in_host_code;
+    // Now and not when it is done: the program may learn of it from within.
+    order::host_saw(operation->clock);
+  }
   start_worker_if_wanted();
   lock.unlock();
   if (no_calls) begin_host_function();
+  running = may_block ? operation.get() : nullptr;
   if (operation->body && (!checking(Check::memory) || sound(*operation))) operation->body();
+  running = nullptr;
   if (no_calls) end_host_function();
   lock.lock();
   if (may_block) --s.in_host_code;
@@ -285,6 +292,10 @@ SchedulerLock lock_scheduler() {
   return SchedulerLock(scheduler().mutex);
 }
 
+const Operation* host_code_running() {
+  return running;
+}
+
 std::int64_t now_ns() {
   if (scheduler().schedule) return scheduler().virtual_ns;
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -302,6 +313,7 @@ Point submit(const StreamRef& stream, Work work) {
     }
   }
   SchedulerLock lock = lock_scheduler();
+  if (stream->context->waits != nullptr) work.after.push_back(stream->context->waited_for);
   auto clock = order::give(*stream, work.after, placed);
   const bool brief = work.run == Run::marker || work.run == Run::brief;
   if (brief && !scheduler().schedule && !must_wait(*stream, work.after)) {

@@ -35,7 +35,8 @@ bool whole_mappings(Address at, Bytes size, MappingIterator& first, MappingItera
 
 CUresult set_access(Address at, Bytes size, const CUmemAccessDesc* descriptions, size_t count) {
   Memory& m = memory();
-  std::vector<Address> taken;  // mappings that no device may use any more
+  std::vector<Address> taken;      // mappings that no device may use any more
+  std::vector<Address> read_only;  // or may write any more
   {
     const std::lock_guard lock(m.mutex);
     MappingIterator first;
@@ -44,13 +45,18 @@ CUresult set_access(Address at, Bytes size, const CUmemAccessDesc* descriptions,
     // created by cuMemMap / cuMemCreate".
     if (!whole_mappings(at, size, first, last))
       return misuse(CUDA_ERROR_INVALID_VALUE, "range that is not mapped as a whole", at);
-    for (auto mapping = first; mapping != last; ++mapping)
+    for (auto mapping = first; mapping != last; ++mapping) {
+      const int before = host_protection(mapping->second);
       for (size_t i = 0; i < count; ++i)
         mapping->second.access[descriptions[i].location.id] =
             static_cast<unsigned char>(descriptions[i].flags);
+      const int after = host_protection(mapping->second);
+      if (after == PROT_NONE)
+        taken.push_back(mapping->first);
+      else if ((before & ~after) != 0)
+        read_only.push_back(mapping->first);
+    }
     charge_call(static_cast<std::uint64_t>(std::distance(first, last)) * count);
-    for (auto mapping = first; mapping != last; ++mapping)
-      if (host_protection(mapping->second) == PROT_NONE) taken.push_back(mapping->first);
     // One mprotect for as many neighbours as end up with the same protection.
     while (first != last) {
       const Address begin = first->first;
@@ -61,7 +67,8 @@ CUresult set_access(Address at, Bytes size, const CUmemAccessDesc* descriptions,
       if (!m.pages.protect(begin, end - begin, protection)) return CUDA_ERROR_OUT_OF_MEMORY;
     }
   }
-  watch::memory_ends(taken, "takes the access away from");
+  watch::memory_ends(taken, "takes all access away from");
+  watch::memory_ends(read_only, "takes write access away from", order::Taken::writing);
   return CUDA_SUCCESS;
 }
 

@@ -2,7 +2,6 @@
 
 #include "../simcuda.h"
 #include "entry.h"
-#include "order.h"
 #include "places.h"
 
 namespace gmlake::simcuda::watch {
@@ -30,10 +29,10 @@ void memory_begins(const Extents& extents, unsigned space) {
   order::begins(pieces);
 }
 
-void memory_ends(const std::vector<Address>& owners, const char* how) {
+void memory_ends(const std::vector<Address>& owners, const char* how, order::Taken taken) {
   if (!order::enabled()) return;
   const SchedulerLock lock = lock_scheduler();
-  for (const Address owner : owners) order::ends(owner, how);
+  for (const Address owner : owners) order::ends(owner, how, taken);
 }
 
 void memory_ends(Address owner, const char* how, const StreamRef& stream) {

@@ -6,6 +6,7 @@
 
 #include "context.h"
 #include "memory.h"
+#include "order.h"
 
 namespace gmlake::simcuda::watch {
 
@@ -17,7 +18,8 @@ void memory_begins(const Extents& extents, unsigned space);
 
 // The mappings or allocations that begin at those addresses are taken from the program: at once, or
 // in a stream's order. `how` says it in the finding: "unmaps".
-void memory_ends(const std::vector<Address>& owners, const char* how);
+void memory_ends(const std::vector<Address>& owners, const char* how,
+                 order::Taken taken = order::Taken::all);
 void memory_ends(Address owner, const char* how, const StreamRef& stream);
 
 // The program itself reads or writes memory, now.
