@@ -85,40 +85,60 @@ TEST_F(TwoProcesses, DoNotFreeEachOthersMemory) {
       });
 }
 
+// Gives an event that is pending between the second meeting and the third.
+void give_event(const Driver& d, const Line& line) {
+  CUevent event = nullptr;
+  CUstream stream = nullptr;
+  CUipcEventHandle handle{};
+  ASSERT_EQ(d.cuEventCreate(&event, CU_EVENT_INTERPROCESS | CU_EVENT_DISABLE_TIMING), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuIpcGetEventHandle(&handle, event), CUDA_SUCCESS);
+  line.give(handle);
+  line.meet();
+  {
+    Gate gate(stream);
+    ASSERT_EQ(d.cuEventRecord(event, stream), CUDA_SUCCESS);
+    line.meet();
+    line.meet();
+  }
+  line.meet();
+  EXPECT_EQ(d.cuEventDestroy_v2(event), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuStreamDestroy_v2(stream), CUDA_SUCCESS);
+}
+
 // [H 9228] cuEventQuery and cuEventSynchronize "may be used in either process."
 TEST_F(TwoProcesses, ShareAnEvent) {
-  run(
-      [&](const Driver& d, const Line& line) {
-        CUevent event = nullptr;
-        CUstream stream = nullptr;
-        CUipcEventHandle handle{};
-        ASSERT_EQ(d.cuEventCreate(&event, CU_EVENT_INTERPROCESS | CU_EVENT_DISABLE_TIMING),
-                  CUDA_SUCCESS);
-        ASSERT_EQ(d.cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), CUDA_SUCCESS);
-        ASSERT_EQ(d.cuIpcGetEventHandle(&handle, event), CUDA_SUCCESS);
-        line.give(handle);
-        line.meet();
-        {
-          Gate gate(stream);
-          ASSERT_EQ(d.cuEventRecord(event, stream), CUDA_SUCCESS);
-          line.meet();  // recorded
-          line.meet();  // and seen to be pending
-        }
-        line.meet();  // seen to be complete
-        EXPECT_EQ(d.cuEventDestroy_v2(event), CUDA_SUCCESS);
-        EXPECT_EQ(d.cuStreamDestroy_v2(stream), CUDA_SUCCESS);
-      },
-      [&](const Driver& d, const Line& line) {
-        CUevent event = nullptr;
-        ASSERT_EQ(d.cuIpcOpenEventHandle(&event, line.take<CUipcEventHandle>()), CUDA_SUCCESS);
-        line.meet();
-        line.meet();
-        EXPECT_EQ(d.cuEventQuery(event), CUDA_ERROR_NOT_READY);
-        line.meet();
-        EXPECT_EQ(d.cuEventSynchronize(event), CUDA_SUCCESS);
-        EXPECT_EQ(d.cuEventDestroy_v2(event), CUDA_SUCCESS);
-        line.meet();
-      });
+  run(give_event, [&](const Driver& d, const Line& line) {
+    CUevent event = nullptr;
+    ASSERT_EQ(d.cuIpcOpenEventHandle(&event, line.take<CUipcEventHandle>()), CUDA_SUCCESS);
+    EXPECT_EQ(d.cuEventQuery(event), CUDA_SUCCESS);
+    line.meet();
+    line.meet();
+    EXPECT_EQ(d.cuEventQuery(event), CUDA_ERROR_NOT_READY);
+    line.meet();
+    EXPECT_EQ(d.cuEventSynchronize(event), CUDA_SUCCESS);
+    EXPECT_EQ(d.cuEventDestroy_v2(event), CUDA_SUCCESS);
+    line.meet();
+  });
+}
+
+// [H 9229] and cuStreamWaitEvent.
+TEST_F(TwoProcesses, WaitForEachOthersStreams) {
+  run(give_event, [&](const Driver& d, const Line& line) {
+    CUevent event = nullptr;
+    CUstream stream = nullptr;
+    ASSERT_EQ(d.cuIpcOpenEventHandle(&event, line.take<CUipcEventHandle>()), CUDA_SUCCESS);
+    ASSERT_EQ(d.cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), CUDA_SUCCESS);
+    line.meet();
+    line.meet();
+    ASSERT_EQ(d.cuStreamWaitEvent(stream, event, 0), CUDA_SUCCESS);
+    EXPECT_EQ(d.cuStreamQuery(stream), CUDA_ERROR_NOT_READY);
+    line.meet();
+    EXPECT_EQ(d.cuStreamSynchronize(stream), CUDA_SUCCESS);
+    EXPECT_EQ(d.cuEventDestroy_v2(event), CUDA_SUCCESS);
+    EXPECT_EQ(d.cuStreamDestroy_v2(stream), CUDA_SUCCESS);
+    line.meet();
+  });
 }
 
 // [H 13140] an allocation goes to another process as a file, and lives on there.

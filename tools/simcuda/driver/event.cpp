@@ -5,6 +5,7 @@
 #include "entry.h"
 #include "findings.h"
 #include "pool.h"
+#include "shared_event.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -20,6 +21,11 @@ std::uint64_t value_of(CUevent handle) {
 }
 
 }  // namespace
+
+CUevent add_event(EventRef event) {
+  const SchedulerLock lock = lock_scheduler();
+  return reinterpret_cast<CUevent>(events().add(std::move(event)));
+}
 
 CUresult find_event(CUevent handle, EventRef& event) {
   const SchedulerLock lock = lock_scheduler();
@@ -58,10 +64,25 @@ CUresult record(CUevent handle, CUstream stream_handle, unsigned flags, Implicit
   if (taken) return CUDA_SUCCESS;
   // cuda.h, CU_EVENT_RECORD_EXTERNAL: "This flag is invalid when used outside of capture."
   if (flags == CU_EVENT_RECORD_EXTERNAL) return CUDA_ERROR_ILLEGAL_STATE;
+  Work work;
+  if (event->shared != nullptr) {  // other processes learn of it as well
+    const std::uint64_t number = event->shared->begin_record();
+    work = {Run::brief, [shared = event->shared, number] { shared->complete(number); }};
+    const SchedulerLock lock = lock_scheduler();
+    event->own_record = number;
+  }
   Point point;
-  if (const CUresult bad = enqueue(stream, {}, &point)) return bad;
+  if (const CUresult bad = enqueue(stream, std::move(work), &point)) return bad;
   record_at(event, point);
   return CUDA_SUCCESS;
+}
+
+// The last record of an event between processes, if it is another process's and pending; else 0.
+std::uint64_t pending_elsewhere(const EventRef& event) {
+  if (event->shared == nullptr) return 0;
+  const std::uint64_t last = event->shared->last_record();
+  const SchedulerLock lock = lock_scheduler();
+  return last == event->own_record || event->shared->passed(last) ? 0 : last;
 }
 
 CUresult wait_event(CUstream stream_handle, CUevent handle, unsigned flags, Implicit implicit) {
@@ -79,6 +100,8 @@ CUresult wait_event(CUstream stream_handle, CUevent handle, unsigned flags, Impl
   if (flags == CU_EVENT_WAIT_EXTERNAL) return CUDA_ERROR_ILLEGAL_STATE;
   // The event as it is now: a later record does not move the wait. Never recorded: nothing to wait
   // for.
+  if (const std::uint64_t record = pending_elsewhere(event))
+    return enqueue(stream, {Run::host_code, [=] { event->shared->wait(record); }});
   return enqueue(stream, {Run::marker, {}, {}, {captured_by(event)}});
 }
 
@@ -123,8 +146,11 @@ CUresult cuEventCreate(CUevent* result, unsigned flags) {
   auto event = std::make_shared<Event>();
   if (const CUresult bad = current_context(event->context)) return bad;
   event->flags = flags;
-  const SchedulerLock lock = lock_scheduler();
-  *result = reinterpret_cast<CUevent>(events().add(std::move(event)));
+  if ((flags & CU_EVENT_INTERPROCESS) != 0) {
+    event->shared = SharedEvent::make();
+    if (event->shared == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
+  }
+  *result = add_event(std::move(event));
   return CUDA_SUCCESS;
 }
 CUresult cuEventDestroy_v2(CUevent handle) {
@@ -141,6 +167,7 @@ CUresult cuEventQuery(CUevent handle) {
   if (const CUresult bad = find_event(handle, event)) return bad;
   if (const CUresult bad = check_event(*event)) return bad;
   if (const CUresult bad = check_unsafe()) return bad;
+  if (pending_elsewhere(event) != 0) return CUDA_ERROR_NOT_READY;
   return passed(captured_by(event)) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }
 CUresult cuEventSynchronize(CUevent handle) {
@@ -149,6 +176,7 @@ CUresult cuEventSynchronize(CUevent handle) {
   if (const CUresult bad = find_event(handle, event)) return bad;
   if (const CUresult bad = check_event(*event)) return bad;
   if (const CUresult bad = check_unsafe()) return bad;
+  if (const std::uint64_t record = pending_elsewhere(event)) event->shared->wait(record);
   wait(captured_by(event));
   release_unused_pages();
   return event->context->broken;  // by what it waited for
@@ -200,6 +228,7 @@ CUresult cuCtxRecordEvent(CUcontext context_handle, CUevent handle) {
   if (const CUresult bad = find_event(handle, event)) return bad;
   // cuda.h, cuCtxRecordEvent: event and context must match, else INVALID_HANDLE.
   if (event->context != context) return CUDA_ERROR_INVALID_HANDLE;
+  if (event->shared != nullptr) return CUDA_ERROR_NOT_SUPPORTED;  // not simulated
   if (const CUresult bad = check_context(*context)) return bad;
   record_at(event, submit_after_context(*context));
   forget_capture(event);

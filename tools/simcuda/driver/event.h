@@ -7,6 +7,7 @@
 namespace gmlake::simcuda {
 
 struct CapturedPoint;  // capture.h
+class SharedEvent;     // shared_event.h
 
 struct Event {
   Context* context = nullptr;
@@ -16,9 +17,13 @@ struct Event {
   std::int64_t recorded_ns = 0;  // only then
   // Set if the last record was in a capturing stream; under the lock of graphs.
   std::shared_ptr<CapturedPoint> in_capture;
+  // Set for events between processes; the number of the last record of this process.
+  std::shared_ptr<SharedEvent> shared;
+  std::uint64_t own_record = 0;
 };
 using EventRef = std::shared_ptr<Event>;
 
+CUevent add_event(EventRef event);
 CUresult find_event(CUevent handle, EventRef& event);
 Point captured_by(const EventRef& event);
 // The event is recorded, at that point.

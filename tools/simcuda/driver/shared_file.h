@@ -10,7 +10,7 @@
 
 namespace gmlake::simcuda {
 
-enum class FileKind : unsigned { handle, pool, allocation };
+enum class FileKind : unsigned { handle, pool, allocation, event };
 
 struct Label {
   char magic[16] = {};
