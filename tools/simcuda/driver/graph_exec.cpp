@@ -107,7 +107,7 @@ CUresult begin_memory(const LaunchMemory& memory, const StreamRef& stream) {
   // every unfreed allocation".
   for (const GraphBlockRef& block : memory.allocated)
     if (begin_graph_free(*block) == CUDA_SUCCESS) {
-      watch::memory_ends({block->at}, "frees", stream);
+      watch::memory_ends(block->at, "frees", stream);
       submit(stream, {Run::brief, [block] { end_graph_use(*block); }});
     }
   for (std::size_t i = 0; i < memory.allocated.size(); ++i) {
