@@ -1,6 +1,6 @@
 // cuCtx*: the contexts a program makes, and the calling thread's stack of current ones.
+#include "capture.h"
 #include "config.h"
-#include "context.h"
 #include "entry.h"
 #include "pool.h"
 
@@ -110,6 +110,8 @@ CUresult synchronize(CUcontext handle) {
   if (const CUresult bad =
           handle != nullptr ? find_context(handle, context) : current_context(context))
     return bad;
+  if (const CUresult bad = check_context(*context)) return bad;
+  if (const CUresult bad = check_unsafe()) return bad;
   wait_context(*context);
   release_unused_pages();
   return CUDA_SUCCESS;

@@ -34,6 +34,7 @@ struct Mapping {
   unsigned char access[kMaxDevices] = {};  // CUmemAccess_flags of each device
 };
 
+struct GraphBlock;  // graph_memory.h
 struct Pool;
 using PoolRef = std::shared_ptr<Pool>;
 struct Sharing;  // ipc.cpp; null for a block that no cuIpc call has named
@@ -51,6 +52,7 @@ struct Allocation {
   std::shared_ptr<Sharing> sharing;
   unsigned sync_memops = 0;  // CU_POINTER_ATTRIBUTE_SYNC_MEMOPS
   bool freeing = false;      // its stream-ordered free has been given and has not had its turn
+  std::shared_ptr<GraphBlock> graph;  // set for memory of a graph, which keeps its addresses
 };
 
 // A free that is under way.
