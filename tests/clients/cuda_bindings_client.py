@@ -34,7 +34,8 @@ def device():
     say("driver", ok(driver.cuDriverGetVersion()))
     found = ok(driver.cuDeviceGet(0))
     for name in ("COMPUTE_CAPABILITY_MAJOR", "MEMORY_POOLS_SUPPORTED", "VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED"):
-        say(name, ok(driver.cuDeviceGetAttribute(getattr(driver.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}"), found)))
+        attribute = getattr(driver.CUdevice_attribute, f"CU_DEVICE_ATTRIBUTE_{name}")
+        say(name, ok(driver.cuDeviceGetAttribute(attribute, found)))
     say("total", ok(driver.cuDeviceTotalMem(found)))
     refused("a device that is not there", driver.cuDeviceGet(99))
     return found
@@ -149,7 +150,8 @@ def pools(found):
     say("left", int(ok(driver.cuMemPoolGetAttribute(pool, attribute.CU_MEMPOOL_ATTR_RESERVED_MEM_CURRENT))))
     ok(driver.cuMemPoolDestroy(pool))
     ok(driver.cuStreamDestroy(stream))
-    say("the device's pool", int(ok(driver.cuDeviceGetMemPool(found))) == int(ok(driver.cuDeviceGetDefaultMemPool(found))))
+    current, standard = ok(driver.cuDeviceGetMemPool(found)), ok(driver.cuDeviceGetDefaultMemPool(found))
+    say("the device's pool is its default one", int(current) == int(standard))
 
 
 def virtual_memory():

@@ -38,6 +38,13 @@ static bool describe() {
     std::printf("unexpected: %d threads, %d blocks\n", attributes.maxThreadsPerBlock, blocks);
     return false;
   }
+  size_t shared = 0;
+  if (!check(cudaOccupancyAvailableDynamicSMemPerBlock(&shared, add, 3, 64), "shared memory"))
+    return false;
+  if (shared != 77824) {
+    std::printf("unexpected: %zu bytes of shared memory\n", shared);
+    return false;
+  }
   return check(cudaOccupancyMaxPotentialBlockSize(&blocks, &block_size, add), "block size");
 }
 

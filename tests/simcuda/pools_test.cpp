@@ -415,7 +415,7 @@ TEST_F(Pools, AccessIsGivenByDevice) {
   EXPECT_EQ(flags, CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
   access = read_write(0);
   access.flags = CU_MEM_ACCESS_FLAGS_PROT_NONE;
-  EXPECT_EQ(d.cuMemPoolSetAccess(pool, &access, 1), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(d.cuMemPoolSetAccess(pool, &access, 1), CUDA_ERROR_INVALID_DEVICE);
   access = read_write(9);
   EXPECT_EQ(d.cuMemPoolSetAccess(pool, &access, 1), CUDA_ERROR_INVALID_VALUE);
   EXPECT_EQ(d.cuMemPoolSetAccess(pool, nullptr, 1), CUDA_ERROR_INVALID_VALUE);

@@ -74,9 +74,7 @@ TEST(RuntimeDevice, LimitsAreReadAndSet) {
   EXPECT_EQ(cudaDeviceSetLimit(cudaLimitStackSize, std::size_t{1} << 30), cudaErrorInvalidValue);
   EXPECT_EQ(cudaDeviceGetLimit(&size, cudaLimitMallocHeapSize), cudaSuccess);
   EXPECT_GT(size, 0U);
-  EXPECT_EQ(cudaDeviceSetLimit(cudaLimitStackSize, 4095), cudaSuccess);
-  EXPECT_EQ(cudaDeviceGetLimit(&size, cudaLimitStackSize), cudaSuccess);
-  EXPECT_EQ(size, 4096U);
+  EXPECT_EQ(cudaDeviceSetLimit(cudaLimitMaxL2FetchGranularity, 500), cudaErrorInvalidValue);
   EXPECT_EQ(cudaDeviceGetLimit(&size, cudaLimitDevRuntimeSyncDepth), cudaErrorUnsupportedLimit);
   EXPECT_EQ(cudaDeviceGetLimit(&size, static_cast<cudaLimit>(77)), cudaErrorInvalidValue);
 }
@@ -114,7 +112,10 @@ TEST(RuntimeDevice, StreamAttributesAreCopied) {
   EXPECT_EQ(value.syncPolicy, cudaSyncPolicyYield);
   EXPECT_EQ(cudaStreamGetAttribute(nullptr, cudaLaunchAttributeSynchronizationPolicy, &value),
             cudaSuccess);
-  EXPECT_EQ(value.syncPolicy, cudaSyncPolicyAuto);
+  EXPECT_NE(value.syncPolicy, cudaSyncPolicyYield);
+  value.syncPolicy = static_cast<cudaSynchronizationPolicy>(7);
+  EXPECT_EQ(cudaStreamSetAttribute(first, cudaLaunchAttributeSynchronizationPolicy, &value),
+            cudaErrorInvalidValue);
   EXPECT_EQ(cudaStreamGetAttribute(second, cudaLaunchAttributeCooperative, &value),
             cudaErrorInvalidValue);
   EXPECT_EQ(cudaStreamGetAttribute(second, cudaLaunchAttributePriority, &value), cudaSuccess);

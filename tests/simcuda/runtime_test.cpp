@@ -150,6 +150,19 @@ TEST(Runtime, AResetDeviceStartsAnew) {
   EXPECT_EQ(cudaFree(device), cudaSuccess);
 }
 
+TEST(Runtime, WhatIsNotSimulatedSaysSo) {
+  cudaArray_t array = nullptr;
+  const cudaChannelFormatDesc bytes =
+      cudaCreateChannelDesc(8, 0, 0, 0, cudaChannelFormatKindUnsigned);
+  EXPECT_EQ(bytes.x, 8);
+  EXPECT_EQ(cudaMallocArray(&array, &bytes, 16, 16, 0), cudaErrorNotSupported);
+  EXPECT_EQ(cudaPeekAtLastError(), cudaErrorNotSupported);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorNotSupported);
+  EXPECT_EQ(cudaLogsUnregisterCallback(nullptr), cudaErrorNotSupported);
+  int number = 0;
+  EXPECT_EQ(cudaMemcpyToSymbol(&number, &number, 4), cudaErrorNotSupported);
+}
+
 TEST(Runtime, DriverFunctionsAreHandedOut) {
   void* function = nullptr;
   cudaDriverEntryPointQueryResult status{};

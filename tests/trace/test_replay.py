@@ -23,6 +23,11 @@ class Replay(CommandLine):
         self.assertLessEqual(result["utilization"], 1)
         self.assertGreater(result["nanoseconds_per_event"], 0)
         self.assertGreaterEqual(sum(result["driver_calls"].values()), result["driver_calls_last_loop"])
+        # Calls have a price: the first loop creates memory, so all loops cost more than the last, and a loop without
+        # a call costs nothing.
+        self.assertGreater(result["modelled_driver_nanoseconds"], result["modelled_driver_nanoseconds_last_loop"])
+        if result["driver_calls_last_loop"] == 0:
+            self.assertEqual(result["modelled_driver_nanoseconds_last_loop"], 0)
         self.assertIn("pool", result["config"])
 
     def test_figures_agree(self):

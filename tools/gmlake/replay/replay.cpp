@@ -110,6 +110,7 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
   result.report = pool.report();
   for (unsigned loop = 0; loop < loops && !result.out_of_memory; ++loop) {
     const auto before = result.report;
+    const auto modelled_before = simulated.modelled_nanoseconds();
     const auto start = Clock::now();
     const auto outcome = player.run_once();
     const auto elapsed = std::chrono::duration<double, std::nano>(Clock::now() - start).count();
@@ -130,6 +131,8 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
                                                     static_cast<double>(now.peak_physical_bytes));
     const auto use = driver_use(result.report), used = driver_use(before);
     result.driver_calls_last_loop = use.calls - used.calls;
+    result.modelled_driver_ns_last_loop = simulated.modelled_nanoseconds() - modelled_before;
+    result.modelled_driver_ns += result.modelled_driver_ns_last_loop;
     const auto in_pool = elapsed - static_cast<double>(use.nanoseconds - used.nanoseconds);
     if (player.position() > 0)
       result.nanoseconds_per_event =

@@ -18,6 +18,8 @@ struct Result {
   std::vector<std::uint64_t> stitches_per_loop;
   std::vector<double> utilization_per_loop;  // peak live / peak physical, since the first loop
   std::uint64_t driver_calls_last_loop = 0;
+  std::uint64_t modelled_driver_ns = 0;            // of all loops (simulated_device.h)
+  std::uint64_t modelled_driver_ns_last_loop = 0;  // of the last
   double nanoseconds_per_event = 0;  // in the pool, without driver calls, in the last loop
   bool out_of_memory = false;        // the replay stopped there
   std::string picture;               // of the pool then

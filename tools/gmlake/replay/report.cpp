@@ -85,6 +85,8 @@ std::string json(const NamedResults& results, const config::Config& config) {
                    {"utilization_per_loop", result.utilization_per_loop},
                    {"driver_calls", calls},
                    {"driver_calls_last_loop", result.driver_calls_last_loop},
+                   {"modelled_driver_nanoseconds", result.modelled_driver_ns},
+                   {"modelled_driver_nanoseconds_last_loop", result.modelled_driver_ns_last_loop},
                    {"nanoseconds_per_event", result.nanoseconds_per_event},
                    {"out_of_memory", result.out_of_memory},
                    {"config", configuration}});

@@ -46,8 +46,9 @@ trace::Expected<std::unique_ptr<SimulatedDevice>> SimulatedDevice::open(const st
   if (!table) return failed(fmt::format("it has no {}", table.error().what));
   device->table_ = *table;
   if (!find(handle, "cuStreamCreate", device->stream_create_) ||
-      !find(handle, "cuStreamDestroy_v2", device->stream_destroy_))
-    return failed("it has no cuStreamCreate and cuStreamDestroy_v2");
+      !find(handle, "cuStreamDestroy_v2", device->stream_destroy_) ||
+      !find(handle, "simcuda_modelled_ns", device->modelled_ns_))
+    return failed("it is not simcuda of this version");
 
   CUdevice ordinal = 0;
   CUresult result = device->table_.cuInit_(0);

@@ -24,6 +24,9 @@ class SimulatedDevice {
   // The same device with its counts at zero.
   trace::Expected<std::unique_ptr<driver::CudaDevice>> fresh() const;
 
+  // What all driver calls so far would have taken on a real device, by simcuda's table of costs.
+  std::uint64_t modelled_nanoseconds() const { return modelled_ns_(); }
+
   // A stream of the device for each stream of a trace, in order, destroyed with the Streams.
   class Streams {
    public:
@@ -46,6 +49,7 @@ class SimulatedDevice {
   CUcontext context_ = nullptr;
   CUresult (*stream_create_)(CUstream*, unsigned) = nullptr;
   CUresult (*stream_destroy_)(CUstream) = nullptr;
+  unsigned long long (*modelled_ns_)() = nullptr;
 };
 
 }  // namespace gmlake::replay

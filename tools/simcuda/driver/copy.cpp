@@ -71,6 +71,7 @@ CUresult capture_copy(const StreamRef& stream, Address to, Side to_side, Address
   copy.Height = copy.Depth = 1;
   return capture(stream, std::move(params));
 }
+
 // Whose memory a copy reads and writes; null: the stream's context's.
 struct Peers {
   const Context* to = nullptr;

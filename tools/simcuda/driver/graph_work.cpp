@@ -5,6 +5,7 @@
 
 #include "graph.h"
 #include "graph_memory.h"
+#include "peer.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -77,6 +78,13 @@ CUresult settle_context(CUcontext& handle) {
           handle != nullptr ? find_context(handle, context) : current_context(context))
     return bad;
   handle = to_handle(context);
+  return CUDA_SUCCESS;
+}
+
+CUresult check_reach(CUcontext by, const Work& work, Reach reach) {
+  for (const Access& access : work.accesses)
+    if (!reachable(*from_handle(by), access.at, access.size, access.write, reach))
+      return CUDA_ERROR_INVALID_VALUE;
   return CUDA_SUCCESS;
 }
 
@@ -212,10 +220,12 @@ CUresult prepare(const Graph& graph, NodeParams& params, Work& work) {
       return kernel_work(params, work);
     case CU_GRAPH_NODE_TYPE_MEMCPY:
       if (const CUresult bad = settle_context(what.memcpy.copyCtx)) return bad;
-      return copy_work(what.memcpy.copyParams, work);
+      if (const CUresult bad = copy_work(what.memcpy.copyParams, work)) return bad;
+      return check_reach(what.memcpy.copyCtx, work, Reach::copy);
     case CU_GRAPH_NODE_TYPE_MEMSET:
       if (const CUresult bad = settle_context(what.memset.ctx)) return bad;
-      return fill_work(what.memset, work);
+      if (const CUresult bad = fill_work(what.memset, work)) return bad;
+      return check_reach(what.memset.ctx, work, Reach::direct);
     case CU_GRAPH_NODE_TYPE_HOST:
       if (what.host.fn == nullptr) return CUDA_ERROR_INVALID_VALUE;
       work.run = Run::host_code;

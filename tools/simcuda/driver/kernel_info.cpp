@@ -106,6 +106,17 @@ CUresult occupancy(int* blocks, CUfunction function, int block_size, size_t shar
   return CUDA_SUCCESS;
 }
 
+// An equal share of the multiprocessor's, whatever is reserved (measured).
+CUresult available_shared(size_t* size, CUfunction function, int blocks, int block_size) {
+  int at_most = 0;
+  if (size == nullptr || blocks <= 0) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = occupancy(&at_most, function, block_size, 0, CU_OCCUPANCY_DEFAULT))
+    return bad;
+  if (blocks > at_most) return CUDA_ERROR_INVALID_VALUE;
+  *size = static_cast<size_t>(std::min(kSharedOfMultiprocessor / blocks, kSharedOfBlockAtMost));
+  return CUDA_SUCCESS;
+}
+
 }  // namespace
 }  // namespace gmlake::simcuda
 
@@ -149,4 +160,9 @@ CUresult cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int* blocks, CUfun
                                                               unsigned flags) {
   SIM_ENTER();
   return occupancy(blocks, function, block_size, shared, flags);
+}
+CUresult cuOccupancyAvailableDynamicSMemPerBlock(size_t* size, CUfunction function, int blocks,
+                                                 int block_size) {
+  SIM_ENTER();
+  return available_shared(size, function, blocks, block_size);
 }

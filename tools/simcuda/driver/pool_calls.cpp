@@ -115,9 +115,9 @@ CUresult set_access(Pool& pool, const CUmemAccessDesc* map, size_t count) {
         wanted.flags != CU_MEM_ACCESS_FLAGS_PROT_READ &&
         wanted.flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE)
       return CUDA_ERROR_INVALID_VALUE;
-    // The device the memory is on keeps its access.
+    // The device the memory is on keeps its access (the error is driver 580's).
     if (wanted.location.id == pool.device() && wanted.flags != CU_MEM_ACCESS_FLAGS_PROT_READWRITE)
-      return CUDA_ERROR_INVALID_VALUE;
+      return CUDA_ERROR_INVALID_DEVICE;
   }
   for (size_t i = 0; i < count; ++i)
     pool.access[map[i].location.id] = static_cast<unsigned char>(map[i].flags);

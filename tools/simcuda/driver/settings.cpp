@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kNone = ~std::size_t{0};
 constexpr std::array<std::size_t, CU_LIMIT_MAX> kLimits{
     1024, 8650752, 8388608, kNone, 2048, 64, 9830400, 232448, std::size_t{0}, kNone};
-constexpr std::size_t kStackAtMost = 512 << 10;  // local memory of a thread
+constexpr std::size_t kLocalMemoryOfThread = 512 << 10;
 
 struct Settings {
   std::mutex mutex;
@@ -42,6 +42,18 @@ bool is_attribute(CUstreamAttrID attribute) {
          attribute == CU_STREAM_ATTRIBUTE_PRIORITY;
 }
 
+// Enumerations have their documented values, and there are four memory synchronisation domains.
+bool valid(CUstreamAttrID attribute, const CUstreamAttrValue& value) {
+  if (attribute == CU_STREAM_ATTRIBUTE_SYNCHRONIZATION_POLICY)
+    return value.syncPolicy >= CU_SYNC_POLICY_AUTO &&
+           value.syncPolicy <= CU_SYNC_POLICY_BLOCKING_SYNC;
+  if (attribute == CU_STREAM_ATTRIBUTE_MEM_SYNC_DOMAIN)
+    return value.memSyncDomain <= CU_LAUNCH_MEM_SYNC_DOMAIN_REMOTE;
+  if (attribute == CU_STREAM_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP)
+    return value.memSyncDomainMap.default_ < 4 && value.memSyncDomainMap.remote < 4;
+  return true;
+}
+
 CUstreamAttrValue initial(const Stream& stream, CUstreamAttrID attribute) {
   CUstreamAttrValue value{};
   if (attribute == CU_STREAM_ATTRIBUTE_SYNCHRONIZATION_POLICY)
@@ -66,9 +78,7 @@ CUresult set(CUstream handle, Implicit implicit, CUstreamAttrID attribute,
              const CUstreamAttrValue* value) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
-  if (value == nullptr || !is_attribute(attribute)) return CUDA_ERROR_INVALID_VALUE;
-  if (attribute == CU_STREAM_ATTRIBUTE_SYNCHRONIZATION_POLICY &&
-      (value->syncPolicy < CU_SYNC_POLICY_AUTO || value->syncPolicy > CU_SYNC_POLICY_BLOCKING_SYNC))
+  if (value == nullptr || !is_attribute(attribute) || !valid(attribute, *value))
     return CUDA_ERROR_INVALID_VALUE;
   const std::lock_guard lock(settings().mutex);
   settings().attributes[{stream->id, attribute}] = *value;
@@ -107,12 +117,12 @@ CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
   SIM_ENTER();
   Context* context = nullptr;
   if (const CUresult bad = find_limit(limit, context)) return bad;
-  if (limit == CU_LIMIT_SHMEM_SIZE || limit == CU_LIMIT_CIG_ENABLED)  // read only
-    return CUDA_ERROR_UNSUPPORTED_LIMIT;
-  if (limit == CU_LIMIT_STACK_SIZE) {
-    if (value > kStackAtMost) return CUDA_ERROR_INVALID_VALUE;
-    value = (value + 15) / 16 * 16;  // measured
-  }
+  // cuda.h, CUlimit: these two "can only be queried"; the granularity is "between 0 and 128".
+  if (limit == CU_LIMIT_SHMEM_SIZE || limit == CU_LIMIT_CIG_ENABLED)
+    return CUDA_ERROR_NOT_PERMITTED;
+  if ((limit == CU_LIMIT_STACK_SIZE && value >= kLocalMemoryOfThread) ||
+      (limit == CU_LIMIT_MAX_L2_FETCH_GRANULARITY && value > 128))
+    return CUDA_ERROR_INVALID_VALUE;
   const std::lock_guard lock(settings().mutex);
   settings().limits[{context->id, limit}] = value;
   return CUDA_SUCCESS;
