@@ -46,10 +46,10 @@ void check(CUresult result, std::source_location where) {
   std::exit(1);
 }
 
-Device::Device() {
+Device::Device(CUdevice ordinal) : ordinal_(ordinal) {
   check(cuInit(0));
-  check(cuDevicePrimaryCtxRetain(&context, 0));
-  check(cuCtxSetCurrent(context));
+  check(cuDevicePrimaryCtxRetain(&context, ordinal));
+  check(cuCtxPushCurrent(context));
   const std::size_t sizes[] = {sizeof(CUdeviceptr), sizeof(CUdeviceptr), sizeof(std::size_t)};
   simcuda_register_kernel_accesses("write", write_accesses, sizes, 2);
   simcuda_register_kernel_accesses("read", read_accesses, sizes, 2);
@@ -62,7 +62,8 @@ Device::Device() {
 
 Device::~Device() {
   check(cuModuleUnload(module_));
-  check(cuDevicePrimaryCtxRelease(0));
+  check(cuDevicePrimaryCtxRelease(ordinal_));
+  check(cuCtxPopCurrent(nullptr));
 }
 
 void Device::write(CUdeviceptr at, CUstream stream, std::size_t size) const {
@@ -92,8 +93,8 @@ Physical::Physical() {
   check(cuMemCreate(&handle_, kChunk, &properties, 0));
 }
 
-void set_access(CUdeviceptr at, std::size_t size, CUmemAccess_flags flags) {
-  const CUmemAccessDesc access{{CU_MEM_LOCATION_TYPE_DEVICE, 0}, flags};
+void set_access(CUdeviceptr at, std::size_t size, CUmemAccess_flags flags, CUdevice device) {
+  const CUmemAccessDesc access{{CU_MEM_LOCATION_TYPE_DEVICE, device}, flags};
   check(cuMemSetAccess(at, size, &access, 1));
 }
 

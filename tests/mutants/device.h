@@ -16,10 +16,10 @@ inline constexpr std::size_t kChunk = 2 << 20;  // of a physical handle
 // Ends the program if a call fails that should not.
 void check(CUresult result, std::source_location where = std::source_location::current());
 
-// Device 0 with its primary context current.
+// A device with its primary context current.
 class Device {
  public:
-  Device();
+  explicit Device(CUdevice ordinal = 0);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
@@ -33,6 +33,7 @@ class Device {
   CUcontext context = nullptr;
 
  private:
+  CUdevice ordinal_;
   CUmodule module_ = nullptr;
   CUfunction write_ = nullptr;
   CUfunction read_ = nullptr;
@@ -90,7 +91,7 @@ struct Physical : Owned<CUmemGenericAllocationHandle, cuMemRelease> {
   Physical();
 };
 
-void set_access(CUdeviceptr at, std::size_t size, CUmemAccess_flags flags);
+void set_access(CUdeviceptr at, std::size_t size, CUmemAccess_flags flags, CUdevice device = 0);
 
 // Addresses for `chunks` chunks, and what is mapped there until the end, which waits for all work.
 class Window {

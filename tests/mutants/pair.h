@@ -22,6 +22,7 @@ Pairs lifetime_pairs();
 Pairs mapping_pairs();
 Pairs handle_pairs();
 Pairs leak_pairs();
+Pairs peer_pairs();
 Pairs shim_pairs();
 Pairs preload_pairs();
 

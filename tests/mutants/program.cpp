@@ -44,6 +44,7 @@ pid_t start(const Run& run, int errors) {
 void become(const Run& run) {
   setenv("SIMCUDA_CHECKS", "all", 1);
   setenv("SIMCUDA_MEMORY", "64MiB", 1);
+  setenv("SIMCUDA_DEVICES", "2", 1);
   if (run.seed)
     setenv("SIMCUDA_SEED", std::to_string(*run.seed).c_str(), 1);
   else

@@ -274,6 +274,16 @@ TEST_F(Checks, WhatAHostFunctionTouchesIsItsStreams) {
   ASSERT_EQ(d.cuCtxSynchronize(), CUDA_SUCCESS);
   EXPECT_EQ(found(), 1U);
   EXPECT_NE(text.find("cuLaunchHostFunc"), std::string::npos) << text;
+  // It touches when it runs, which may be when what comes behind it has long been given.
+  {
+    Gate gate(a);
+    ASSERT_EQ(d.cuLaunchHostFunc(a, reader, pinned), CUDA_SUCCESS);
+    ASSERT_EQ(d.cuMemcpyDtoHAsync_v2(pinned, at, kBytes, a), CUDA_SUCCESS);
+    order(a, b);
+    ASSERT_EQ(d.cuMemcpyDtoHAsync_v2(pinned, at, kBytes, b), CUDA_SUCCESS);
+  }
+  ASSERT_EQ(d.cuCtxSynchronize(), CUDA_SUCCESS);
+  EXPECT_EQ(found(), 0U) << text;
   EXPECT_EQ(d.cuMemFreeHost(pinned), CUDA_SUCCESS);
 }
 

@@ -285,7 +285,7 @@ TEST_F(SimulatedDevice, DevicesHaveMemoriesOfTheirOwn) {
   write(there, 2);
   EXPECT_EQ(read(at), 1U);
 
-  EXPECT_EQ(d.cuCtxEnablePeerAccess(other, 0), CUDA_ERROR_INVALID_CONTEXT);
+  EXPECT_EQ(d.cuCtxEnablePeerAccess(other, 0), CUDA_ERROR_PEER_ACCESS_UNSUPPORTED);
   EXPECT_EQ(d.cuCtxDisablePeerAccess(context), CUDA_ERROR_PEER_ACCESS_NOT_ENABLED);
   EXPECT_EQ(d.cuCtxEnablePeerAccess(context, 0), CUDA_SUCCESS);
   EXPECT_EQ(d.cuCtxEnablePeerAccess(context, 0), CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED);

@@ -1,6 +1,4 @@
-// The driver under test, through the door programs use: dlopen and dlsym. It is simcuda's library
-// unless CUDA_DRIVER_LIBRARY names another; with "libcuda.so.1" there the rules are checked on a
-// real device.
+// simcuda's driver, through the door programs use: dlopen and dlsym.
 #pragma once
 
 #include <dlfcn.h>
@@ -31,8 +29,7 @@ struct Driver {
 inline const Driver& driver() {
   static const Driver* loaded = [] {
     auto* fresh = new Driver;
-    const char* other = std::getenv("CUDA_DRIVER_LIBRARY");
-    fresh->library = dlopen(other != nullptr ? other : SIMCUDA_LIBRARY, RTLD_NOW);
+    fresh->library = dlopen(SIMCUDA_LIBRARY, RTLD_NOW);
     if (fresh->library == nullptr) {
       ADD_FAILURE() << dlerror();
       std::abort();

@@ -35,7 +35,9 @@ SIMCUDA_API void simcuda_register_kernel_accesses(const char* name, simcuda_kern
                                                   unsigned argument_count);
 SIMCUDA_API void simcuda_kernel_access(const void* at, size_t size, int write);
 
-/* The program itself reads or writes memory that operations use, such as a pinned buffer. */
+/* The program itself reads or writes memory that operations use, such as a pinned buffer. In a host
+ * function it is that function's operation that does: what orders it is what orders the operation.
+ */
 SIMCUDA_API void simcuda_host_access(const void* at, size_t size, int write);
 
 /* What the checks found so far (SIMCUDA_CHECKS). simcuda_finding copies the text of one, ended with

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "capture.h"
 #include "config.h"
 #include "findings.h"
 #include "memory.h"
@@ -59,6 +60,7 @@ Context* new_context(CUdevice device, unsigned flags, bool primary) {
 
 void deactivate(Context& context) {
   wait_context(context);
+  std::vector<StreamRef> gone;
   {
     const SchedulerLock lock = lock_scheduler();
     if (!context.alive.exchange(false)) return;
@@ -66,11 +68,15 @@ void deactivate(Context& context) {
       stream->destroyed = true;
       order::stream_ends(*stream);
     }
-    context.streams.clear();
+    gone.swap(context.streams);
+    if (context.waits != nullptr) order::stream_ends(*context.waits);
+    context.waits.reset();
+    context.waited_for = {};
     context.per_thread.clear();
     context.peers.clear();
     for (Context* other : registry().contexts) std::erase(other->peers, &context);
   }
+  for (const StreamRef& stream : gone) leave_capture(stream);
   free_context_memory(context);
 }
 
@@ -127,6 +133,20 @@ StreamRef add_stream(Context& context, unsigned flags, int priority) {
   stream->blocking = (flags & CU_STREAM_NON_BLOCKING) == 0;
   context.streams.push_back(stream);
   return stream;
+}
+
+StreamRef branch_stream(Context& context) {
+  const SchedulerLock lock = lock_scheduler();
+  auto stream = std::make_shared<Stream>();
+  stream->id = registry().next_stream_id++;
+  stream->context = &context;
+  stream->blocking = false;
+  return stream;
+}
+
+void end_branch_stream(Stream& stream) {
+  const SchedulerLock lock = lock_scheduler();
+  order::stream_ends(stream);
 }
 
 void forget_stream(Stream& stream) {

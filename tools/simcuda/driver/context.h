@@ -23,8 +23,12 @@ struct Context {
   std::atomic<CUresult> broken{CUDA_SUCCESS};
   // Guarded by the scheduler's lock.
   unsigned retained = 0;        // primary contexts only
+  unsigned attached = 0;        // by cuCtxAttach, beyond the creation
   std::vector<Context*> peers;  // whose memory its device may use directly
   StreamRef legacy;
+  // cuCtxWaitEvent: a line of waits, whose end all work given from now on comes after.
+  StreamRef waits;
+  Point waited_for;
   std::unordered_map<std::uint64_t, StreamRef> per_thread;
   std::vector<StreamRef> streams;  // all of them; destroyed ones until they are idle
   // Of the checks of order: the last work of streams that are gone, and of the blocking among them.
@@ -81,11 +85,15 @@ std::size_t live_streams();
 std::size_t live_events();
 
 // Gives work to a stream for the program: every call whose work belongs to a stream comes through
-// here. `point`, if wanted, is where in the order it is.
+// here, unless a capture has taken it (capture.h). `point`, if wanted, is where in the order it is.
 CUresult enqueue(const StreamRef& stream, Work work, Point* point = nullptr);
 
 // Streams of a context, called with the scheduler's lock held.
 StreamRef add_stream(Context& context, unsigned flags, int priority);
+// A stream of its own, outside every rule that relates streams: its work waits for what it is told
+// to wait for. They take the scheduler's lock; the second says that there will be no more work.
+StreamRef branch_stream(Context& context);
+void end_branch_stream(Stream& stream);
 void forget_stream(Stream& stream);
 
 }  // namespace gmlake::simcuda

@@ -1,6 +1,6 @@
 // cuCtx*: the contexts a program makes, and the calling thread's stack of current ones.
+#include "capture.h"
 #include "config.h"
-#include "context.h"
 #include "entry.h"
 #include "pool.h"
 
@@ -16,6 +16,14 @@ CUresult create(CUcontext* result, unsigned flags, CUdevice device) {
   activate(*context);
   context_stack().push(context);  // cuda.h, cuCtxCreate: pushed on the calling thread
   *result = to_handle(context);
+  return CUDA_SUCCESS;
+}
+
+CUresult destroy(Context& context) {
+  if (context.primary) return CUDA_ERROR_INVALID_CONTEXT;
+  deactivate(context);
+  // cuda.h, cuCtxDestroy: "If hCtx is current to the calling thread then hCtx will also be popped".
+  if (context_stack().top() == &context) context_stack().pop();
   return CUDA_SUCCESS;
 }
 
@@ -38,15 +46,17 @@ CUresult cuCtxCreate_v4(CUcontext* result, CUctxCreateParams* parameters, unsign
     return CUDA_ERROR_NOT_SUPPORTED;
   return create(result, flags, device);
 }
+CUresult cuCtxCreate_v3(CUcontext* result, CUexecAffinityParam*, int count, unsigned flags,
+                        CUdevice device) {
+  SIM_ENTER();
+  if (count != 0) return CUDA_ERROR_UNSUPPORTED_EXEC_AFFINITY;
+  return create(result, flags, device);
+}
 CUresult cuCtxDestroy_v2(CUcontext handle) {
   SIM_ENTER();
   Context* context = nullptr;
   if (const CUresult bad = find_context(handle, context)) return bad;
-  if (context->primary) return CUDA_ERROR_INVALID_CONTEXT;
-  deactivate(*context);
-  // cuda.h, cuCtxDestroy: "If hCtx is current to the calling thread then hCtx will also be popped".
-  if (context_stack().top() == context) context_stack().pop();
-  return CUDA_SUCCESS;
+  return destroy(*context);
 }
 
 CUresult cuCtxGetCurrent(CUcontext* result) {
@@ -100,6 +110,8 @@ CUresult synchronize(CUcontext handle) {
   if (const CUresult bad =
           handle != nullptr ? find_context(handle, context) : current_context(context))
     return bad;
+  if (const CUresult bad = check_context(*context)) return bad;
+  if (const CUresult bad = check_unsafe()) return bad;
   wait_context(*context);
   release_unused_pages();
   return CUDA_SUCCESS;
@@ -122,6 +134,41 @@ CUresult cuCtxGetFlags(unsigned* flags) {
   if (flags == nullptr) return CUDA_ERROR_INVALID_VALUE;
   *flags = context->flags;
   return CUDA_SUCCESS;
+}
+CUresult cuCtxSetFlags(unsigned flags) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = current_context(context)) return bad;
+  if (!flags_are_valid(flags)) return CUDA_ERROR_INVALID_VALUE;
+  context->flags = flags;
+  return CUDA_SUCCESS;
+}
+
+// A usage count beside creation and destruction; deprecated.
+CUresult cuCtxAttach(CUcontext* result, unsigned flags) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = current_context(context)) return bad;
+  if (result == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
+  const SchedulerLock lock = lock_scheduler();
+  ++context->attached;
+  *result = to_handle(context);
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxDetach(CUcontext handle) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = find_context(handle, context)) return bad;
+  // "must be current to the calling thread".
+  if (context_stack().top() != context) return CUDA_ERROR_INVALID_CONTEXT;
+  {
+    const SchedulerLock lock = lock_scheduler();
+    if (context->attached != 0) {
+      --context->attached;
+      return CUDA_SUCCESS;
+    }
+  }
+  return destroy(*context);
 }
 CUresult cuCtxGetId(CUcontext handle, unsigned long long* id) {
   SIM_ENTER();

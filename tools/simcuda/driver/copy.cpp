@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "capture.h"
 #include "entry.h"
 #include "findings.h"
 #include "peer.h"
@@ -28,6 +29,19 @@ bool plausible(Address at, Side side) {
   return at >= kLowest && (side != Side::device || !pageable(at));
 }
 
+CUmemorytype memory_type(Side side) {
+  return side == Side::host     ? CU_MEMORYTYPE_HOST
+         : side == Side::device ? CU_MEMORYTYPE_DEVICE
+                                : CU_MEMORYTYPE_UNIFIED;
+}
+
+// A call that waits is of no use to a capture, and potentially unsafe to it.
+CUresult check_wait(const StreamRef& stream, Wait wanted) {
+  if (wanted == Wait::no) return CUDA_SUCCESS;
+  if (const CUresult bad = check_stream(*stream)) return bad;
+  return check_unsafe();
+}
+
 // Gives the work to its stream, and waits for it if the call is one that does.
 CUresult give(const StreamRef& stream, Work work, bool must_wait) {
   if (!memory().backed) {
@@ -40,6 +54,24 @@ CUresult give(const StreamRef& stream, Work work, bool must_wait) {
   return CUDA_SUCCESS;
 }
 
+// The copy as a node. A side whose kind the function's name leaves open is of any kind.
+CUresult capture_copy(const StreamRef& stream, Address to, Side to_side, Address from,
+                      Side from_side, Bytes size) {
+  NodeParams params;
+  params.what.type = CU_GRAPH_NODE_TYPE_MEMCPY;
+  params.what.memcpy.copyCtx = to_handle(stream->context);
+  CUDA_MEMCPY3D& copy = params.what.memcpy.copyParams;
+  copy.srcMemoryType = memory_type(from_side);
+  copy.srcHost = from_side == Side::host ? reinterpret_cast<const void*>(from) : nullptr;
+  copy.srcDevice = from_side == Side::host ? 0 : from;
+  copy.dstMemoryType = memory_type(to_side);
+  copy.dstHost = to_side == Side::host ? reinterpret_cast<void*>(to) : nullptr;
+  copy.dstDevice = to_side == Side::host ? 0 : to;
+  copy.WidthInBytes = size;
+  copy.Height = copy.Depth = 1;
+  return capture(stream, std::move(params));
+}
+
 // Whose memory a copy reads and writes; null: the stream's context's.
 struct Peers {
   const Context* to = nullptr;
@@ -50,8 +82,10 @@ CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size
               Implicit implicit, Wait wanted, const Peers& peers = {}) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  if (const CUresult bad = check_wait(stream, wanted)) return bad;
   if (size == 0) return CUDA_SUCCESS;
   if (!plausible(to, to_side) || !plausible(from, from_side)) return CUDA_ERROR_INVALID_VALUE;
+  if (capturing(*stream)) return capture_copy(stream, to, to_side, from, from_side, size);
   const Context& here = *stream->context;
   if (!reachable(peers.to != nullptr ? *peers.to : here, to, size, true, Reach::copy) ||
       !reachable(peers.from != nullptr ? *peers.from : here, from, size, false, Reach::copy))
@@ -91,11 +125,18 @@ template <typename T>
 CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit implicit, Wait wanted) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  if (const CUresult bad = check_wait(stream, wanted)) return bad;
   if (count == 0) return CUDA_SUCCESS;
   // cuda.h, cuMemsetD16 and cuMemsetD32: the address must be two-byte or four-byte aligned.
   if (!plausible(at, Side::device) || at % sizeof(T) != 0 || count > kMaxCount / sizeof(T))
     return CUDA_ERROR_INVALID_VALUE;
   const Bytes size = count * sizeof(T);
+  if (capturing(*stream)) {
+    NodeParams params;
+    params.what.type = CU_GRAPH_NODE_TYPE_MEMSET;
+    params.what.memset = {at, 0, value, sizeof(T), count, 1, to_handle(stream->context)};
+    return capture(stream, std::move(params));
+  }
   if (!reachable(*stream->context, at, size, true, Reach::direct)) return CUDA_ERROR_INVALID_VALUE;
   if (!accessible(at, size, true)) return misuse(CUDA_ERROR_INVALID_VALUE, kNotThere, at);
   return give(stream,

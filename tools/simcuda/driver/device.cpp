@@ -1,8 +1,7 @@
 // cuInit and what a device says of itself. It calls itself compute capability 9.0 with virtual
-// memory management and stream-ordered allocation, and without inter-process memory, fabric handles
-// and GPUDirect.
+// memory management, stream-ordered allocation and memory between processes, and without
+// inter-process events, fabric handles and GPUDirect.
 #include <cstdio>
-#include <cstring>
 #include <mutex>
 
 #include "config.h"
@@ -104,14 +103,6 @@ int attribute(CUdevice_attribute wanted, CUdevice device) {
   }
 }
 
-CUresult uuid(CUuuid* result, CUdevice device) {
-  if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult bad = check_device(device)) return bad;
-  std::memcpy(result->bytes, "simcuda-device-", 15);
-  result->bytes[15] = static_cast<char>('0' + device);
-  return CUDA_SUCCESS;
-}
-
 }  // namespace
 }  // namespace gmlake::simcuda
 
@@ -141,13 +132,6 @@ CUresult cuDeviceGet(CUdevice* device, int ordinal) {
   *device = ordinal;
   return CUDA_SUCCESS;
 }
-CUresult cuDeviceGetName(char* name, int length, CUdevice device) {
-  SIM_ENTER();
-  if (name == nullptr || length <= 0) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult bad = check_device(device)) return bad;
-  std::snprintf(name, static_cast<size_t>(length), "simcuda %d", device);
-  return CUDA_SUCCESS;
-}
 CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice device) {
   SIM_ENTER();
   if (bytes == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -164,18 +148,33 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute wanted, CUdevice de
   *value = attribute(wanted, device);
   return CUDA_SUCCESS;
 }
-CUresult cuDeviceGetUuid(CUuuid* result, CUdevice device) {
+CUresult cuDeviceComputeCapability(int* major, int* minor, CUdevice device) {
   SIM_ENTER();
-  return uuid(result, device);
-}
-CUresult cuDeviceGetUuid_v2(CUuuid* result, CUdevice device) {
-  SIM_ENTER();
-  return uuid(result, device);
-}
-CUresult cuDeviceGetPCIBusId(char* id, int length, CUdevice device) {
-  SIM_ENTER();
-  if (id == nullptr || length < 13) return CUDA_ERROR_INVALID_VALUE;
+  if (major == nullptr || minor == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult bad = check_device(device)) return bad;
-  std::snprintf(id, static_cast<size_t>(length), "0000:%02x:00.0", device + 1);
+  *major = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, device);
+  *minor = attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, device);
+  return CUDA_SUCCESS;
+}
+CUresult cuDeviceGetProperties(CUdevprop* result, CUdevice device) {
+  SIM_ENTER();
+  if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = check_device(device)) return bad;
+  const auto get = [device](int wanted) {
+    return attribute(static_cast<CUdevice_attribute>(wanted), device);
+  };
+  *result = {};
+  result->maxThreadsPerBlock = get(CU_DEVICE_ATTRIBUTE_MAX_THREADS_PER_BLOCK);
+  for (int i = 0; i < 3; ++i) {
+    result->maxThreadsDim[i] = get(CU_DEVICE_ATTRIBUTE_MAX_BLOCK_DIM_X + i);
+    result->maxGridSize[i] = get(CU_DEVICE_ATTRIBUTE_MAX_GRID_DIM_X + i);
+  }
+  result->sharedMemPerBlock = get(CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK);
+  result->totalConstantMemory = get(CU_DEVICE_ATTRIBUTE_TOTAL_CONSTANT_MEMORY);
+  result->SIMDWidth = get(CU_DEVICE_ATTRIBUTE_WARP_SIZE);
+  result->memPitch = get(CU_DEVICE_ATTRIBUTE_MAX_PITCH);
+  result->regsPerBlock = get(CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK);
+  result->clockRate = get(CU_DEVICE_ATTRIBUTE_CLOCK_RATE);
+  result->textureAlign = get(CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT);
   return CUDA_SUCCESS;
 }

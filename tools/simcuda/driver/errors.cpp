@@ -1,4 +1,5 @@
-// cuGetErrorName and cuGetErrorString. The text is the name in words: "out of memory".
+// cuGetErrorName and cuGetErrorString. The text is the name in words, "out of memory", but for
+// those that programs look for.
 #include <map>
 #include <string>
 
@@ -13,6 +14,9 @@ struct ErrorText {
 };
 
 std::string in_words(std::string name) {
+  if (name == "CUDA_SUCCESS") return "no error";
+  if (name == "CUDA_ERROR_INVALID_VALUE") return "invalid argument";
+  if (name == "CUDA_ERROR_INVALID_HANDLE") return "invalid resource handle";
   for (const std::string prefix : {"CUDA_ERROR_", "CUDA_"})
     if (name.starts_with(prefix)) name.erase(0, prefix.size());
   for (char& c : name)

@@ -1,6 +1,7 @@
-// cuEvent*, cuStreamWaitEvent and cuCtxRecordEvent. An event refers to the operation it last
-// captured and stays valid when its stream is destroyed. Lock: the scheduler's.
-#include "context.h"
+// cuEvent*, cuStreamWaitEvent, cuCtxRecordEvent and cuCtxWaitEvent.
+#include "event.h"
+
+#include "capture.h"
 #include "entry.h"
 #include "findings.h"
 #include "pool.h"
@@ -8,14 +9,6 @@
 namespace gmlake::simcuda {
 namespace {
 
-struct Event {
-  Context* context = nullptr;
-  unsigned flags = 0;
-  bool recorded = false;
-  Point captured;                // without an operation: complete when recorded, at recorded_ns
-  std::int64_t recorded_ns = 0;  // only then
-};
-using EventRef = std::shared_ptr<Event>;
 using EventTable = HandleTable<Event, 0xe7e, Reuse::never>;
 
 EventTable& events() {
@@ -25,6 +18,8 @@ EventTable& events() {
 std::uint64_t value_of(CUevent handle) {
   return reinterpret_cast<std::uint64_t>(handle);
 }
+
+}  // namespace
 
 CUresult find_event(CUevent handle, EventRef& event) {
   const SchedulerLock lock = lock_scheduler();
@@ -39,7 +34,7 @@ Point captured_by(const EventRef& event) {
   return event->captured;
 }
 
-void capture(const EventRef& event, Point point) {
+void record_at(const EventRef& event, Point point) {
   const SchedulerLock lock = lock_scheduler();
   const std::int64_t now = point.operation == nullptr ? now_ns() : 0;
   event->captured = std::move(point);
@@ -47,19 +42,25 @@ void capture(const EventRef& event, Point point) {
   event->recorded_ns = now;
 }
 
+namespace {
+
 CUresult record(CUevent handle, CUstream stream_handle, unsigned flags, Implicit implicit) {
   EventRef event;
   StreamRef stream;
   if (const CUresult bad = find_event(handle, event)) return bad;
   if (const CUresult bad = find_stream(stream_handle, implicit, stream)) return bad;
-  // cuda.h, cuEventRecordWithFlags: CU_EVENT_RECORD_EXTERNAL is invalid outside of capture.
-  if (flags == CU_EVENT_RECORD_EXTERNAL) return CUDA_ERROR_ILLEGAL_STATE;
-  if (flags != CU_EVENT_RECORD_DEFAULT) return CUDA_ERROR_INVALID_VALUE;
+  if (flags != CU_EVENT_RECORD_DEFAULT && flags != CU_EVENT_RECORD_EXTERNAL)
+    return CUDA_ERROR_INVALID_VALUE;
   // cuda.h, cuEventRecord: "hEvent and hStream must be from the same context".
   if (event->context != stream->context) return CUDA_ERROR_INVALID_HANDLE;
+  bool taken = false;
+  if (const CUresult bad = capture_record(stream, event, handle, flags, taken)) return bad;
+  if (taken) return CUDA_SUCCESS;
+  // cuda.h, CU_EVENT_RECORD_EXTERNAL: "This flag is invalid when used outside of capture."
+  if (flags == CU_EVENT_RECORD_EXTERNAL) return CUDA_ERROR_ILLEGAL_STATE;
   Point point;
   if (const CUresult bad = enqueue(stream, {}, &point)) return bad;
-  capture(event, point);
+  record_at(event, point);
   return CUDA_SUCCESS;
 }
 
@@ -68,9 +69,14 @@ CUresult wait_event(CUstream stream_handle, CUevent handle, unsigned flags, Impl
   StreamRef stream;
   if (const CUresult bad = find_stream(stream_handle, implicit, stream)) return bad;
   if (const CUresult bad = find_event(handle, event)) return bad;
+  if (flags != CU_EVENT_WAIT_DEFAULT && flags != CU_EVENT_WAIT_EXTERNAL)
+    return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = check_legacy(*stream)) return bad;
+  bool taken = false;
+  if (const CUresult bad = capture_wait(stream, event, handle, flags, taken)) return bad;
+  if (taken) return CUDA_SUCCESS;
   // CU_EVENT_WAIT_EXTERNAL: only during capture, as above.
   if (flags == CU_EVENT_WAIT_EXTERNAL) return CUDA_ERROR_ILLEGAL_STATE;
-  if (flags != CU_EVENT_WAIT_DEFAULT) return CUDA_ERROR_INVALID_VALUE;
   // The event as it is now: a later record does not move the wait. Never recorded: nothing to wait
   // for.
   return enqueue(stream, {Run::marker, {}, {}, {captured_by(event)}});
@@ -83,6 +89,7 @@ CUresult elapsed(float* milliseconds, CUevent first, CUevent second) {
   for (int i = 0; i < 2; ++i) {
     EventRef event;
     if (const CUresult bad = find_event(handles[i], event)) return bad;
+    if (const CUresult bad = check_event(*event)) return bad;
     const SchedulerLock lock = lock_scheduler();
     // cuda.h, cuEventElapsedTime: INVALID_HANDLE for an event not recorded or without timing.
     if (!event->recorded || (event->flags & CU_EVENT_DISABLE_TIMING) != 0)
@@ -132,12 +139,16 @@ CUresult cuEventQuery(CUevent handle) {
   SIM_ENTER();
   EventRef event;
   if (const CUresult bad = find_event(handle, event)) return bad;
+  if (const CUresult bad = check_event(*event)) return bad;
+  if (const CUresult bad = check_unsafe()) return bad;
   return passed(captured_by(event)) ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY;
 }
 CUresult cuEventSynchronize(CUevent handle) {
   SIM_ENTER();
   EventRef event;
   if (const CUresult bad = find_event(handle, event)) return bad;
+  if (const CUresult bad = check_event(*event)) return bad;
+  if (const CUresult bad = check_unsafe()) return bad;
   wait(captured_by(event));
   release_unused_pages();
   return CUDA_SUCCESS;
@@ -157,6 +168,30 @@ SIM_PTSZ(cuEventRecordWithFlags, (CUevent event, CUstream stream, unsigned flags
 SIM_PTSZ(cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags),
          wait_event(stream, event, flags, implicit))
 
+// cuda.h: "Makes all future work submitted to context hCtx wait for all work captured in hEvent."
+CUresult cuCtxWaitEvent(CUcontext context_handle, CUevent handle) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  EventRef event;
+  if (const CUresult bad = find_context(context_handle, context)) return bad;
+  if (const CUresult bad = find_event(handle, event)) return bad;
+  if (const CUresult bad = check_context(*context)) return bad;
+  // "and invalidate the capture if the specified event hEvent is part of an ongoing capture
+  // sequence".
+  if (const CUresult bad = check_event(*event))
+    return bad == CUDA_ERROR_CAPTURED_EVENT ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : bad;
+  const StreamRef fresh = branch_stream(*context);
+  StreamRef waits;
+  {
+    const SchedulerLock lock = lock_scheduler();
+    if (context->waits == nullptr) context->waits = fresh;
+    waits = context->waits;
+  }
+  Point point = submit(waits, {Run::marker, {}, {}, {captured_by(event)}});
+  const SchedulerLock lock = lock_scheduler();
+  context->waited_for = std::move(point);
+  return CUDA_SUCCESS;
+}
 CUresult cuCtxRecordEvent(CUcontext context_handle, CUevent handle) {
   SIM_ENTER();
   Context* context = nullptr;
@@ -165,6 +200,8 @@ CUresult cuCtxRecordEvent(CUcontext context_handle, CUevent handle) {
   if (const CUresult bad = find_event(handle, event)) return bad;
   // cuda.h, cuCtxRecordEvent: event and context must match, else INVALID_HANDLE.
   if (event->context != context) return CUDA_ERROR_INVALID_HANDLE;
-  capture(event, submit_after_context(*context));
+  if (const CUresult bad = check_context(*context)) return bad;
+  record_at(event, submit_after_context(*context));
+  forget_capture(event);
   return CUDA_SUCCESS;
 }

@@ -1,6 +1,7 @@
 // Pinned and managed memory: host memory that the driver knows of.
 #include <sys/mman.h>
 
+#include "capture.h"
 #include "entry.h"
 #include "findings.h"
 #include "memory.h"
@@ -13,6 +14,7 @@ CUresult allocate(void** result, Bytes size, HostKind kind, unsigned flags) {
   Context* context = nullptr;
   if (const CUresult bad = current_context(context)) return bad;
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = check_unsafe()) return bad;
   if (size == 0) {
     if (kind == HostKind::managed) return CUDA_ERROR_INVALID_VALUE;
     *result = nullptr;  // pinned memory of no size is none, and no error (measured on driver 580)
@@ -62,6 +64,7 @@ CUresult cuMemFreeHost(void* at) {
   if (at == nullptr) return CUDA_SUCCESS;
   HostAllocation block;
   if (const CUresult bad = find_pinned(at, block)) return bad;
+  if (const CUresult bad = check_unsafe()) return bad;
   wait_context(*block.context);
   watch::memory_ends({reinterpret_cast<Address>(at)}, "frees");
   Memory& m = memory();
@@ -74,9 +77,13 @@ CUresult cuMemFreeHost(void* at) {
 }
 CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* result, void* at, unsigned flags) {
   SIM_ENTER();
-  HostAllocation block;
   if (result == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
-  if (const CUresult bad = find_pinned(at, block)) return bad;
+  {
+    const std::lock_guard lock(memory().mutex);
+    const auto block = containing(memory().host, reinterpret_cast<Address>(at));
+    if (block == memory().host.end() || block->second.kind == HostKind::managed)
+      return CUDA_ERROR_INVALID_VALUE;
+  }
   *result = reinterpret_cast<CUdeviceptr>(at);  // unified addressing: one address for both sides
   return CUDA_SUCCESS;
 }

@@ -4,12 +4,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "../simcuda.h"
-#include "context.h"
+#include "capture.h"
 #include "entry.h"
 #include "findings.h"
 #include "kernels.h"
@@ -78,75 +79,30 @@ CUresult get_kernel(Handle* result, const void* container, const char* name) {
   return CUDA_SUCCESS;
 }
 
-// A launch that is going to run: the arguments are the caller's only until cuLaunchKernel returns.
-struct Launch {
-  simcuda_kernel run = nullptr;
-  simcuda_kernel accesses = nullptr;
-  simcuda_dim3 grid{};
-  simcuda_dim3 block{};
+// What a launch keeps of its arguments: they are the caller's only until the call returns.
+struct Arguments {
   std::vector<std::vector<char>> values;
-
-  void call(simcuda_kernel function) {
-    std::vector<void*> arguments;
-    for (auto& value : values) arguments.push_back(value.data());
-    function(grid, block, arguments.data());
-  }
+  std::vector<void*> pointers;  // to the values, as the kernel takes them
 };
 
 // Where simcuda_kernel_access puts what the launch under way accesses.
 constinit thread_local std::vector<Access>* declared = nullptr;
 
-// What the launch says it accesses. An address with nothing behind it is an error of the device:
-// the launch succeeds, and the context is of no use from then on (CUDA programming guide, "Error
-// Checking": CUDA_ERROR_ILLEGAL_ADDRESS "leaves the process in an inconsistent state").
-std::vector<Access> accesses_of(Launch& launch, Context& context) {
-  std::vector<Access> all;
-  if (launch.accesses == nullptr) return all;
-  declared = &all;
-  launch.call(launch.accesses);
-  declared = nullptr;
-  for (const Access& access : all)
-    if (!accessible(access.at, access.size, access.write)) {
-      found(Check::memory, "kernel",
-            fmt::format("{} {} {:#x} to {:#x}, where that is not possible",
-                        describe(current_caller()), access.write ? "writes" : "reads", access.at,
-                        access.at + access.size));
-      context.broken = CUDA_ERROR_ILLEGAL_ADDRESS;
-    }
-  return all;
-}
-
-CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, CUstream handle,
-                Implicit implicit, void** parameters, void** extra) {
+CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, unsigned shared_bytes,
+                CUstream handle, Implicit implicit, void** parameters, void** extra) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
-  for (const unsigned n : {grid.x, grid.y, grid.z, block.x, block.y, block.z})
-    if (n == 0) return CUDA_ERROR_INVALID_VALUE;
-  auto launch = std::make_shared<Launch>();
-  {
-    const std::lock_guard lock(code().mutex);
-    Kernel* kernel = find_kernel(function);
-    if (kernel == nullptr) return CUDA_ERROR_INVALID_HANDLE;
-    ++kernel->launches;
-    launch->run = memory().backed ? kernel->run : nullptr;
-    launch->accesses = kernel->accesses;
-    if (launch->run != nullptr || launch->accesses != nullptr) {
-      // Packed argument buffers would need the layout that only the device code knows.
-      if (extra != nullptr) return CUDA_ERROR_NOT_SUPPORTED;
-      if (parameters == nullptr && !kernel->argument_sizes.empty()) return CUDA_ERROR_INVALID_VALUE;
-      for (size_t i = 0; i < kernel->argument_sizes.size(); ++i) {
-        const char* value = static_cast<const char*>(parameters[i]);
-        launch->values.emplace_back(value, value + kernel->argument_sizes[i]);
-      }
-    }
-  }
-  launch->grid = grid;
-  launch->block = block;
-  auto accesses = accesses_of(*launch, *stream->context);
-  if (launch->run == nullptr || stream->context->broken != CUDA_SUCCESS)
-    return enqueue(stream, {Run::marker, {}, std::move(accesses)});
-  return enqueue(stream,
-                 {Run::kernel, [launch] { launch->call(launch->run); }, std::move(accesses)});
+  NodeParams params;
+  params.what.type = CU_GRAPH_NODE_TYPE_KERNEL;
+  params.what.kernel = {function,   grid.x,  grid.y,  grid.z,
+                        block.x,    block.y, block.z, shared_bytes,
+                        parameters, extra,   nullptr, to_handle(stream->context)};
+  if (capturing(*stream)) return capture(stream, std::move(params));
+  Work work;
+  if (const CUresult bad = kernel_work(params, work)) return bad;
+  count_launch(function);
+  if (!reaches_memory(work, *stream->context)) work = {Run::marker, {}, std::move(work.accesses)};
+  return enqueue(stream, std::move(work));
 }
 
 }  // namespace
@@ -155,6 +111,73 @@ const char* kernel_name(const void* handle) {
   const std::lock_guard lock(code().mutex);
   const Kernel* kernel = find_kernel(handle);
   return kernel != nullptr ? kernel->name.c_str() : nullptr;
+}
+
+CUresult kernel_work(NodeParams& params, Work& work) {
+  CUDA_KERNEL_NODE_PARAMS_v3& what = params.what.kernel;
+  const simcuda_dim3 grid{what.gridDimX, what.gridDimY, what.gridDimZ};
+  const simcuda_dim3 block{what.blockDimX, what.blockDimY, what.blockDimZ};
+  for (const unsigned n : {grid.x, grid.y, grid.z, block.x, block.y, block.z})
+    if (n == 0) return CUDA_ERROR_INVALID_VALUE;
+  // cuda.h: `kern` "will only be referenced if func is NULL".
+  if (what.func == nullptr) what.func = reinterpret_cast<CUfunction>(what.kern);
+  void** const parameters = std::exchange(what.kernelParams, nullptr);
+  const bool packed = std::exchange(what.extra, nullptr) != nullptr;
+  work = {};
+  simcuda_kernel accesses = nullptr;
+  auto arguments = std::make_shared<Arguments>();
+  {
+    const std::lock_guard lock(code().mutex);
+    const Kernel* kernel = find_kernel(what.func);
+    if (kernel == nullptr) return CUDA_ERROR_INVALID_HANDLE;
+    const simcuda_kernel function = memory().backed ? kernel->run : nullptr;
+    accesses = kernel->accesses;
+    if (function == nullptr && accesses == nullptr) return CUDA_SUCCESS;
+    // Packed argument buffers would need the layout that only the device code knows.
+    if (packed) return CUDA_ERROR_NOT_SUPPORTED;
+    if (parameters == nullptr && !kernel->argument_sizes.empty()) return CUDA_ERROR_INVALID_VALUE;
+    for (size_t i = 0; i < kernel->argument_sizes.size(); ++i) {
+      const char* value = static_cast<const char*>(parameters[i]);
+      arguments->values.emplace_back(value, value + kernel->argument_sizes[i]);
+    }
+    for (auto& value : arguments->values) arguments->pointers.push_back(value.data());
+    if (function != nullptr) {
+      work.run = Run::kernel;
+      work.body = [function, grid, block, arguments] {
+        std::vector<void*> own = arguments->pointers;  // the kernel may move them
+        function(grid, block, own.data());
+      };
+    }
+  }
+  what.kernelParams = arguments->pointers.data();
+  params.owned = arguments;
+  if (accesses != nullptr) {
+    std::vector<void*> own = arguments->pointers;
+    declared = &work.accesses;
+    accesses(grid, block, own.data());
+    declared = nullptr;
+  }
+  return CUDA_SUCCESS;
+}
+
+// An address with nothing behind it is an error of the device: the launch succeeds, and the context
+// is of no use from then on (CUDA programming guide, "Error Checking": CUDA_ERROR_ILLEGAL_ADDRESS
+// "leaves the process in an inconsistent state").
+bool reaches_memory(const Work& work, Context& context) {
+  for (const Access& access : work.accesses)
+    if (!accessible(access.at, access.size, access.write)) {
+      found(Check::memory, "launch",
+            fmt::format("{} {} {:#x} to {:#x}, where that is not possible",
+                        describe(current_caller()), access.write ? "writes" : "reads", access.at,
+                        access.at + access.size));
+      context.broken = CUDA_ERROR_ILLEGAL_ADDRESS;
+    }
+  return context.broken == CUDA_SUCCESS;
+}
+
+void count_launch(CUfunction function) {
+  const std::lock_guard lock(code().mutex);
+  if (Kernel* kernel = find_kernel(function)) ++kernel->launches;
 }
 
 }  // namespace gmlake::simcuda
@@ -228,7 +251,7 @@ CUresult cuKernelGetFunction(CUfunction* result, CUkernel kernel) {
 }
 SIM_PTSZ(cuLaunchKernel,
          (CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-          unsigned block_y, unsigned block_z, unsigned, CUstream stream, void** parameters,
-          void** extra),
-         launch(function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, stream, implicit,
-                parameters, extra))
+          unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream stream,
+          void** parameters, void** extra),
+         launch(function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes,
+                stream, implicit, parameters, extra))

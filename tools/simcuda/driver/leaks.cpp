@@ -4,6 +4,7 @@
 
 #include "context.h"
 #include "findings.h"
+#include "graph_exec.h"
 #include "memory.h"
 
 namespace gmlake::simcuda {
@@ -26,6 +27,11 @@ void report_leaks() {
     leaked("contexts not destroyed or released", live_contexts());
     leaked("streams not destroyed", live_streams());
     leaked("events not destroyed", live_events());
+  }
+  {
+    const GraphLock lock = lock_graphs();
+    leaked("graphs not destroyed", live_graphs());
+    leaked("executable graphs not destroyed", live_executables());
   }
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);

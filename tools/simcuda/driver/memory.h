@@ -34,6 +34,7 @@ struct Mapping {
   unsigned char access[kMaxDevices] = {};  // CUmemAccess_flags of each device
 };
 
+struct GraphBlock;  // graph_memory.h
 struct Pool;
 using PoolRef = std::shared_ptr<Pool>;
 struct Sharing;  // ipc.cpp; null for a block that no cuIpc call has named
@@ -49,7 +50,9 @@ struct Allocation {
   std::uint64_t id = 0;  // set by Memory::place
   FileRef file;          // where the pages are, if not in the device's memory
   std::shared_ptr<Sharing> sharing;
-  bool freeing = false;  // its stream-ordered free has been given and has not had its turn
+  unsigned sync_memops = 0;  // CU_POINTER_ATTRIBUTE_SYNC_MEMOPS
+  bool freeing = false;      // its stream-ordered free has been given and has not had its turn
+  std::shared_ptr<GraphBlock> graph;  // set for memory of a graph, which keeps its addresses
 };
 
 // A free that is under way.
@@ -69,7 +72,7 @@ void end_free(const Freeing& freeing);
 // Memory of another process, which cuIpcCloseMemHandle ends.
 bool opened_by_ipc(const Allocation& block);
 
-enum class HostKind { pinned, managed };
+enum class HostKind { pinned, managed, registered };
 struct HostAllocation {
   Bytes size = 0;
   HostKind kind = HostKind::pinned;

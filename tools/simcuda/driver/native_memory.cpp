@@ -4,8 +4,11 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "capture.h"
 #include "entry.h"
 #include "findings.h"
+#include "graph_memory.h"
+#include "managed.h"
 #include "pool.h"
 #include "watch.h"
 
@@ -16,6 +19,7 @@ constexpr Bytes kPitch = 512;  // pitches satisfy every alignment rule of textur
 
 // Called with memory's lock held.
 void give_back(std::map<Address, Allocation>::iterator block) {
+  if (block->second.graph != nullptr) return give_back_graph_memory(block);
   Memory& m = memory();
   const Allocation gone = std::move(block->second);
   m.remove(block);
@@ -50,6 +54,7 @@ CUresult allocate(CUdeviceptr* result, Bytes size) {
   if (const CUresult bad = current_context(context)) return bad;
   // cuda.h, cuMemAlloc: "If bytesize is 0, cuMemAlloc() returns CUDA_ERROR_INVALID_VALUE".
   if (result == nullptr || size == 0) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = check_unsafe()) return bad;
   charge_call(size / MiB);
   const CUresult taken = take(*context, size, result);
   if (taken == CUDA_SUCCESS) watch::memory_begins(*result, size);
@@ -80,6 +85,7 @@ CUresult free_managed(Address at) {
       return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of a live allocation", at);
     block = found->second;
     m.host.erase(found);
+    forget_advice(at, block.size);
   }
   wait_context(*block.context);
   munmap(reinterpret_cast<void*>(at), block.size);
@@ -89,6 +95,7 @@ CUresult free_managed(Address at) {
 CUresult free_now(Address at) {
   // No current context is needed: the block knows its own (measured on driver 580).
   if (at == 0) return CUDA_SUCCESS;
+  if (const CUresult bad = check_unsafe()) return bad;
   if (!memory().owns(at)) return free_managed(at);
   Freeing block;
   if (const CUresult bad = begin_free(at, 0, block)) return bad;

@@ -46,7 +46,7 @@ void used(Address owner, const TouchRef& touch) {
   Users& users = state().users[owner];
   for (TouchRef& user : users)
     if (user->timeline == touch->timeline) {
-      user = touch;
+      if (user->tick < touch->tick) user = touch;
       return;
     }
   users.push_back(touch);
@@ -71,14 +71,23 @@ void check_aliases(const std::vector<Placed>& placed, const Caller& caller) {
     }
 }
 
-void touch_all(const Placed& placed, const Clock& now, Timeline timeline, std::uint64_t tick,
-               const Caller& caller) {
+// A host function touches when it runs: by then the touches of later operations may be known, which
+// are ordered behind it.
+bool is_later(const Touch& known, Timeline timeline, std::uint64_t tick) {
+  return known.clock != nullptr && known.clock->covers(timeline, tick);
+}
+
+// `clock` is null for the host itself, `now` then its clock.
+void touch_all(const Placed& placed, const Clock& now, const ClockRef& clock, Timeline timeline,
+               std::uint64_t tick, const Caller& caller) {
   auto touch = std::make_shared<Touch>();
-  *touch = {timeline, tick, caller, placed.access.at, placed.access.size, placed.access.write};
+  *touch = {timeline, tick, caller, placed.access.at, placed.access.size, placed.access.write,
+            clock};
   for (const Piece& piece : placed.pieces) {
     state().shadow.access(
         piece.place, piece.place + piece.size, touch, now,
         [&](const Touch& earlier, Place begin, Place end) {
+          if (is_later(earlier, timeline, tick)) return;
           found(Check::order, pair_of("race", earlier.caller, caller),
                 fmt::format("no order between {}, and before it {}: {}", describe_touch(*touch),
                             describe_touch(earlier),
@@ -89,16 +98,17 @@ void touch_all(const Placed& placed, const Clock& now, Timeline timeline, std::u
   }
 }
 
+// `counts` says whether a touch has to be over by then.
+template <typename Counts>
 void check_end(const Clock& now, const Caller& caller, Address owner, const char* how,
-               Taken taken = Taken::all) {
+               Counts counts) {
   const auto users = state().users.find(owner);
   if (users == state().users.end()) return;
   for (const TouchRef& user : users->second)
-    if (!now.covers(user->timeline, user->tick) && (user->write || taken == Taken::all))
+    if (!now.covers(user->timeline, user->tick) && counts(*user))
       found(Check::order, pair_of(how, user->caller, caller),
             fmt::format("{} {} {:#x} with no order behind {}", describe(caller), how, owner,
                         describe_touch(*user)));
-  if (taken == Taken::all) state().users.erase(users);
 }
 
 Timeline timeline_of(Stream& stream) {
@@ -144,14 +154,15 @@ ClockRef give(Stream& stream, const std::vector<Point>& after, const std::vector
   const Timeline timeline = timeline_of(stream);
   const std::uint64_t tick = state().timelines.next(timeline);
   now.raise(timeline, tick);
+  auto clock = std::make_shared<const Clock>(std::move(now));
   if (!placed.empty()) {
     const Caller caller = caller_in(stream);
     check_aliases(placed, caller);
-    for (const Placed& one : placed) touch_all(one, now, timeline, tick, caller);
+    for (const Placed& one : placed) touch_all(one, *clock, clock, timeline, tick, caller);
   }
   // What the host does next is not ordered before this operation.
   state().host.raise(kHostTimeline, ++state().host_tick);
-  return stream.clock = std::make_shared<const Clock>(std::move(now));
+  return stream.clock = std::move(clock);
 }
 
 ClockRef behind_context(const Context& context) {
@@ -188,10 +199,10 @@ void stream_ends(Stream& stream) {
 void host_touches(const Placed& placed) {
   if (!enabled()) return;
   if (const Operation* code = host_code_running(); code != nullptr)
-    touch_all(placed, *code->clock, code->stream->timeline,
+    touch_all(placed, *code->clock, code->clock, code->stream->timeline,
               code->clock->ticks[code->stream->timeline], code->caller);
   else
-    touch_all(placed, state().host, kHostTimeline, state().host_tick, current_caller());
+    touch_all(placed, state().host, nullptr, kHostTimeline, state().host_tick, current_caller());
 }
 
 void begins(const Pieces& pieces) {
@@ -213,6 +224,8 @@ void begins_in(Stream& stream, const Pieces& pieces) {
             caller_in(stream),
             pieces.front().at,
             size,
+            true,
+            clock,
             true};
   for (const Piece& piece : pieces) {
     state().shadow.renew(piece.place, piece.place + piece.size, touch);
@@ -221,10 +234,18 @@ void begins_in(Stream& stream, const Pieces& pieces) {
 }
 
 void ends(Address owner, const char* how, Taken taken) {
-  if (enabled()) check_end(state().host, current_caller(), owner, how, taken);
+  if (!enabled()) return;
+  check_end(state().host, current_caller(), owner, how, [&](const Touch& user) {
+    // cuda.h, cuMemFree, of stream-ordered memory: "Callers must ensure that all accesses to these
+    // pointer have completed"; the allocation is none.
+    return taken == Taken::all ? !user.begins : user.write;
+  });
+  if (taken == Taken::all) state().users.erase(owner);
 }
 void ends_in(const Stream& stream, Address owner, const char* how) {
-  if (enabled()) check_end(before(stream), caller_in(stream), owner, how);
+  if (!enabled()) return;
+  check_end(before(stream), caller_in(stream), owner, how, [](const Touch&) { return true; });
+  state().users.erase(owner);
 }
 
 }  // namespace gmlake::simcuda::order

@@ -86,8 +86,8 @@ CUresult cuCtxEnablePeerAccess(CUcontext handle, unsigned flags) {
   Context* peer = nullptr;
   if (const CUresult bad = find_peer(handle, mine, peer)) return bad;
   if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
-  // "or if the current context is peerContext".
-  if (mine == peer) return CUDA_ERROR_INVALID_CONTEXT;
+  // For the current context itself, too (measured on driver 580; cuda.h:
+  // CUDA_ERROR_INVALID_CONTEXT).
   if (mine->device == peer->device) return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
   const SchedulerLock lock = lock_scheduler();
   if (enabled(*mine, peer)) return CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED;

@@ -30,7 +30,9 @@ bool find(Address at, Address end, Pieces& pieces) {
     return true;
   }
   if (const auto block = containing(m.allocations, at); block != m.allocations.end()) {
-    if (block->second.freeing || end > block->first + block->second.pages) return false;
+    // A graph's is there as long as a launch that uses it is under way.
+    const bool gone = block->second.freeing && block->second.graph == nullptr;
+    if (gone || end > block->first + block->second.pages) return false;
     append(block->second.extents, space_of(block->second, block->second.device), block->first, at,
            end, pieces);
     return true;

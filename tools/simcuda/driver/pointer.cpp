@@ -21,6 +21,7 @@ struct Pointer {
   CUmemoryPool pool = nullptr;
   CUmemAllocationHandleType handle_types = CU_MEM_HANDLE_TYPE_NONE;
   bool ipc_capable = false;
+  unsigned sync_memops = 0;
 };
 
 std::optional<Pointer> look_up(Address at) {
@@ -35,6 +36,7 @@ std::optional<Pointer> look_up(Address at) {
       p.handle_types = block->second.pool->properties.handleTypes;
     }
     p.ipc_capable = block->second.pool == nullptr;
+    p.sync_memops = block->second.sync_memops;
     p.device = block->second.device;
     p.context = block->second.context;
     p.range_begin = p.mapping_begin = block->first;
@@ -85,7 +87,7 @@ CUresult attribute(void* data, CUpointer_attribute wanted, Address at, const Poi
       if (p.device_memory) return CUDA_ERROR_INVALID_VALUE;
       return put(data, reinterpret_cast<void*>(at));
     case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
-      return put(data, 0U);
+      return put(data, p.sync_memops);
     case CU_POINTER_ATTRIBUTE_BUFFER_ID:
       return put(data, static_cast<unsigned long long>(p.id));
     case CU_POINTER_ATTRIBUTE_IS_MANAGED:
@@ -125,6 +127,26 @@ CUresult cuPointerGetAttribute(void* data, CUpointer_attribute wanted, CUdevicep
   // cuda.h, cuPointerGetAttribute: INVALID_VALUE for a pointer not made, mapped or registered with
   // CUDA.
   return pointer ? attribute(data, wanted, at, *pointer) : CUDA_ERROR_INVALID_VALUE;
+}
+CUresult cuPointerSetAttribute(const void* value, CUpointer_attribute wanted, CUdeviceptr at) {
+  SIM_ENTER();
+  // cuda.h, cuPointerSetAttribute: SYNC_MEMOPS is the only one that can be set. Copies that the
+  // program does not wait for are none of "synchronous memory operations", and those it waits for
+  // always synchronise here: nothing depends on it.
+  if (value == nullptr || wanted != CU_POINTER_ATTRIBUTE_SYNC_MEMOPS)
+    return CUDA_ERROR_INVALID_VALUE;
+  const unsigned on = *static_cast<const unsigned*>(value);
+  if (on > 1) return CUDA_ERROR_INVALID_VALUE;
+  Memory& m = memory();
+  const std::lock_guard lock(m.mutex);
+  if (const auto block = containing(m.allocations, at);
+      block != m.allocations.end() && !block->second.freeing) {
+    block->second.sync_memops = on;
+    return CUDA_SUCCESS;
+  }
+  // Virtual memory does not have it (measured on driver 580).
+  if (containing(m.mappings, at) != m.mappings.end()) return CUDA_ERROR_NOT_SUPPORTED;
+  return containing(m.host, at) != m.host.end() ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 CUresult cuPointerGetAttributes(unsigned count, CUpointer_attribute* wanted, void** data,
                                 CUdeviceptr at) {

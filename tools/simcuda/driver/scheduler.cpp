@@ -313,6 +313,7 @@ Point submit(const StreamRef& stream, Work work) {
     }
   }
   SchedulerLock lock = lock_scheduler();
+  if (stream->context->waits != nullptr) work.after.push_back(stream->context->waited_for);
   auto clock = order::give(*stream, work.after, placed);
   const bool brief = work.run == Run::marker || work.run == Run::brief;
   if (brief && !scheduler().schedule && !must_wait(*stream, work.after)) {

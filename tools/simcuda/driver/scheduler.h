@@ -30,7 +30,8 @@ namespace gmlake::simcuda {
 
 struct Context;
 struct Stream;
-struct Clock;  // clocks.h; null where order is not checked
+struct StreamCapture;  // capture.h
+struct Clock;          // clocks.h; null where order is not checked
 
 // Bytes an operation reads or writes: device addresses, or those of host memory.
 struct Access {
@@ -80,7 +81,8 @@ struct Stream {
   OperationRef last;  // null when idle
   // Of the checks of order: 0 and null until there is work.
   std::uint32_t timeline = 0;
-  std::shared_ptr<const Clock> clock;  // of the last work
+  std::shared_ptr<const Clock> clock;      // of the last work
+  std::shared_ptr<StreamCapture> capture;  // null when not capturing; under the lock of graphs
 };
 using StreamRef = std::shared_ptr<Stream>;
 

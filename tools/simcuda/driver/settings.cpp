@@ -20,6 +20,7 @@ constexpr std::size_t kLocalMemoryOfThread = 512 << 10;
 struct Settings {
   std::mutex mutex;
   std::map<std::pair<unsigned long long, CUlimit>, std::size_t> limits;              // by context
+  std::map<unsigned long long, CUfunc_cache> caches;                                 // by context
   std::map<std::pair<std::uint64_t, CUstreamAttrID>, CUstreamAttrValue> attributes;  // by stream
 };
 Settings& settings() {
@@ -125,6 +126,49 @@ CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
   const std::lock_guard lock(settings().mutex);
   settings().limits[{context->id, limit}] = value;
   return CUDA_SUCCESS;
+}
+
+CUresult cuCtxGetCacheConfig(CUfunc_cache* result) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = current_context(context)) return bad;
+  if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const std::lock_guard lock(settings().mutex);
+  *result = settings().caches[context->id];
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxSetCacheConfig(CUfunc_cache wanted) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = current_context(context)) return bad;
+  if (wanted < CU_FUNC_CACHE_PREFER_NONE || wanted > CU_FUNC_CACHE_PREFER_EQUAL)
+    return CUDA_ERROR_INVALID_VALUE;
+  const std::lock_guard lock(settings().mutex);
+  settings().caches[context->id] = wanted;
+  return CUDA_SUCCESS;
+}
+// cuda.h, cuCtxSetSharedMemConfig: "has no effect" where the banks have one size.
+CUresult cuCtxGetSharedMemConfig(CUsharedconfig* result) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = current_context(context)) return bad;
+  if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  *result = CU_SHARED_MEM_CONFIG_FOUR_BYTE_BANK_SIZE;
+  return CUDA_SUCCESS;
+}
+CUresult cuCtxSetSharedMemConfig(CUsharedconfig wanted) {
+  SIM_ENTER();
+  Context* context = nullptr;
+  if (const CUresult bad = current_context(context)) return bad;
+  return wanted >= CU_SHARED_MEM_CONFIG_DEFAULT_BANK_SIZE &&
+                 wanted <= CU_SHARED_MEM_CONFIG_EIGHT_BYTE_BANK_SIZE
+             ? CUDA_SUCCESS
+             : CUDA_ERROR_INVALID_VALUE;
+}
+CUresult cuCtxResetPersistingL2Cache() {
+  SIM_ENTER();
+  Context* context = nullptr;
+  return current_context(context);
 }
 
 SIM_PTSZ(cuStreamGetAttribute,

@@ -24,6 +24,8 @@ struct Touch {
   std::uint64_t at = 0;  // as the program named it
   std::uint64_t size = 0;
   bool write = false;
+  std::shared_ptr<const Clock> clock;  // of its operation; null: the host's
+  bool begins = false;  // a stream-ordered allocation: whoever is not behind it conflicts with it
 };
 using TouchRef = std::shared_ptr<const Touch>;
 

@@ -1,5 +1,6 @@
 // cuMemAllocAsync, cuMemAllocFromPoolAsync, cuMemFreeAsync: allocation in the order of a stream.
 // cuda.h, section "Stream Ordered Memory Allocator".
+#include "capture.h"
 #include "entry.h"
 #include "pool.h"
 #include "watch.h"
@@ -41,6 +42,12 @@ void free_at_once(Address at) {
   if (begin_free(at, 0, block) == CUDA_SUCCESS) end_free(block);
 }
 
+// Outside of a capture both are potentially unsafe to one (measured on driver 580).
+CUresult check_stream_ordered(const Stream& stream) {
+  if (const CUresult bad = check_unsafe()) return bad;
+  return check_stream(stream);
+}
+
 enum class From { current_pool, given_pool };
 
 CUresult allocate(CUdeviceptr* result, Bytes size, From from, CUmemoryPool handle,
@@ -48,6 +55,10 @@ CUresult allocate(CUdeviceptr* result, Bytes size, From from, CUmemoryPool handl
   StreamRef stream;
   if (const CUresult bad = find_stream(stream_handle, implicit, stream)) return bad;
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const bool for_capture = capturing(*stream);
+  if (!for_capture)
+    if (const CUresult bad = check_stream_ordered(*stream)) return bad;
+  CUdevice device = 0;
   Address at = 0;
   std::vector<Point> after;
   {
@@ -62,9 +73,12 @@ CUresult allocate(CUdeviceptr* result, Bytes size, From from, CUmemoryPool handl
       *result = 0;
       return CUDA_SUCCESS;
     }
-    if (size > m.devices[pool->device()].capacity()) return CUDA_ERROR_OUT_OF_MEMORY;
-    if (const CUresult bad = take(pool, size, stream, at, after)) return bad;
+    device = pool->device();
+    if (size > m.devices[device].capacity()) return CUDA_ERROR_OUT_OF_MEMORY;
+    if (!for_capture)
+      if (const CUresult bad = take(pool, size, stream, at, after)) return bad;
   }
+  if (for_capture) return capture_allocation(stream, device, result, size);
   if (const CUresult bad = enqueue(stream, {Run::marker, {}, {}, std::move(after)})) {
     free_at_once(at);
     return bad;
@@ -78,6 +92,8 @@ CUresult free_async(Address at, CUstream handle, Implicit implicit) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   if (at == 0) return CUDA_SUCCESS;
+  if (capturing(*stream)) return capture_free(stream, at);
+  if (const CUresult bad = check_stream_ordered(*stream)) return bad;
   Freeing block;
   if (const CUresult bad = begin_free(at, stream->id, block)) return bad;
   watch::memory_ends(at, "frees", stream);

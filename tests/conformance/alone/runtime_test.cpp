@@ -1,0 +1,67 @@
+// The runtime's first call, and its reset.
+#include "../runtime.h"
+#include "../driver.h"
+
+namespace conformance {
+namespace {
+
+class RuntimeStart : public testing::Test {
+ protected:
+  // Whether the primary context is.
+  bool active() {
+    unsigned flags = 0;
+    int now = -1;
+    EXPECT_EQ(d.cuInit(0), CUDA_SUCCESS);
+    EXPECT_EQ(d.cuDevicePrimaryCtxGetState(0, &flags, &now), CUDA_SUCCESS);
+    return now == 1;
+  }
+  const Driver& d = driver();
+  const Runtime& r = runtime();
+};
+class RuntimeReset : public RuntimeStart {};
+
+// [PG, Initialization] asking about devices makes no context yet.
+TEST_F(RuntimeStart, AsksWithoutAContext) {
+  int count = 0;
+  EXPECT_EQ(r.cudaGetDeviceCount(&count), cudaSuccess);
+  EXPECT_FALSE(active());
+}
+
+// [HR 1637] cudaSetDevice "will also immediately initialize the runtime state on the primary
+// context".
+TEST_F(RuntimeStart, ChoosesADeviceWithItsContext) {
+  EXPECT_EQ(r.cudaSetDevice(0), cudaSuccess);
+  EXPECT_TRUE(active());
+}
+
+// [PG, Initialization] the first call that needs a context makes it: cudaFree(0) does, by custom.
+TEST_F(RuntimeStart, MakesTheContextWhenItIsNeeded) {
+  EXPECT_EQ(r.cudaFree(nullptr), cudaSuccess);
+  EXPECT_TRUE(active());
+  CUcontext current = nullptr;
+  EXPECT_EQ(d.cuCtxGetCurrent(&current), CUDA_SUCCESS);
+  EXPECT_NE(current, nullptr);
+}
+
+// [HR 302] the device's memory goes with a reset.
+TEST_F(RuntimeReset, TakesMemory) {
+  void* at = nullptr;
+  ASSERT_EQ(r.cudaMalloc(&at, 1 << 20), cudaSuccess);
+  EXPECT_EQ(r.cudaDeviceReset(), cudaSuccess);
+  EXPECT_FALSE(active());
+  EXPECT_EQ(r.cudaFree(at), cudaErrorInvalidValue);
+}
+
+// [HR 311] "Any subsequent API call to this device will reinitialize the device."
+TEST_F(RuntimeReset, LetsTheDeviceBeUsedAgain) {
+  void* at = nullptr;
+  ASSERT_EQ(r.cudaMalloc(&at, 1 << 20), cudaSuccess);
+  EXPECT_EQ(r.cudaDeviceReset(), cudaSuccess);
+  EXPECT_EQ(r.cudaMalloc(&at, 1 << 20), cudaSuccess);
+  EXPECT_EQ(r.cudaMemset(at, 1, 1 << 20), cudaSuccess);
+  EXPECT_TRUE(active());
+  EXPECT_EQ(r.cudaFree(at), cudaSuccess);
+}
+
+}  // namespace
+}  // namespace conformance
