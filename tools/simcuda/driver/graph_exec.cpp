@@ -297,7 +297,7 @@ CUresult launch(Executable& executable, const StreamRef& stream) {
   if (const CUresult bad = begin_memory(memory, stream)) return bad;
   bool sound = true;
   for_each(*executable.graph, [&](Node& node) {
-    if (node.enabled) sound = reaches_memory(node.work, *context) && sound;
+    if (node.enabled) sound = reaches_memory(node.work, *context_of(node, context)) && sound;
   });
   std::vector<Point> ends{start};
   if (sound) ends = Launcher(executable, context).run(*executable.graph, ends);
