@@ -79,6 +79,7 @@ TEST_F(Pools, ADeviceAllocatesFromItsCurrentPool) {
   CUmemoryPool owner = nullptr;
   EXPECT_EQ(d.cuPointerGetAttribute(&owner, CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE, at), CUDA_SUCCESS);
   EXPECT_EQ(owner, mine);
+  EXPECT_EQ(d.cuStreamSynchronize(nullptr), CUDA_SUCCESS);
   EXPECT_EQ(d.cuMemFree_v2(at), CUDA_SUCCESS);
   EXPECT_EQ(d.cuMemPoolDestroy(mine), CUDA_SUCCESS);
   EXPECT_EQ(current_pool(), standard);
@@ -425,6 +426,7 @@ TEST_F(Pools, AccessIsGivenByDevice) {
 TEST_F(Pools, MemoryFreedWithoutAStreamIsThereAtOnce) {
   const CUstream stream = make_stream();
   const CUdeviceptr at = allocate(kMemory, stream);
+  EXPECT_EQ(d.cuStreamSynchronize(stream), CUDA_SUCCESS);
   Gate gate(stream);
   EXPECT_EQ(d.cuMemFree_v2(at), CUDA_SUCCESS);  // "performs no further synchronization"
   EXPECT_EQ(d.cuMemFree_v2(at), CUDA_ERROR_INVALID_VALUE);

@@ -3,20 +3,21 @@
 // and inside a host function.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <cstdint>
+#include <iterator>
 #include <string_view>
 
 #include "cuda_api.h"
 
 namespace gmlake::simcuda {
 
-inline constexpr std::array kFunctionNames{
+// No std::array: clang deduces no more than 256 elements.
+inline constexpr std::string_view kFunctionNames[]{
 #define F(symbol, base, version, flavour) std::string_view{#symbol},
 #include "all_functions.def"
 };
-inline constexpr unsigned kFunctions = kFunctionNames.size();
+inline constexpr unsigned kFunctions = std::size(kFunctionNames);
 
 // kFunctions for a name that is not exported.
 constexpr unsigned function_index(std::string_view name) {

@@ -1,6 +1,7 @@
 // cuGetProcAddress in both its forms, and cuGetExportTable.
 #include <algorithm>
 #include <array>
+#include <span>
 #include <string_view>
 #include <tuple>
 
@@ -36,11 +37,12 @@ const EntryPoints& entry_points() {
   return sorted;
 }
 
-// The variants of a function, oldest first.
-auto variants(std::string_view base, Flavour flavour) {
-  return std::ranges::equal_range(
-      entry_points(), std::tuple(base, flavour), {},
-      [](const EntryPoint& entry) { return std::tuple(entry.base, entry.flavour); });
+// The variants of a function, oldest first. A span: clang 14 can not use libstdc++'s subrange.
+std::span<const EntryPoint> variants(std::string_view base, Flavour flavour) {
+  const auto key = [](const EntryPoint& entry) { return std::tuple(entry.base, entry.flavour); };
+  const std::tuple wanted(base, flavour);
+  return {std::ranges::lower_bound(entry_points(), wanted, {}, key),
+          std::ranges::upper_bound(entry_points(), wanted, {}, key)};
 }
 
 // cuda.h, cuGetProcAddress: the newest variant not newer than `version`; with
