@@ -100,11 +100,11 @@ TEST_F(RuntimeMemory, IsCopiedInRows) {
   EXPECT_EQ(r.cudaFree(at), cudaSuccess);
 }
 
-// [HR 6014] the width "must not exceed either dpitch or spitch": cudaErrorInvalidPitchValue.
+// [HR 6007] "width must not exceed either dpitch or spitch": cudaErrorInvalidValue [M].
 TEST_F(RuntimeMemory, IsCopiedInRowsThatFit) {
   std::vector<char> host(300);
   EXPECT_EQ(r.cudaMemcpy2D(make_memory(), 50, host.data(), 100, 100, 3, cudaMemcpyHostToDevice),
-            cudaErrorInvalidPitchValue);
+            cudaErrorInvalidValue);
 }
 
 // [HR 4541] cudaErrorInvalidValue: neither empty nor attached in another way.
