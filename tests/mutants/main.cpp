@@ -26,7 +26,7 @@ Pairs all_pairs() {
   Pairs all;
   for (const Pairs& some :
        {order_pairs(), host_pairs(), lifetime_pairs(), mapping_pairs(), handle_pairs(),
-        leak_pairs(), peer_pairs(), shim_pairs(), preload_pairs()})
+        leak_pairs(), peer_pairs(), graph_pairs(), shim_pairs(), preload_pairs()})
     all.insert(all.end(), some.begin(), some.end());
   return all;
 }

@@ -23,6 +23,7 @@ Pairs mapping_pairs();
 Pairs handle_pairs();
 Pairs leak_pairs();
 Pairs peer_pairs();
+Pairs graph_pairs();
 Pairs shim_pairs();
 Pairs preload_pairs();
 

@@ -30,6 +30,19 @@ class Same(harness.Case):
         self.assertIn("free again: 1", native.stdout)
         self.assertEqual(report["allocations"], 3)
 
+    def test_capture(self):
+        """What is captured is the driver's own; a capture is not disturbed, whatever the pool does meanwhile."""
+        for client in ("capture_shared", "capture_static"):
+            for driver_door in ("true", "false"):
+                with self.subTest(client=client, driver_door=driver_door):
+                    native = harness.run(harness.PROGRAMS / client, env=harness.environment(preload=False))
+                    self.assertEqual(native.returncode, 0, native.stdout)
+                    process, report = self.served(harness.PROGRAMS / client, GMLAKE_HOOKS_DRIVER=driver_door)
+                    self.assertEqual(process.stdout, native.stdout)
+                    if client == "capture_shared" or driver_door == "true":
+                        self.assertEqual(report["allocations"], 3)
+                        self.assertEqual(report["bypass_capture"], 1)
+
     def exits(self, way, allocations, frees):
         for client in ("leaky_exit_shared", "leaky_exit_driver"):
             with self.subTest(client=client):

@@ -1,4 +1,6 @@
 // Events: what they hold, how they are asked, what they measure.
+#include <chrono>
+
 #include "../fixture.h"
 
 namespace conformance {
@@ -33,7 +35,7 @@ TEST_F(Events, AreCompleteBeforeTheyAreRecorded) {
   EXPECT_EQ(d.cuEventSynchronize(event), CUDA_SUCCESS);
   const CUstream stream = make_stream();
   EXPECT_EQ(d.cuStreamWaitEvent(stream, event, 0), CUDA_SUCCESS);
-  EXPECT_EQ(d.cuStreamQuery(stream), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuStreamSynchronize(stream), CUDA_SUCCESS);
 }
 
 // [H 16047] CUDA_SUCCESS when the work is complete, or CUDA_ERROR_NOT_READY.
@@ -134,11 +136,12 @@ TEST_F(Events, AreDestroyedBeforeTheyAreComplete) {
   EXPECT_EQ(d.cuStreamQuery(stream), CUDA_ERROR_NOT_READY);
 }
 
-// [H 16136] milliseconds between the two.
+// [H 16136] milliseconds between the two: no more than passed on the host around them.
 TEST_F(Events, MeasureTime) {
   const CUstream stream = make_stream();
   const CUevent from = make_event();
   const CUevent to = make_event();
+  const auto begin = std::chrono::steady_clock::now();
   ASSERT_EQ(d.cuEventRecord(from, stream), CUDA_SUCCESS);
   ASSERT_EQ(d.cuLaunchHostFunc(
                 stream, [](void*) { std::this_thread::sleep_for(std::chrono::milliseconds(20)); },
@@ -146,9 +149,10 @@ TEST_F(Events, MeasureTime) {
             CUDA_SUCCESS);
   ASSERT_EQ(d.cuEventRecord(to, stream), CUDA_SUCCESS);
   ASSERT_EQ(d.cuEventSynchronize(to), CUDA_SUCCESS);
+  const std::chrono::duration<float, std::milli> passed = std::chrono::steady_clock::now() - begin;
   EXPECT_EQ(elapsed(from, to), CUDA_SUCCESS);
-  EXPECT_GE(milliseconds, 15);
-  EXPECT_LT(milliseconds, 2000);
+  EXPECT_GT(milliseconds, 0);
+  EXPECT_LE(milliseconds, passed.count() * 1.01F);
 }
 
 // [H 16150] "If cuEventRecord() has not been called on either event then

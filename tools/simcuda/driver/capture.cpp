@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <set>
+#include <utility>
+
+#include "findings.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -47,9 +50,10 @@ void abandon(const CaptureRef& capture) {
   if (capture->own_graph) destroy_graph(*capture->graph);
 }
 
+// The capture is broken by the calling thread's call.
 CUresult refuse(Capture& capture, CUresult why) {
-  capture.valid = false;
-  return why;
+  if (!std::exchange(capture.valid, false)) return why;
+  return misuse(why, "breaks the capture of stream", capture.origin->id);
 }
 
 // Whether everything captured in other streams is waited for in the first. The programming guide,
@@ -148,7 +152,8 @@ CUresult check_legacy(const Stream& stream) {
   if (!legacy_is_implied(stream)) return CUDA_SUCCESS;
   for (const CaptureRef& capture : captures())
     for (const StreamRef& other : capture->streams)
-      if (other->blocking && other->context == stream.context) capture->valid = false;
+      if (other->blocking && other->context == stream.context)
+        refuse(*capture, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
   return CUDA_ERROR_STREAM_CAPTURE_IMPLICIT;
 }
 
@@ -230,7 +235,7 @@ CUresult capture_wait(const StreamRef& stream, const EventRef& event, CUevent ha
   // cuda.h, cuStreamIsCapturing: "The legacy stream is not supported for stream capture".
   if (stream->legacy) return refuse(*sequence, CUDA_ERROR_STREAM_CAPTURE_IMPLICIT);
   if (own != nullptr && own->sequence != sequence) {
-    own->sequence->valid = false;
+    refuse(*own->sequence, CUDA_ERROR_STREAM_CAPTURE_MERGE);
     return refuse(*sequence, CUDA_ERROR_STREAM_CAPTURE_MERGE);
   }
   if (own == nullptr) {

@@ -132,7 +132,7 @@ CUresult synchronize(CUcontext handle) {
   if (const CUresult bad = check_unsafe()) return bad;
   wait_context(*context);
   release_unused_pages();
-  return CUDA_SUCCESS;
+  return context->broken;  // by what it waited for
 }
 
 }  // namespace

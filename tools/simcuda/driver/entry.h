@@ -12,6 +12,7 @@
 
 namespace gmlake::simcuda {
 
+// No std::array: clang deduces no more than 256 elements.
 inline constexpr std::string_view kFunctionNames[]{
 #define F(symbol, base, version, flavour) std::string_view{#symbol},
 #include "all_functions.def"

@@ -151,7 +151,7 @@ CUresult cuEventSynchronize(CUevent handle) {
   if (const CUresult bad = check_unsafe()) return bad;
   wait(captured_by(event));
   release_unused_pages();
-  return CUDA_SUCCESS;
+  return event->context->broken;  // by what it waited for
 }
 CUresult cuEventElapsedTime(float* milliseconds, CUevent first, CUevent second) {
   SIM_ENTER();

@@ -107,7 +107,7 @@ CUresult begin_memory(const LaunchMemory& memory, const StreamRef& stream) {
   // every unfreed allocation".
   for (const GraphBlockRef& block : memory.allocated)
     if (begin_graph_free(*block) == CUDA_SUCCESS) {
-      watch::memory_ends({block->at}, "frees", stream);
+      watch::memory_ends(block->at, "frees", stream);
       submit(stream, {Run::brief, [block] { end_graph_use(*block); }});
     }
   for (std::size_t i = 0; i < memory.allocated.size(); ++i) {
@@ -297,7 +297,7 @@ CUresult launch(Executable& executable, const StreamRef& stream) {
   if (const CUresult bad = begin_memory(memory, stream)) return bad;
   bool sound = true;
   for_each(*executable.graph, [&](Node& node) {
-    if (node.enabled) sound = reaches_memory(node.work, *context) && sound;
+    if (node.enabled) sound = reaches_memory(node.work, *context_of(node, context)) && sound;
   });
   std::vector<Point> ends{start};
   if (sound) ends = Launcher(executable, context).run(*executable.graph, ends);

@@ -14,7 +14,7 @@
 #include "entry.h"
 #include "findings.h"
 #include "kernels.h"
-#include "memory.h"
+#include "peer.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -184,8 +184,10 @@ CUresult kernel_work(NodeParams& params, Work& work) {
 // is of no use from then on (CUDA programming guide, "Error Checking": CUDA_ERROR_ILLEGAL_ADDRESS
 // "leaves the process in an inconsistent state").
 bool reaches_memory(const Work& work, Context& context) {
+  const Reach reach = work.run == Run::device ? Reach::copy : Reach::direct;
   for (const Access& access : work.accesses)
-    if (!accessible(access.at, access.size, access.write)) {
+    if (!reachable(context, access.at, access.size, access.write, reach) ||
+        !accessible(access.at, access.size, access.write)) {
       found(Check::memory, "launch",
             fmt::format("{} {} {:#x} to {:#x}, where that is not possible",
                         describe(current_caller()), access.write ? "writes" : "reads", access.at,

@@ -44,7 +44,7 @@ CUresult synchronize(CUstream handle, Implicit implicit) {
   if (const CUresult bad = check_unsafe()) return bad;
   wait_stream(stream);
   release_unused_pages();
-  return CUDA_SUCCESS;
+  return stream->context->broken;  // by what it waited for
 }
 
 // One attribute of a stream: `take` stores it.
@@ -76,7 +76,10 @@ CUresult launch(CUstream handle, Implicit implicit, CUhostFn function, void* dat
     params.what.host = {function, data};
     return capture(stream, std::move(params));
   }
-  return enqueue(stream, {Run::host_code, [=] { function(data); }});
+  // cuda.h: "the function will not be called in the event of an error in the CUDA context."
+  return enqueue(stream, {Run::host_code, [=, context = stream->context] {
+                            if (context->broken == CUDA_SUCCESS) function(data);
+                          }});
 }
 
 CUresult add_callback(CUstream handle, Implicit implicit, CUstreamCallback callback, void* data,
@@ -84,7 +87,11 @@ CUresult add_callback(CUstream handle, Implicit implicit, CUstreamCallback callb
   if (callback == nullptr || flags != 0) return CUDA_ERROR_INVALID_VALUE;
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
-  return enqueue(stream, {Run::host_code, [=] { callback(handle, CUDA_SUCCESS, data); }});
+  // cuda.h: "In the event of a device error, all subsequently executed callbacks will receive an
+  // appropriate CUresult."
+  return enqueue(stream, {Run::host_code, [=, context = stream->context] {
+                            callback(handle, context->broken, data);
+                          }});
 }
 
 }  // namespace
