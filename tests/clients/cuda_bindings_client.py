@@ -58,7 +58,8 @@ def memory():
     ok(driver.cuMemcpyHtoD(pointer, source, len(source)))
     say("there and back", digest(download(pointer, len(source))) == digest(source))
     base, size = ok(driver.cuMemGetAddressRange(int(pointer) + 100))
-    say("its range", (int(base) == int(pointer), size))
+    # Under the library it is the mapping's, which may be larger (docs/interposition.md).
+    say("its range", int(base) <= int(pointer) and int(base) + size >= int(pointer) + 64 * KIB)
     kind = driver.CUpointer_attribute.CU_POINTER_ATTRIBUTE_MEMORY_TYPE
     say("its kind", ok(driver.cuPointerGetAttribute(kind, pointer)))
     ok(driver.cuMemsetD8(pointer, 7, 16))

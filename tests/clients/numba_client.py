@@ -84,8 +84,8 @@ def contexts():
         del blocks
     cuda.current_context().deallocations.clear()
     cuda.synchronize()
+    say("before the end", cuda.to_device(np.ones(10)).copy_to_host().sum())
     cuda.close()
-    say("after all contexts are gone", cuda.to_device(np.ones(10)).copy_to_host().sum())
 
 
 def main():

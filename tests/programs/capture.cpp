@@ -1,6 +1,6 @@
-// A program that captures: allocation, fill and free on a stream that does nothing else before, while
-// another stream goes on allocating; then the graph is launched twice. Says what every call returned
-// and what came of it.
+// A program that captures: allocation, fill and free on a stream that does nothing else before,
+// while another stream goes on allocating; then the graph is launched twice. Says what every call
+// returned and what came of it.
 #include <cuda_runtime_api.h>
 
 #include <cstdio>

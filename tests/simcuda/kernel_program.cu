@@ -73,8 +73,15 @@ int main() {
   if (!check(cudaStreamSynchronize(stream), "synchronize")) return 1;
   const size_t sizes[] = {sizeof(int*), sizeof(int)};
   register_kernel("_Z3addPii", add_on_host, sizes, 2);
-  add<<<2, 32, 0, stream>>>(data, 41);
-  if (!check(cudaGetLastError(), "launch")) return 1;
+  cudaLaunchConfig_t configuration{};
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributePriority;
+  configuration.gridDim = 2;
+  configuration.blockDim = 32;
+  configuration.stream = stream;
+  configuration.attrs = &attribute;
+  configuration.numAttrs = 1;
+  if (!check(cudaLaunchKernelEx(&configuration, add, data, 41), "launch with attributes")) return 1;
   if (!check(
           cudaMemcpyAsync(numbers.data(), data, 64 * sizeof(int), cudaMemcpyDeviceToHost, stream),
           "copy"))

@@ -133,6 +133,14 @@ TEST_F(RuntimeCopies, PinnedMemoryKeepsItsFlags) {
   EXPECT_EQ(cudaHostGetFlags(&flags, host), cudaErrorInvalidValue);
 }
 
+TEST_F(RuntimeCopies, NothingIsAllocatedWithSuccess) {
+  void* memory = &memory;
+  EXPECT_EQ(cudaMallocManaged(&memory, 0, cudaMemAttachGlobal), cudaSuccess);
+  EXPECT_EQ(cudaMallocHost(&memory, 0), cudaSuccess);
+  EXPECT_EQ(cudaMallocAsync(&memory, 0, stream), cudaSuccess);
+  EXPECT_EQ(cudaFreeAsync(nullptr, stream), cudaSuccess);
+}
+
 TEST_F(RuntimeCopies, AManagedRangeTakesAdvice) {
   void* managed = nullptr;
   void* plain = allocate(4096);

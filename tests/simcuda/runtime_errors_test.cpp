@@ -56,6 +56,8 @@ TEST_F(RuntimeErrors, AKernelThatIsNoneIsRefused) {
   cudaFuncAttributes attributes{};
   EXPECT_EQ(cudaLaunchKernel(&stub, dim3(1), dim3(1), nullptr, 0, stream),
             cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaLaunchKernel(nullptr, dim3(1), dim3(1), nullptr, 0, stream),
+            cudaErrorInvalidDeviceFunction);
   EXPECT_EQ(cudaFuncGetAttributes(&attributes, &stub), cudaErrorInvalidResourceHandle);
   EXPECT_EQ(cudaGetFuncBySymbol(&function, &stub), cudaErrorInvalidDeviceFunction);
   EXPECT_EQ(cudaGetKernel(&kernel, &stub), cudaErrorInvalidDeviceFunction);

@@ -5,10 +5,12 @@ using namespace gmlake::simcudart;
 
 namespace {
 
-// cudaMalloc of nothing succeeds and gives no memory.
-CUresult allocate(const Driver& driver, void** result, size_t size) {
+// Nothing is allocated with success and without memory, unlike by the driver (measured). `call`
+// allocates what is more.
+template <typename Call>
+CUresult allocate(void** result, size_t size, Call call) {
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  if (size != 0) return driver.cuMemAlloc_v2(like(result), size);
+  if (size != 0) return call();
   *result = nullptr;
   return CUDA_SUCCESS;
 }
@@ -25,7 +27,7 @@ CUresult allocate_rows(const Driver& driver, cudaPitchedPtr* result, cudaExtent 
 }  // namespace
 
 cudaError_t cudaMalloc(void** result, size_t size) {
-  RT(allocate(*driver, result, size));
+  RT(allocate(result, size, [&] { return driver->cuMemAlloc_v2(like(result), size); }));
 }
 cudaError_t cudaMallocPitch(void** result, size_t* pitch, size_t width, size_t height) {
   RT(driver->cuMemAllocPitch_v2(like(result), pitch, width, height, 4));
@@ -34,7 +36,7 @@ cudaError_t cudaMalloc3D(cudaPitchedPtr* result, cudaExtent extent) {
   RT(allocate_rows(*driver, result, extent));
 }
 cudaError_t cudaMallocManaged(void** result, size_t size, unsigned flags) {
-  RT(driver->cuMemAllocManaged(like(result), size, flags));
+  RT(allocate(result, size, [&] { return driver->cuMemAllocManaged(like(result), size, flags); }));
 }
 cudaError_t cudaFree(void* pointer) {
   RT(driver->cuMemFree_v2(like(pointer)));

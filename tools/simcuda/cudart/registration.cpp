@@ -50,7 +50,7 @@ cudaError_t find_registered(const Driver& driver, const void* stub, CUkernel& ke
 
 cudaError_t find_kernel(const Driver& driver, const void* function, CUkernel& kernel) {
   const cudaError_t result = find_registered(driver, function, kernel);
-  if (result != cudaErrorInvalidDeviceFunction) return result;
+  if (result != cudaErrorInvalidDeviceFunction || function == nullptr) return result;
   kernel = static_cast<CUkernel>(const_cast<void*>(function));
   return cudaSuccess;
 }

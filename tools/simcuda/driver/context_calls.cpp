@@ -59,6 +59,24 @@ CUresult cuCtxDestroy_v2(CUcontext handle) {
   return destroy(*context);
 }
 
+namespace {
+
+// A context that is to be made current. A primary one need not be active: it is what is then asked
+// of it that fails (measured on driver 580).
+CUresult find_to_enter(CUcontext handle, Context*& context) {
+  {
+    const SchedulerLock lock = lock_scheduler();
+    for (CUdevice device = 0; check_device(device) == CUDA_SUCCESS; ++device)
+      if (handle != nullptr && handle == to_handle(primary_of(device))) {
+        context = from_handle(handle);
+        return CUDA_SUCCESS;
+      }
+  }
+  return find_context(handle, context);
+}
+
+}  // namespace
+
 CUresult cuCtxGetCurrent(CUcontext* result) {
   SIM_ENTER();
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -69,7 +87,7 @@ CUresult cuCtxSetCurrent(CUcontext handle) {
   SIM_ENTER();
   Context* context = nullptr;
   if (handle != nullptr)
-    if (const CUresult bad = find_context(handle, context)) return bad;
+    if (const CUresult bad = find_to_enter(handle, context)) return bad;
   // cuda.h, cuCtxSetCurrent: replaces the top of the stack; NULL pops it.
   if (context_stack().depth > 0) context_stack().pop();
   if (context != nullptr) context_stack().push(context);
@@ -79,7 +97,7 @@ CUresult cuCtxPushCurrent_v2(CUcontext handle) {
   SIM_ENTER();
   Context* context = nullptr;
   if (handle == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
-  if (const CUresult bad = find_context(handle, context)) return bad;
+  if (const CUresult bad = find_to_enter(handle, context)) return bad;
   if (!context_stack().has_room()) return CUDA_ERROR_OUT_OF_MEMORY;
   context_stack().push(context);
   return CUDA_SUCCESS;

@@ -105,6 +105,26 @@ CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, unsi
   return enqueue(stream, std::move(work));
 }
 
+// cuda.h, cuLaunchKernelEx: attributes change how a kernel is scheduled, and here nothing is. Those
+// that make the launch record an event are not simulated.
+CUresult launch(const CUlaunchConfig* configuration, CUfunction function, Implicit implicit,
+                void** parameters, void** extra) {
+  if (configuration == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  const CUlaunchConfig& c = *configuration;
+  if (c.numAttrs != 0 && c.attrs == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  for (unsigned i = 0; i < c.numAttrs; ++i) {
+    const CUlaunchAttributeID id = c.attrs[i].id;
+    if (id < CU_LAUNCH_ATTRIBUTE_IGNORE || id >= CU_LAUNCH_ATTRIBUTE_MAX)
+      return CUDA_ERROR_INVALID_VALUE;
+    if (id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT ||
+        id == CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT)
+      return CUDA_ERROR_NOT_SUPPORTED;
+  }
+  return launch(function, {c.gridDimX, c.gridDimY, c.gridDimZ},
+                {c.blockDimX, c.blockDimY, c.blockDimZ}, c.sharedMemBytes, c.hStream, implicit,
+                parameters, extra);
+}
+
 }  // namespace
 
 const char* kernel_name(const void* handle) {
@@ -257,3 +277,7 @@ SIM_PTSZ(cuLaunchKernel,
           void** parameters, void** extra),
          launch(function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes,
                 stream, implicit, parameters, extra))
+SIM_PTSZ(cuLaunchKernelEx,
+         (const CUlaunchConfig* configuration, CUfunction function, void** parameters,
+          void** extra),
+         launch(configuration, function, implicit, parameters, extra))
