@@ -11,6 +11,9 @@ namespace gmlake::mutants {
 namespace {
 
 void become_client(const char* library, Twin twin) {
+#ifdef __SANITIZE_ADDRESS__
+  setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 0);  // the sanitizer's library comes second
+#endif
   setenv("LD_PRELOAD", library, 1);
   setenv("MUTANTS_TWIN", twin == Twin::wrong ? "wrong" : "correct", 1);
   execl(PRELOAD_CLIENT, PRELOAD_CLIENT, nullptr);

@@ -55,20 +55,26 @@ void used(Address owner, const TouchRef& touch) {
 // CUDA programming guide, "Virtual Aliasing Support": within one operation the bytes written
 // through one address are not coherent with the same bytes at another. One address is no alias.
 void check_aliases(const std::vector<Placed>& placed, const Caller& caller) {
-  for (std::size_t i = 0; i < placed.size(); ++i)
-    for (std::size_t j = i + 1; j < placed.size(); ++j) {
-      if (!placed[i].access.write && !placed[j].access.write) continue;
-      for (const Piece& a : placed[i].pieces)
-        for (const Piece& b : placed[j].pieces) {
-          if (a.place >= b.place + b.size || b.place >= a.place + a.size) continue;
-          if (a.at - a.place == b.at - b.place) continue;
-          found(Check::order, fmt::format("alias {}", caller.function),
-                fmt::format("{} uses the same bytes at {:#x} and at {:#x} and writes them: {}",
-                            describe(caller), a.at, b.at,
-                            describe_place(std::max(a.place, b.place),
-                                           std::min(a.place + a.size, b.place + b.size))));
-        }
+  struct Use {
+    Piece piece;
+    bool write;
+  };
+  std::vector<Use> uses;  // a copy of rows has very many
+  for (const Placed& one : placed)
+    for (const Piece& piece : one.pieces) uses.push_back({piece, one.access.write});
+  std::sort(uses.begin(), uses.end(),
+            [](const Use& a, const Use& b) { return a.piece.place < b.piece.place; });
+  for (auto use = uses.begin(); use != uses.end(); ++use) {
+    const Piece& a = use->piece;
+    for (auto next = use + 1; next != uses.end() && next->piece.place < a.place + a.size; ++next) {
+      const Piece& b = next->piece;
+      if ((!use->write && !next->write) || a.at - a.place == b.at - b.place) continue;
+      found(Check::order, fmt::format("alias {}", caller.function),
+            fmt::format("{} uses the same bytes at {:#x} and at {:#x} and writes them: {}",
+                        describe(caller), a.at + (b.place - a.place), b.at,
+                        describe_place(b.place, std::min(a.place + a.size, b.place + b.size))));
     }
+  }
 }
 
 // A host function touches when it runs: by then the touches of later operations may be known, which
