@@ -39,8 +39,8 @@ TEST_F(RuntimeCopies, RowsGoThereAndBack) {
 TEST_F(RuntimeCopies, RowsAreRefusedAsDocumented) {
   void* device = allocate(4096);
   char host[64];
-  // cuda_runtime_api.h, cudaMemcpy2D: "width must not exceed either dpitch or spitch". Measured:
-  // the error is this one, and nothing is checked of no rows.
+  // cuda_runtime_api.h, cudaMemcpy2D: "width must not exceed either dpitch or spitch". Measured: of
+  // a row the error is this one, and nothing is checked of no rows.
   EXPECT_EQ(cudaMemcpy2D(device, 32, host, 64, 33, 1, cudaMemcpyHostToDevice),
             cudaErrorInvalidValue);
   EXPECT_EQ(cudaMemcpy2D(device, 32, host, 64, 33, 0, cudaMemcpyHostToDevice), cudaSuccess);

@@ -100,10 +100,13 @@ TEST_F(RuntimeMemory, IsCopiedInRows) {
   EXPECT_EQ(r.cudaFree(at), cudaSuccess);
 }
 
-// [HR 6007] "width must not exceed either dpitch or spitch": cudaErrorInvalidValue [M].
+// [HR 6007] "width must not exceed either dpitch or spitch": cudaErrorInvalidPitchValue, of a
+// single row cudaErrorInvalidValue [M].
 TEST_F(RuntimeMemory, IsCopiedInRowsThatFit) {
   std::vector<char> host(300);
   EXPECT_EQ(r.cudaMemcpy2D(make_memory(), 50, host.data(), 100, 100, 3, cudaMemcpyHostToDevice),
+            cudaErrorInvalidPitchValue);
+  EXPECT_EQ(r.cudaMemcpy2D(make_memory(), 50, host.data(), 100, 100, 1, cudaMemcpyHostToDevice),
             cudaErrorInvalidValue);
 }
 

@@ -52,9 +52,10 @@ CUresult copy_rows(Function function, const Rows& rows, Stream... stream) {
   if (!memory_types(rows.kind, copy.dstMemoryType, copy.srcMemoryType))
     return to_driver(cudaErrorInvalidMemcpyDirection);
   if (rows.width == 0 || rows.height == 0) return CUDA_SUCCESS;
-  // cuda_runtime_api.h, cudaMemcpy2D: "width must not exceed either dpitch or spitch". The real
-  // runtime says "invalid value", also of a single row (measured).
-  if (rows.width > rows.to_pitch || rows.width > rows.from_pitch) return CUDA_ERROR_INVALID_VALUE;
+  // cuda_runtime_api.h, cudaMemcpy2D: "width must not exceed either dpitch or spitch". Of a single
+  // row the real runtime says "invalid value" (measured).
+  if (rows.width > rows.to_pitch || rows.width > rows.from_pitch)
+    return to_driver(rows.height > 1 ? cudaErrorInvalidPitchValue : cudaErrorInvalidValue);
   copy.srcHost = rows.from_;
   copy.srcDevice = like(rows.from_);
   copy.srcPitch = rows.from_pitch;
