@@ -13,6 +13,7 @@ namespace {
 // What the calls work on, made before any capture begins.
 struct Scene {
   CUcontext context = nullptr;
+  CUstream captured = nullptr;  // set once it is
   CUstream other = nullptr;
   CUevent recorded = nullptr;
   CUdeviceptr block = 0;
@@ -114,6 +115,11 @@ const Call kCalls[] = {
        unsigned long long id = 0;
        return driver().cuStreamGetId_(s.other, &id);
      }},
+    {"cuStreamGetId, the capturing stream",
+     [](Scene& s) {
+       unsigned long long id = 0;
+       return driver().cuStreamGetId_(s.captured, &id);
+     }},
     {"cuStreamQuery, other stream", [](Scene& s) { return driver().cuStreamQuery_(s.other); }},
     {"cuStreamSynchronize, other stream",
      [](Scene& s) { return driver().cuStreamSynchronize_(s.other); }},
@@ -144,6 +150,7 @@ void ask(const std::string& where, CUstreamCaptureMode mode, bool same_thread, b
   CUstream stream = nullptr;
   GPU(cuStreamCreate_(&stream, CU_STREAM_DEFAULT));  // the legacy stream waits for it
   GPU(cuStreamBeginCapture_v2_(stream, mode));
+  scene.captured = stream;
   GPU(cuMemsetD32Async_(target, 1, kChunk / 4, stream));
   CUresult code = CUDA_ERROR_UNKNOWN;
   const auto make = [&] { code = guarded ? relaxed(call, scene) : call.make(scene); };

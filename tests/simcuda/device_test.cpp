@@ -233,7 +233,12 @@ TEST_F(SimulatedDevice, RegisteredKernelsRunInStreamOrderOnCopiedArguments) {
   CUmodule module = nullptr;
   CUfunction function = nullptr;
   CUfunction unknown = nullptr;
-  ASSERT_EQ(d.cuModuleLoadData(&module, image), CUDA_SUCCESS);
+  CUmodule other = nullptr;
+  ASSERT_EQ(d.cuModuleLoadData(&other, image), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuModuleUnload(other), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuModuleLoadFatBinary(&other, image), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuModuleUnload(other), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuModuleLoadDataEx(&module, image, 0, nullptr, nullptr), CUDA_SUCCESS);
   ASSERT_EQ(d.cuModuleGetFunction(&function, module, "add"), CUDA_SUCCESS);
   ASSERT_EQ(d.cuModuleGetFunction(&unknown, module, "unknown"), CUDA_SUCCESS);
   const CUstream stream = make_stream();
@@ -247,6 +252,8 @@ TEST_F(SimulatedDevice, RegisteredKernelsRunInStreamOrderOnCopiedArguments) {
     void* parameters[] = {&where, &value};
     ASSERT_EQ(d.cuLaunchKernel(function, 2, 1, 1, 32, 1, 1, 0, stream, parameters, nullptr),
               CUDA_SUCCESS);
+    ASSERT_EQ(d.cuLaunchCooperativeKernel(function, 2, 1, 1, 16, 1, 1, 0, stream, parameters),
+              CUDA_SUCCESS);
     ASSERT_EQ(d.cuLaunchKernel(unknown, 1, 1, 1, 1, 1, 1, 0, stream, parameters, nullptr),
               CUDA_SUCCESS);
     EXPECT_EQ(d.cuLaunchKernel(function, 0, 1, 1, 1, 1, 1, 0, stream, parameters, nullptr),
@@ -255,10 +262,10 @@ TEST_F(SimulatedDevice, RegisteredKernelsRunInStreamOrderOnCopiedArguments) {
     value = 0;
   }
   ASSERT_EQ(d.cuStreamSynchronize(stream), CUDA_SUCCESS);
-  EXPECT_EQ(read(at), 42U);
+  EXPECT_EQ(read(at), 83U);  // two launches
   EXPECT_EQ(read(at + 63 * 4), 42U);
   const auto launches = d.find<decltype(simcuda_launch_count)>("simcuda_launch_count");
-  EXPECT_EQ(launches("add"), 1U);
+  EXPECT_EQ(launches("add"), 2U);
   EXPECT_EQ(launches("unknown"), 1U);
   EXPECT_EQ(launches("never"), 0U);
   EXPECT_EQ(d.cuModuleUnload(module), CUDA_SUCCESS);

@@ -33,12 +33,25 @@ Outcome run(const std::string& environment, const std::string& what) {
 
 TEST(SimcudaEnvironment, AWrongSettingIsSaidOnceAndStopsTheDriver) {
   for (const std::string wrong :
-       {"SIMCUDA_NONSENSE=1", "SIMCUDA_MEMORY=many", "SIMCUDA_MEMORY=3MiB", "SIMCUDA_DEVICES=two",
-        "SIMCUDA_DEVICES=17", "SIMCUDA_BACKING=disk", "SIMCUDA_LOG=loud",
-        "SIMCUDA_LOG=stats:", "SIMCUDA_SEED=x", "SIMCUDA_SEED=-1", "SIMCUDA_CHECKS=order,nonsense",
-        "SIMCUDA_CHECKS=memory:order", "SIMCUDA_EXIT_STATUS=256", "SIMCUDA_EXIT_STATUS=-1",
-        "SIMCUDA_FAULTS=cuMemCreate", "SIMCUDA_FAULTS=cuNoSuch:1=2",
-        "SIMCUDA_FAULTS=cuMemCreate:0=2", "SIMCUDA_FAULTS=cuMemCreate:1=0",
+       {"SIMCUDA_NONSENSE=1",
+        "SIMCUDA_MEMORY=many",
+        "SIMCUDA_MEMORY=3MiB",
+        "SIMCUDA_DEVICES=two",
+        "SIMCUDA_DEVICES=17",
+        "SIMCUDA_BACKING=disk",
+        "SIMCUDA_LOG=loud",
+        "SIMCUDA_LOG=stats:",
+        "SIMCUDA_SEED=x",
+        "SIMCUDA_SEED=-1",
+        "SIMCUDA_CHECKS=order,nonsense",
+        "SIMCUDA_CHECKS=memory:order",
+        "SIMCUDA_EXIT_STATUS=256",
+        "SIMCUDA_EXIT_STATUS=-1",
+        "SIMCUDA_FAULTS=cuMemCreate",
+        "SIMCUDA_FAULTS=cuNoSuch:1=2",
+        "SIMCUDA_FAULTS=cuMemCreate:0=2",
+        "SIMCUDA_FAULTS=cuMemCreate:1=0",
+        "SIMCUDA_FAULTS=cuMemAlloc:1=2",  // the 32-bit one, which is not simulated
         "SIMCUDA_FAULTS=cuMemCreate:every=x=2"}) {
     const Outcome outcome = run(wrong, "allocate");
     EXPECT_EQ(outcome.status, 0) << wrong;

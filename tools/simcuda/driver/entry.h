@@ -18,6 +18,11 @@ inline constexpr std::string_view kFunctionNames[]{
 #include "all_functions.def"
 };
 inline constexpr unsigned kFunctions = std::size(kFunctionNames);
+// The first of them are those that are simulated; the others answer "not supported".
+inline constexpr unsigned kSimulated = 0
+#define F(symbol, base, version, flavour) +1
+#include "functions.def"
+    ;
 
 // kFunctions for a name that is not exported.
 constexpr unsigned function_index(std::string_view name) {

@@ -102,7 +102,7 @@ bool parse_fault(std::string_view text, Fault& fault) {
   text.remove_prefix(colon + 1);
   auto equals = text.find('=');
   if (text.starts_with("p=") || text.starts_with("every=")) equals = text.find('=', equals + 1);
-  if (fault.function >= kFunctions || equals == text.npos) return false;
+  if (fault.function >= kSimulated || equals == text.npos) return false;
   return parse_when(text.substr(0, equals), fault) && parse_what(text.substr(equals + 1), fault);
 }
 
@@ -140,7 +140,8 @@ std::string arm_faults(std::string_view text) {
     Fault fault;
     if (!parse_fault(item, fault))
       return fmt::format(
-          "'{}' is not FUNCTION:WHEN=WHAT, where FUNCTION is an exported driver function, WHEN is "
+          "'{}' is not FUNCTION:WHEN=WHAT, where FUNCTION is a simulated driver function by its "
+          "exported name (cuMemAlloc_v2), WHEN is "
           "N, "
           "every=N or p=CHANCE, and WHAT is a CUresult other than 0, memory=SIZE, mappings=N or "
           "delay=TIME; such as cuMemCreate:5=2 or cuMemMap:every=1=delay=50us",

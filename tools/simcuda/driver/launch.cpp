@@ -230,13 +230,29 @@ unsigned long long simcuda_launch_count(const char* name) {
   return kernel != code().kernels.end() ? kernel->second->launches : 0;
 }
 
-CUresult cuModuleLoadData(CUmodule* result, const void* image) {
-  SIM_ENTER();
+namespace {
+
+CUresult load_module(CUmodule* result, const void* image) {
   Context* context = nullptr;
   if (const CUresult bad = current_context(context)) return bad;
   if (result == nullptr || image == nullptr) return CUDA_ERROR_INVALID_VALUE;
   *result = reinterpret_cast<CUmodule>(load());
   return CUDA_SUCCESS;
+}
+
+}  // namespace
+
+CUresult cuModuleLoadData(CUmodule* result, const void* image) {
+  SIM_ENTER();
+  return load_module(result, image);
+}
+CUresult cuModuleLoadDataEx(CUmodule* result, const void* image, unsigned, CUjit_option*, void**) {
+  SIM_ENTER();
+  return load_module(result, image);
+}
+CUresult cuModuleLoadFatBinary(CUmodule* result, const void* image) {
+  SIM_ENTER();
+  return load_module(result, image);
 }
 CUresult cuModuleUnload(CUmodule module) {
   SIM_ENTER();
@@ -281,3 +297,10 @@ SIM_PTSZ(cuLaunchKernelEx,
          (const CUlaunchConfig* configuration, CUfunction function, void** parameters,
           void** extra),
          launch(configuration, function, implicit, parameters, extra))
+// Kernels here are one host function each, so their blocks always fit on the device together.
+SIM_PTSZ(cuLaunchCooperativeKernel,
+         (CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
+          unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream stream,
+          void** parameters),
+         launch(function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared_bytes,
+                stream, implicit, parameters, nullptr))
