@@ -170,6 +170,25 @@ TEST_F(Pointers, HaveIdentitiesByAllocation) {
   EXPECT_NE(ask<unsigned long long>(CU_POINTER_ATTRIBUTE_BUFFER_ID, make_memory(1000)), id);
 }
 
+// [H 916] what the current context's device may do.
+TEST_F(Pointers, KnowWhatTheDeviceMayDo) {
+  for (const CUdeviceptr at : {make_memory(1000), make_async(1000), make_mapping()})
+    EXPECT_EQ(ask<unsigned>(CU_POINTER_ATTRIBUTE_ACCESS_FLAGS, at),
+              CU_MEM_ACCESS_FLAGS_PROT_READWRITE);
+}
+
+// [H 920] "unique id corresponding to the physical allocation".
+TEST_F(Pointers, KnowTheirPhysicalMemory) {
+  const CUmemGenericAllocationHandle handle = create(kChunk);
+  const CUdeviceptr at = reserve(4 * kChunk);
+  for (const std::size_t chunk : {0U, 1U}) map(at + chunk * kChunk, kChunk, handle);
+  map(at + 2 * kChunk, kChunk, create(kChunk));
+  allow(at, 3 * kChunk);
+  const auto id = ask<unsigned long long>(CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID, at);
+  EXPECT_EQ(ask<unsigned long long>(CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID, at + kChunk), id);
+  EXPECT_NE(ask<unsigned long long>(CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID, at + 2 * kChunk), id);
+}
+
 // [H 14259] "Subsequent allocations do not reuse IDs from previous freed allocations."
 TEST_F(Pointers, NeverReuseAnIdentity) {
   unsigned long long last = 0;

@@ -257,7 +257,7 @@ void leave_capture(const StreamRef& stream) {
   const GraphLock lock = lock_graphs();
   // A stream that joined leaves what it captured behind, to be waited for.
   if (stream->capture == nullptr || stream->capture->sequence->origin != stream) return;
-  abandon(stream->capture->sequence);
+  abandon(CaptureRef(stream->capture->sequence));  // the stream's own goes with it
 }
 
 CUresult begin_capture(const StreamRef& stream, CUstreamCaptureMode mode, GraphRef graph,

@@ -73,6 +73,21 @@ CUresult put(void* data, T value) {
   return CUDA_SUCCESS;
 }
 
+// cuda.h, CU_POINTER_ATTRIBUTE_ACCESS_FLAGS: "the access flags the device associated with the
+// current context has".
+unsigned access_from_here(Address at, const Pointer& p) {
+  Context* here = nullptr;
+  if (current_context(here) != CUDA_SUCCESS) return CU_MEM_ACCESS_FLAGS_PROT_NONE;
+  const std::lock_guard lock(memory().mutex);
+  if (p.virtual_memory) {
+    const auto mapping = containing(memory().mappings, at);
+    if (mapping == memory().mappings.end()) return CU_MEM_ACCESS_FLAGS_PROT_NONE;
+    return mapping->second.access[here->device];
+  }
+  return !p.device_memory || here->device == p.device ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+                                                      : CU_MEM_ACCESS_FLAGS_PROT_NONE;
+}
+
 CUresult attribute(void* data, CUpointer_attribute wanted, Address at, const Pointer& p) {
   switch (wanted) {
     case CU_POINTER_ATTRIBUTE_CONTEXT:
@@ -104,6 +119,12 @@ CUresult attribute(void* data, CUpointer_attribute wanted, Address at, const Poi
       return put(data, 1);
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
       return put(data, static_cast<unsigned long long>(p.handle_types));
+    case CU_POINTER_ATTRIBUTE_IS_GPU_DIRECT_RDMA_CAPABLE:
+      return put(data, 0);  // nor is the device
+    case CU_POINTER_ATTRIBUTE_ACCESS_FLAGS:
+      return put(data, access_from_here(at, p));
+    case CU_POINTER_ATTRIBUTE_MEMORY_BLOCK_ID:
+      return put(data, static_cast<unsigned long long>(p.id));
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
       return put(data, p.pool);
     case CU_POINTER_ATTRIBUTE_MAPPING_SIZE:
