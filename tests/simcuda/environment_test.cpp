@@ -113,20 +113,23 @@ TEST(SimcudaEnvironment, ChecksFindWhatTheyAreFor) {
     }
 }
 
+// With a seed: what races in truth a thread sanitizer would find too.
 TEST(SimcudaEnvironment, FindingsAreTheExitStatus) {
-  EXPECT_EQ(run("SIMCUDA_EXIT_STATUS=5", "wrong-race").status, 5);
-  EXPECT_EQ(run("SIMCUDA_EXIT_STATUS=0", "wrong-race").status, 3);
-  EXPECT_EQ(run("SIMCUDA_CHECKS=none SIMCUDA_EXIT_STATUS=5", "wrong-race").status, 3);
+  EXPECT_EQ(run("SIMCUDA_SEED=0 SIMCUDA_EXIT_STATUS=5", "wrong-race").status, 5);
+  EXPECT_EQ(run("SIMCUDA_SEED=0 SIMCUDA_EXIT_STATUS=0", "wrong-race").status, 3);
+  EXPECT_EQ(run("SIMCUDA_SEED=0 SIMCUDA_CHECKS=none SIMCUDA_EXIT_STATUS=5", "wrong-race").status,
+            3);
   EXPECT_EQ(run("SIMCUDA_CHECKS=all SIMCUDA_EXIT_STATUS=5", "wrong-refused").status, 5);
 }
 
 // Looked for unless told otherwise: order and memory, where there is memory.
 TEST(SimcudaEnvironment, ChecksThatAreOnFromTheStart) {
-  EXPECT_EQ(run("SIMCUDA_DEVICES=1", "wrong-race").status, 97);
+  EXPECT_EQ(run("SIMCUDA_SEED=0 SIMCUDA_DEVICES=1", "wrong-race").status, 97);
   EXPECT_EQ(run("SIMCUDA_DEVICES=1", "wrong-refused").status, 3);
   EXPECT_EQ(run("SIMCUDA_DEVICES=1", "wrong-leak").status, 3);
-  EXPECT_EQ(run("SIMCUDA_BACKING=none", "wrong-race").status, 3);
-  EXPECT_EQ(run("SIMCUDA_BACKING=none SIMCUDA_CHECKS=order", "wrong-race").status, 97);
+  EXPECT_EQ(run("SIMCUDA_SEED=0 SIMCUDA_BACKING=none", "wrong-race").status, 3);
+  EXPECT_EQ(run("SIMCUDA_SEED=0 SIMCUDA_BACKING=none SIMCUDA_CHECKS=order", "wrong-race").status,
+            97);
 }
 
 TEST(SimcudaEnvironment, LeaksAreListedAtExit) {
