@@ -93,6 +93,36 @@ TEST(SimcudaEnvironment, StatisticsGoToStderrOrToAFile) {
   std::remove(path.c_str());
 }
 
+// Six allocations of 4 KiB: the price of six calls, and none of a MiB.
+TEST(SimcudaEnvironment, CallsHaveThePriceThatIsSet) {
+  const std::string path = testing::TempDir() + "simcuda-costs-" + std::to_string(getpid());
+  const std::string log = path + ".log";
+  const auto modelled = [&](const std::string& settings) {
+    const Outcome outcome = run(settings + " SIMCUDA_LOG=stats:" + log, "allocate");
+    EXPECT_EQ(outcome.status, 0) << outcome.output;
+    std::ifstream file(log);
+    return nlohmann::json::parse(file);
+  };
+  const auto usual = modelled("SIMCUDA_DEVICES=1");
+  EXPECT_EQ(usual.at("modelled_ns").at("cuMemAlloc_v2"), 6 * 30000);
+  std::ofstream(path) << R"({"cuMemAlloc_v2": {"call_ns": 7, "unit_ns": 1000}})";
+  const auto other = modelled("SIMCUDA_COSTS=" + path);
+  EXPECT_EQ(other.at("modelled_ns").at("cuMemAlloc_v2"), 6 * 7);
+  std::uint64_t sum = 0;
+  for (const auto& call : other.at("modelled_ns")) sum += call.get<std::uint64_t>();
+  EXPECT_EQ(other.at("modelled_ns_total"), sum);
+  for (const char* wrong : {R"([1])", R"({"cuNoSuch": {}})", R"({"cuMemMap": {"call_us": 1}})",
+                            R"({"cuMemMap": {"call_ns": -1}})", R"({"cuMemMap": 5})", "{"}) {
+    std::ofstream(path) << wrong;
+    const Outcome outcome = run("SIMCUDA_COSTS=" + path, "allocate");
+    EXPECT_NE(outcome.output.find("simcuda: SIMCUDA_COSTS: " + path), std::string::npos)
+        << wrong << ": " << outcome.output;
+    EXPECT_NE(outcome.output.find("init 1"), std::string::npos) << outcome.output;
+  }
+  std::remove(path.c_str());
+  std::remove(log.c_str());
+}
+
 // Each kind of wrong program with each check alone: only the one that is for it finds it.
 TEST(SimcudaEnvironment, ChecksFindWhatTheyAreFor) {
   struct Kind {

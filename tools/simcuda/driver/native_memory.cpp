@@ -118,6 +118,7 @@ CUresult begin_free(Address at, std::uint64_t stream, Freeing& freeing) {
     return misuse(CUDA_ERROR_INVALID_VALUE, "not the start of a live allocation", at);
   Allocation& block = found->second;
   block.freeing = true;
+  charge_call(block.size / MiB);
   freeing = {at, block.id, block.context, block.pool};
   if (block.pool != nullptr) block.pool->add_freed(block, stream);
   return CUDA_SUCCESS;
