@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -32,8 +33,15 @@ struct Fault {
 };
 using Faults = std::vector<Fault>;
 
-// Replaced as a whole and never freed: a call in flight may still be reading the last list.
+// Replaced as a whole, and the last one kept: a call in flight may still be reading it.
 constinit std::atomic<const Faults*> armed{nullptr};
+void arm(std::unique_ptr<const Faults> faults) {
+  static auto* mutex = new std::mutex;
+  static auto* kept = new std::vector<std::unique_ptr<const Faults>>;
+  const std::lock_guard lock(*mutex);
+  armed.store(faults->empty() ? nullptr : faults.get(), std::memory_order_release);
+  kept->push_back(std::move(faults));
+}
 constexpr auto kNoLimit = std::numeric_limits<std::uint64_t>::max();
 constinit std::atomic<std::uint64_t> most_mappings{kNoLimit};
 constinit std::atomic<std::uint64_t> most_bytes{kNoLimit};
@@ -151,7 +159,7 @@ std::string arm_faults(std::string_view text) {
   }
   most_mappings = kNoLimit;
   most_bytes = kNoLimit;
-  armed.store(faults->empty() ? nullptr : faults.release(), std::memory_order_release);
+  arm(std::move(faults));
   return {};
 }
 
