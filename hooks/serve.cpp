@@ -30,7 +30,7 @@ void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* 
 void before_stream_dies(const RealDriver& real, CUstream stream) {
   auto& process = Process::get();
   if (process.has_pools())
-    if (const auto caller = stream_caller(real, stream, false); caller && !caller->capturing)
+    if (const auto caller = stream_caller(real, stream, false))
       process.each_pool([&](pool::DevicePool& pool) { pool.retire_stream(caller->origin); });
   forget_identities();
 }

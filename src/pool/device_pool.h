@@ -57,6 +57,8 @@ class DevicePool {
   bool owns(driver::Address at) const { return mappings_.owns(at); }
 
   // The stream's handle is about to be destroyed: follows its frees while that can still be done.
+  // While it captures it is known by its handle alone (a stream_id of 0), and its frees are
+  // followed through the context, later.
   void retire_stream(const Origin& origin);
 
   // The context is gone, and with it its work, its events and its blocks that were not

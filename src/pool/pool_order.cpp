@@ -104,6 +104,7 @@ void DevicePool::retire_stream(const Origin& origin) {
   bool open = false;
   {
     const std::lock_guard lock(mutex_);
+    if (origin.stream_id == 0) timelines_.retire_handle(origin.stream);
     if (!timelines_.known_stream(origin.stream_id)) return;
     const auto timeline = order_of(origin).own;
     open = timelines_.open_has_frees(timeline) && !origin.capture_under_way;

@@ -29,6 +29,11 @@ void Timelines::retire_stream(std::uint64_t id) {
     lines_[known->second].follow.whole_context = true;
 }
 
+void Timelines::retire_handle(void* stream) {
+  for (auto& line : lines_)
+    if (line.follow.stream == stream && stream != nullptr) line.follow.whole_context = true;
+}
+
 void Timelines::forget_context(void* context) {
   for (Timeline t = 0; t < size(); ++t) {
     auto& line = lines_[t];

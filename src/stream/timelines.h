@@ -45,6 +45,8 @@ class Timelines {
   bool is_context(Timeline timeline) const { return lines_[timeline].of_context; }
   // The stream's handle is about to become invalid; its memory stays on its timeline.
   void retire_stream(std::uint64_t id);
+  // The same for a stream whose id is not known: all that were ever followed by that handle.
+  void retire_handle(void* stream);
   // The context is gone: all work on its timelines is over. Its address may come back as another
   // context.
   void forget_context(void* context);

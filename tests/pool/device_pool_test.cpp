@@ -131,6 +131,20 @@ TEST(DevicePool, ADestroyedStreamsMemoryIsNotLost) {
   EXPECT_EQ(bench.get(10 * MiB, on_stream(2)), at);
 }
 
+// Its id can not be asked for: the handle alone says which stream it is.
+TEST(DevicePool, AStreamDestroyedWhileCapturingIsNotAskedAgain) {
+  Bench bench;
+  const auto at = bench.get(10 * MiB, on_stream(1));
+  bench.use_and_free(at, on_stream(1));
+  Origin capturing{kContext, 0, on_stream(1).stream, false, true};
+  bench.pool.retire_stream(capturing);
+  EXPECT_EQ(bench.counters().fences, 0U) << "no event in a capture";
+  bench.get(10 * MiB, on_stream(2));  // wants to know what of the first has completed
+  EXPECT_EQ(bench.device.calls["cuEventRecord"], 0U) << "its handle is not valid any more";
+  bench.device.finish_all();
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(3)), at);
+}
+
 TEST(DevicePool, RefusesWhatIsNotALiveBlock) {
   Bench bench;
   const auto at = bench.get(10 * MiB, on_stream(1));

@@ -8,6 +8,7 @@ namespace {
 
 void* const kContext = reinterpret_cast<void*>(0x100);
 void* const kStream = reinterpret_cast<void*>(0x200);
+void* const kOther = reinterpret_cast<void*>(0x300);
 
 TEST(Timelines, OnePerStreamIdAndOnePerContext) {
   Timelines lines;
@@ -56,6 +57,11 @@ TEST(Timelines, StreamsWithoutAUsableHandleAreFollowedByTheirContext) {
   EXPECT_FALSE(lines.close(ordinary).follow.whole_context);
   lines.retire_stream(2);
   EXPECT_TRUE(lines.close(ordinary).follow.whole_context);
+  const auto capturing = lines.of_stream(3, kOther, kContext, false);
+  lines.retire_handle(kStream);
+  EXPECT_FALSE(lines.close(capturing).follow.whole_context);
+  lines.retire_handle(kOther);
+  EXPECT_TRUE(lines.close(capturing).follow.whole_context);
 }
 
 TEST(Timelines, ADeadContextHasNoWorkLeft) {
