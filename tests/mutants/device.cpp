@@ -38,11 +38,11 @@ void launch(CUfunction function, CUstream stream, void** arguments) {
 
 }  // namespace
 
-void check(CUresult result, std::source_location where) {
+void check(CUresult result, const char* file, int line) {
   if (result == CUDA_SUCCESS) return;
   const char* name = "";
   cuGetErrorName(result, &name);
-  std::fprintf(stderr, "%s:%u: %s\n", where.file_name(), where.line(), name);
+  std::fprintf(stderr, "%s:%d: %s\n", file, line, name);
   std::exit(1);
 }
 

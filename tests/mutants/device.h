@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <source_location>
 
 namespace gmlake::mutants {
 
@@ -14,7 +13,8 @@ inline constexpr std::size_t kSize = 64 << 10;  // of a buffer
 inline constexpr std::size_t kChunk = 2 << 20;  // of a physical handle
 
 // Ends the program if a call fails that should not.
-void check(CUresult result, std::source_location where = std::source_location::current());
+// (The builtins stand in for std::source_location, which clang 14 does not have.)
+void check(CUresult result, const char* file = __builtin_FILE(), int line = __builtin_LINE());
 
 // A device with its primary context current.
 class Device {
