@@ -185,9 +185,6 @@ void host_saw(const ClockRef& clock) {
 void host_saw_stream(const Stream& stream) {
   if (enabled()) state().host.join(before(stream));
 }
-void host_saw_context(const Context& context) {
-  host_saw(behind_context(context));
-}
 
 void stream_ends(Stream& stream) {
   if (stream.clock == nullptr) return;

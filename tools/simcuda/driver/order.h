@@ -38,7 +38,6 @@ ClockRef behind_context(const Context& context);
 // The host is behind that moment from now on.
 void host_saw(const ClockRef& clock);
 void host_saw_stream(const Stream& stream);
-void host_saw_context(const Context& context);
 
 // A stream no one can give work to any more and that is idle.
 void stream_ends(Stream& stream);
