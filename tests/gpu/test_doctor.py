@@ -10,7 +10,8 @@ BUILD = Path(os.environ["GMLAKE_BUILD_DIR"])
 
 
 def doctor(*arguments, **settings):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GMLAKE_", "SIMCUDA_", "LD_"))}
+    environment = {k: v for k, v in os.environ.items()
+                   if k == "SIMCUDA_SEED" or not k.startswith(("GMLAKE_", "SIMCUDA_", "LD_"))}
     environment |= {"LD_LIBRARY_PATH": str(BUILD / "lib" / "simcuda"), "SIMCUDA_MEMORY": "8GiB",
                     "GMLAKE_LIBRARY": str(BUILD / "lib" / "libgmlake.so"), **settings}
     return subprocess.run([BUILD / "bin" / "gmlake", "doctor", *arguments], env=environment, capture_output=True, text=True,

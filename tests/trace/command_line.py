@@ -21,7 +21,8 @@ class CommandLine(unittest.TestCase):
         return os.path.join(self.folder, name)
 
     def run_gmlake(self, *args, status=0, **environment):
-        keep = {k: v for k, v in os.environ.items() if not k.startswith(("GMLAKE_", "SIMCUDA_"))}
+        keep = {k: v for k, v in os.environ.items()
+                if k == "SIMCUDA_SEED" or not k.startswith(("GMLAKE_", "SIMCUDA_"))}
         done = subprocess.run([GMLAKE, *args], capture_output=True, check=False, timeout=120,
                               env={**keep, **environment})
         self.assertEqual(done.returncode, status, done.stderr.decode(errors="replace"))
