@@ -36,6 +36,19 @@ class Generate(CommandLine):
         layer = 2 * 2 * 64 + (3 + 1) * (64 * 64 + 64) + 64 * 256 + 256 + 256 * 64 + 64
         self.assertEqual(info["never_freed_bytes"], 4 * (embeddings + layer + 2 * 64) + 8519680)
 
+    def test_adversarial(self):
+        path = self.path("holes.csv.gz")
+        self.run_gmlake("trace", "adversarial", "checkerboard", "--live", "512MiB", "--rounds", "2", "--output", path)
+        info, = self.json_of("trace", "info", path)
+        self.assertLessEqual(info["peak_live_bytes"], 512 << 20)
+        self.assertGreater(info["peak_live_bytes"], 448 << 20)
+        for words, said in ((("checkers",), b"checkerboard"), (("comb", "--live", "many"), b"--live is 'many'"),
+                            (("comb", "--live", "1MiB"), b"--live is 1048576"), (("comb", "--rounds", "0"), b"--rounds")):
+            wrong = self.run_gmlake("trace", "adversarial", *words, "--output", "-", status=64)
+            self.assertIn(said, wrong.stderr)
+            self.assertEqual(wrong.stdout, b"")
+        self.run_gmlake("trace", "adversarial", "comb", "--output", "/nowhere/t.csv", status=73)
+
     def test_mistakes_are_explained(self):
         wrong = self.run_gmlake("trace", "generate", "--heads", "7", "--output", "-", status=64)
         self.assertIn(b"no multiple of --heads 7", wrong.stderr)

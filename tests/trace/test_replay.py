@@ -22,7 +22,14 @@ class Replay(CommandLine):
         self.assertEqual(sum(result["stitches_per_loop"]), result["stitches"])
         self.assertLessEqual(result["utilization"], 1)
         self.assertGreater(result["nanoseconds_per_event"], 0)
-        self.assertGreaterEqual(sum(result["driver_calls"].values()), result["driver_calls_last_loop"])
+        calls = sum(result["driver_calls"].values())
+        self.assertGreater(result["driver_calls_first_loop"], 0)
+        if loops > 1:
+            self.assertGreaterEqual(calls, result["driver_calls_first_loop"] + result["driver_calls_last_loop"])
+        self.assertGreater(result["malloc_pair_nanoseconds"], 0.1)
+        self.assertAlmostEqual(result["malloc_pairs_per_event"] * result["malloc_pair_nanoseconds"],
+                               result["nanoseconds_per_event"])
+        self.assertIsNone(result["smallest_device_bytes"])
         # Calls have a price: the first loop creates memory, so all loops cost more than the last, and a loop without
         # a call costs nothing.
         self.assertGreater(result["modelled_driver_nanoseconds"], result["modelled_driver_nanoseconds_last_loop"])
@@ -71,6 +78,28 @@ class Replay(CommandLine):
         self.assertEqual(result["peak_live_bytes"], 80 << 20)
         self.assertEqual(result["config"]["stitch"]["enabled"], False)
 
+    def smallest(self, trace, *args, **kwargs):
+        result, = self.json_of("replay", trace, "--smallest-device", *args, **kwargs)
+        return result["smallest_device_bytes"], result["smallest_device_utilization"]
+
+    def test_the_smallest_device_is_found(self):
+        # Stitched, the holes serve; without, 20 MiB more are needed.
+        self.assertEqual(self.smallest(self.holes()), (80 << 20, 1))
+        self.assertEqual(self.smallest(self.holes(), "--set", "stitch.enabled=false"), (100 << 20, 0.8))
+        self.assertEqual(self.smallest(self.holes(), "--set", "stitch.enabled=false", "--device-memory", "98MiB",
+                                       "--allow-oom"), (None, None))
+        self.assertEqual(self.smallest(self.holes(), "--device-memory", "40MiB", "--allow-oom"), (None, None))
+
+    def test_the_smallest_device_is_enough_and_a_smaller_one_is_not(self):
+        trace = self.generate("train.csv", "--variable-sequence", "random", "--recompute", "full")
+        loops = ("--loops", "3")
+        size, _ = self.smallest(trace, *loops)
+        self.run_gmlake("replay", trace, *loops, "--device-memory", str(size))
+        self.run_gmlake("replay", trace, *loops, "--device-memory", str(size - (2 << 20)), status=1)
+        table = self.run_gmlake("replay", trace, *loops, "--smallest-device").stdout.decode().splitlines()
+        self.assertTrue(table[0].rstrip().endswith("smallest device  live/dev."))
+        self.assertIn(f"{size / (1 << 30):.3f}", table[2])
+
     def test_configuration_mistakes_are_refused(self):
         done = self.run_gmlake("replay", self.holes(), "--set", "stitch.enable=false", status=78)
         self.assertIn(b"stitch.enabled", done.stderr)
@@ -84,6 +113,10 @@ class Replay(CommandLine):
         done = self.run_gmlake("replay", self.holes(), "--driver", "/nowhere/libcuda.so.1", status=69)
         self.assertIn(b"/nowhere/libcuda.so.1", done.stderr)
         self.run_gmlake("replay", "/nowhere.csv", status=65)
+        self.run_gmlake("replay", "/nowhere.csv", "--smallest-device", status=65)
+        done = self.run_gmlake("replay", self.holes(), "--smallest-device", "--driver", "/nowhere/libcuda.so.1",
+                               status=69)
+        self.assertIn(b"/nowhere/libcuda.so.1", done.stderr)
 
     def test_table(self):
         lines = self.run_gmlake("replay", self.holes(), "--loops", "2").stdout.decode().splitlines()

@@ -6,10 +6,15 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "replay/malloc_pair.h"
+
 namespace gmlake::replay {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// The loop from which on times count, from 0.
+constexpr unsigned kFirstSteady = 4;
 
 struct DriverUse {
   std::uint64_t calls = 0, nanoseconds = 0;
@@ -107,6 +112,7 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
 
   Result result;
   result.events = trace.events.size();
+  result.malloc_pair_nanoseconds = malloc_pair_nanoseconds();
   result.report = pool.report();
   for (unsigned loop = 0; loop < loops && !result.out_of_memory; ++loop) {
     const auto before = result.report;
@@ -131,13 +137,18 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
                                                     static_cast<double>(now.peak_physical_bytes));
     const auto use = driver_use(result.report), used = driver_use(before);
     result.driver_calls_last_loop = use.calls - used.calls;
+    if (loop == 0) result.driver_calls_first_loop = use.calls;
     result.modelled_driver_ns_last_loop = simulated.modelled_nanoseconds() - modelled_before;
     result.modelled_driver_ns += result.modelled_driver_ns_last_loop;
     const auto in_pool = elapsed - static_cast<double>(use.nanoseconds - used.nanoseconds);
-    if (player.position() > 0)
+    if (player.position() > 0) {
+      const auto per_event = std::max(0.0, in_pool) / static_cast<double>(player.position());
       result.nanoseconds_per_event =
-          std::max(0.0, in_pool) / static_cast<double>(player.position());
+          loop > kFirstSteady ? std::min(result.nanoseconds_per_event, per_event) : per_event;
+    }
   }
+  result.malloc_pair_nanoseconds =
+      std::min(result.malloc_pair_nanoseconds, malloc_pair_nanoseconds());
   return result;
 }
 

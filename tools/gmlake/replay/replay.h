@@ -1,6 +1,7 @@
 // Replays a trace through a pool on the simulated device and measures what the pool made of it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,17 +17,26 @@ struct Result {
   Bytes peak_live = 0;         // requested bytes
   stats::DeviceReport report;  // of the pool, after the last loop
   std::vector<std::uint64_t> stitches_per_loop;
-  std::vector<double> utilization_per_loop;  // peak live / peak physical, since the first loop
+  std::vector<double> utilization_per_loop;   // peak live / peak physical, since the first loop
+  std::uint64_t driver_calls_first_loop = 0;  // those that make the pool included
   std::uint64_t driver_calls_last_loop = 0;
   std::uint64_t modelled_driver_ns = 0;            // of all loops (simulated_device.h)
   std::uint64_t modelled_driver_ns_last_loop = 0;  // of the last
-  double nanoseconds_per_event = 0;  // in the pool, without driver calls, in the last loop
-  bool out_of_memory = false;        // the replay stopped there
-  std::string picture;               // of the pool then
+  // In the pool, without driver calls: the best of the loops from the fifth on, when everything has
+  // found its place; of the last if there are fewer.
+  double nanoseconds_per_event = 0;
+  double malloc_pair_nanoseconds = 0;    // before and after the replay, the better of the two
+  std::optional<Bytes> smallest_device;  // if it was looked for and found (smallest_device.h)
+  bool out_of_memory = false;            // the replay stopped there
+  std::string picture;                   // of the pool then
 
   double utilization() const {
     return utilization_per_loop.empty() ? 0 : utilization_per_loop.back();
   }
+  double live_over(Bytes memory) const {
+    return static_cast<double>(peak_live) / static_cast<double>(memory);
+  }
+  double malloc_pairs_per_event() const { return nanoseconds_per_event / malloc_pair_nanoseconds; }
 };
 
 // Each loop replays all events, then frees what is still live. The pool is made for it and gone

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "replay/replay.h"
 #include "replay/report.h"
 #include "replay/settings.h"
+#include "replay/smallest_device.h"
 #include "trace/exit_codes.h"
 #include "trace/reader.h"
 
@@ -22,7 +24,7 @@ struct ReplayOptions {
   std::string memory = "80GiB", config_file, driver;
   unsigned loops = 1;
   int device = -1;
-  bool json = false, allow_oom = false;
+  bool json = false, allow_oom = false, smallest_device = false;
 };
 
 int complain(int code, const std::string& message) {
@@ -44,18 +46,29 @@ int run(const ReplayOptions& options) {
 
   const auto library =
       options.driver.empty() ? replay::SimulatedDevice::default_library() : options.driver;
+  trace::ReadOptions reading;
+  if (options.device >= 0) reading.device = options.device;
+  // Before there is a device in this process.
+  std::vector<std::optional<Bytes>> smallest(options.traces.size());
+  for (std::size_t i = 0; options.smallest_device && i < smallest.size(); ++i) {
+    const auto trace = trace::read(options.traces[i], reading);
+    if (!trace) return complain(kBadData, trace.error());
+    const auto found = replay::smallest_device(*trace, library, *config, options.loops, *memory);
+    if (!found) return complain(kUnavailable, options.traces[i] + ": " + found.error());
+    smallest[i] = *found;
+  }
   const auto device = replay::SimulatedDevice::open(library, round_down(*memory, kPage));
   if (!device) return complain(kUnavailable, device.error());
 
-  trace::ReadOptions reading;
-  if (options.device >= 0) reading.device = options.device;
   replay::NamedResults results;
   int code = kSuccess;
-  for (const auto& name : options.traces) {
+  for (std::size_t i = 0; i < options.traces.size(); ++i) {
+    const auto& name = options.traces[i];
     const auto trace = trace::read(name, reading);
     if (!trace) return complain(kBadData, trace.error());
     auto result = replay::replay(*trace, **device, *config, options.loops);
     if (!result) return complain(kUnavailable, name + ": " + result.error());
+    result->smallest_device = smallest[i];
     if (result->out_of_memory) {
       const int wanted = options.allow_oom ? kSuccess : kOutOfMemory;
       code = std::max(
@@ -102,11 +115,15 @@ void add_replay(CLI::App& app, int& exit_code) {
                    "simcuda's libcuda.so.1, if it is not beside this program")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "an array with one object per trace");
+  command->add_flag("--smallest-device", options->smallest_device,
+                    "also look for the smallest device in which all loops finish, up to "
+                    "--device-memory: some 10 to 20 replays more");
   command->add_flag("--allow-oom", options->allow_oom, "exit 0 even if a trace does not fit");
   command->footer(
       "Examples:\n"
       "  gmlake replay step.csv.gz --loops 8\n"
       "  gmlake replay snapshot.pickle --device-memory 24GiB --set stitch.enabled=false --json\n"
+      "  gmlake replay step.csv.gz --loops 4 --smallest-device\n"
       "\n"
       "Exit codes: 0 success, 1 a trace did not fit into the device, 64 wrong command line, 65 a "
       "file is no "

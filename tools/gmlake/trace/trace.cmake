@@ -2,11 +2,11 @@
 add_library(gmlake_trace STATIC)
 foreach(source builder reader csv_reader csv_writer pickle pickle_value snapshot_reader info generate/workload generate/recorder
     generate/framework generate/operations generate/attention generate/kv_cache generate/transformer generate/experts
-    generate/optimizer generate/generate)
+    generate/optimizer generate/generate generate/adversary)
   target_sources(gmlake_trace PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${source}.cpp)
 endforeach()
 target_include_directories(gmlake_trace PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
 target_link_libraries(gmlake_trace PUBLIC gmlake_support PRIVATE nlohmann_json::nlohmann_json ZLIB::ZLIB)
 
-target_sources(gmlake_cli PRIVATE ${CMAKE_CURRENT_LIST_DIR}/trace_command.cpp)
+target_sources(gmlake_cli PRIVATE ${CMAKE_CURRENT_LIST_DIR}/trace_command.cpp ${CMAKE_CURRENT_LIST_DIR}/adversarial_command.cpp)
 target_link_libraries(gmlake_cli PRIVATE gmlake_trace)

@@ -9,6 +9,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "command.h"
+#include "trace/adversarial_command.h"
 #include "trace/exit_codes.h"
 #include "trace/generate/generate.h"
 #include "trace/info.h"
@@ -210,11 +211,13 @@ void add_trace(CLI::App& app, int& exit_code) {
   trace->footer(
       "Examples:\n"
       "  gmlake trace generate --model gpt2-medium --output step.csv.gz\n"
+      "  gmlake trace adversarial checkerboard --output holes.csv.gz\n"
       "  gmlake trace info step.csv.gz\n"
       "\n"
       "Exit codes: 0 success, 64 wrong command line; `gmlake trace COMMAND --help` has the "
       "others.");
   add_generate(*trace, exit_code);
+  add_adversarial(*trace, exit_code);
   add_info(*trace, exit_code);
 }
 
