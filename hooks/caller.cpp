@@ -8,24 +8,30 @@ namespace {
 std::atomic<std::uint64_t> generation{1};  // of identities: rises when one dies
 std::atomic<int> captures{0};
 
+// Who calls on a stream, as found out before.
 struct Identity {
   CUstream handle = nullptr;
-  CUcontext current =
-      nullptr;  // the context that was current: it gives the default streams their meaning
+  // The context that was current: it gives the default streams their meaning.
+  CUcontext current = nullptr;
   bool per_thread = false;
   bool valid = false;
-  CUcontext context = nullptr;
-  int device = 0;
-  std::uint64_t id = 0;
+  Caller caller;
 };
 
 struct Cache {
   std::uint64_t generation = 0;
   CUcontext context = nullptr;
   int device = -1;
-  std::array<Identity, 16> streams{};
+  std::array<Identity, 8> streams{};
+
+  Identity& of(CUstream stream) {
+    const auto bits = reinterpret_cast<std::uintptr_t>(stream);
+    return streams[(bits >> 4 ^ bits) % streams.size()];
+  }
 };
-thread_local Cache cache;
+// Looked at by every call: the loader gives a preloaded library its place beside the thread
+// pointer.
+thread_local Cache cache __attribute__((tls_model("initial-exec")));
 
 void refresh_cache() {
   const auto now = generation.load(std::memory_order_acquire);
@@ -54,9 +60,13 @@ bool identify(const RealDriver& real, Identity& who) {
   unsigned long long id = 0;
   const auto get_id = who.per_thread ? real.table.cuStreamGetId_ptsz_ : real.table.cuStreamGetId_;
   if (get_id(who.handle, &id) != CUDA_SUCCESS) return false;
-  who.id = id;
-  who.context = who.current;
-  who.device = cache.device;
+  auto& origin = who.caller.origin;
+  origin.stream = who.handle;
+  origin.stream_id = id;
+  origin.thread_bound =
+      who.handle == CU_STREAM_PER_THREAD || (who.per_thread && who.handle == nullptr);
+  origin.context = who.current;
+  who.caller.device = cache.device;
   CUcontext own = nullptr;
   if (is_default(who.handle) || real.table.cuStreamGetCtx_(who.handle, &own) != CUDA_SUCCESS ||
       !own || own == who.current)
@@ -67,8 +77,8 @@ bool identify(const RealDriver& real, Identity& who) {
   if (real.table.cuCtxPushCurrent_v2_(own) != CUDA_SUCCESS) return false;
   const bool known = real.table.cuCtxGetDevice_(&device) == CUDA_SUCCESS;
   (void)real.table.cuCtxPopCurrent_v2_(&popped);
-  who.context = own;
-  who.device = device;
+  origin.context = own;
+  who.caller.device = device;
   return known;
 }
 
@@ -106,39 +116,37 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
   int device = 0;
   if (!device_of_current(real, context, device)) return {};
 
-  Caller caller;
-  caller.device = device;
-  caller.origin.context = context;
-  caller.origin.stream = stream;
-  caller.origin.capture_under_way = capture_under_way();
   const bool may_cache = Process::get().driver_door();
+  const bool capture = capture_under_way();
+  auto& known = cache.of(stream);
+  const bool is_known = may_cache && known.valid && known.handle == stream &&
+                        known.current == context && known.per_thread == per_thread_default;
+  if (is_known && !capture) return known.caller;
+
   // Without the driver door captures go unseen: then the driver is asked each time. Before anything
   // else: to ask a capturing stream for its id breaks the capture (measured on driver 580).
-  if (caller.origin.capture_under_way || !may_cache) {
+  if (capture || !may_cache) {
     auto status = CU_STREAM_CAPTURE_STATUS_NONE;
     const auto ask =
         per_thread_default ? real.table.cuStreamIsCapturing_ptsz_ : real.table.cuStreamIsCapturing_;
     // An error means the legacy stream while a blocking stream captures: as good as captured.
-    caller.capturing =
-        ask(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE;
-    if (caller.capturing) return caller;
+    if (ask(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE) {
+      Caller caller;
+      caller.device = device;
+      caller.origin.context = context;
+      caller.origin.stream = stream;
+      caller.origin.capture_under_way = capture;
+      caller.capturing = true;
+      return caller;
+    }
   }
-
-  auto& known = cache.streams[(reinterpret_cast<std::uintptr_t>(stream) >> 4 ^
-                               reinterpret_cast<std::uintptr_t>(stream)) %
-                              cache.streams.size()];
-  Identity who = known;
-  if (!may_cache || !who.valid || who.handle != stream || who.current != context ||
-      who.per_thread != per_thread_default) {
-    who = Identity{stream, context, per_thread_default, true, nullptr, 0, 0};
+  if (!is_known) {
+    Identity who{stream, context, per_thread_default, true, {}};
     if (!identify(real, who)) return {};
     known = who;
   }
-  caller.device = who.device;
-  caller.origin.context = who.context;
-  caller.origin.stream_id = who.id;
-  caller.origin.thread_bound =
-      stream == CU_STREAM_PER_THREAD || (per_thread_default && stream == nullptr);
+  Caller caller = known.caller;
+  caller.origin.capture_under_way = capture;
   return caller;
 }
 

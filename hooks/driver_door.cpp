@@ -44,6 +44,11 @@ CUresult reset_primary(CUresult (*native)(CUdevice), CUdevice device) {
   return result;
 }
 
+CUresult waited(const RealDriver& real, CUresult result) {
+  if (result == CUDA_SUCCESS && open()) after_wait(real);
+  return result;
+}
+
 CUresult began(CUresult result) {
   if (result == CUDA_SUCCESS) capture_began();
   return result;
@@ -109,6 +114,25 @@ CUresult mem_get_info(std::size_t* free, std::size_t* total) {
   const CUresult result = real->mem_get_info(free, total);
   if (result == CUDA_SUCCESS && open()) add_reusable(*real, free, total);
   return result;
+}
+
+CUresult mem_pool_trim_to(CUmemoryPool pool, std::size_t keep) {
+  GMLAKE_REAL(mem_pool_trim_to);
+  if (open()) trim_with(*real, pool, keep);
+  return real->mem_pool_trim_to(pool, keep);
+}
+
+CUresult ctx_synchronize() {
+  GMLAKE_REAL(ctx_synchronize);
+  return waited(*real, real->ctx_synchronize());
+}
+CUresult stream_synchronize(CUstream stream) {
+  GMLAKE_REAL(stream_synchronize);
+  return waited(*real, real->stream_synchronize(stream));
+}
+CUresult stream_synchronize_ptsz(CUstream stream) {
+  GMLAKE_REAL(stream_synchronize_ptsz);
+  return waited(*real, real->stream_synchronize_ptsz(stream));
 }
 
 CUresult stream_destroy(CUstream stream) {

@@ -8,6 +8,29 @@
 #pragma once
 
 // clang-format off
+// Calls that need memory of the device besides the pool's: tried again when there is none.
+#define GMLAKE_PRESSURE_HOOKS(X)                                                                                     \
+  X(cuMemCreate, mem_create, CUresult,                                                                               \
+    (CUmemGenericAllocationHandle*, std::size_t, const CUmemAllocationProp*, unsigned long long))                    \
+  X(cuMemAllocPitch_v2, mem_alloc_pitch, CUresult,                                                                   \
+    (CUdeviceptr*, std::size_t*, std::size_t, std::size_t, unsigned))                                                \
+  X(cuMemAllocFromPoolAsync, mem_alloc_from_pool, CUresult, (CUdeviceptr*, std::size_t, CUmemoryPool, CUstream))     \
+  X(cuMemAllocFromPoolAsync_ptsz, mem_alloc_from_pool_ptsz, CUresult,                                                \
+    (CUdeviceptr*, std::size_t, CUmemoryPool, CUstream))                                                             \
+  X(cuArrayCreate_v2, array_create, CUresult, (CUarray*, const CUDA_ARRAY_DESCRIPTOR*))                              \
+  X(cuArray3DCreate_v2, array_3d_create, CUresult, (CUarray*, const CUDA_ARRAY3D_DESCRIPTOR*))                       \
+  X(cuMipmappedArrayCreate, mipmapped_array_create, CUresult,                                                        \
+    (CUmipmappedArray*, const CUDA_ARRAY3D_DESCRIPTOR*, unsigned))                                                   \
+  X(cuModuleLoad, module_load, CUresult, (CUmodule*, const char*))                                                   \
+  X(cuModuleLoadData, module_load_data, CUresult, (CUmodule*, const void*))                                          \
+  X(cuModuleLoadDataEx, module_load_data_ex, CUresult, (CUmodule*, const void*, unsigned, CUjit_option*, void**))    \
+  X(cuModuleLoadFatBinary, module_load_fat_binary, CUresult, (CUmodule*, const void*))                               \
+  X(cuModuleGetFunction, module_get_function, CUresult, (CUfunction*, CUmodule, const char*))                        \
+  X(cuFuncLoad, func_load, CUresult, (CUfunction))                                                                   \
+  X(cuKernelGetFunction, kernel_get_function, CUresult, (CUfunction*, CUkernel))                                     \
+  X(cuLibraryGetModule, library_get_module, CUresult, (CUmodule*, CUlibrary))                                        \
+  X(cuLibraryGetKernel, library_get_kernel, CUresult, (CUkernel*, CUlibrary, const char*))
+
 #define GMLAKE_DRIVER_HOOKS(X)                                                                                       \
   /* the gate through which every cudart gets its driver functions */                                                \
   X(cuGetProcAddress, get_proc_address, CUresult, (const char*, void**, int, cuuint64_t))                            \
@@ -21,6 +44,12 @@
   X(cuMemFreeAsync, mem_free_async, CUresult, (CUdeviceptr, CUstream))                                               \
   X(cuMemFreeAsync_ptsz, mem_free_async_ptsz, CUresult, (CUdeviceptr, CUstream))                                     \
   X(cuMemGetInfo_v2, mem_get_info, CUresult, (std::size_t*, std::size_t*))                                           \
+  /* giving memory back */                                                                                           \
+  X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
+  X(cuCtxSynchronize, ctx_synchronize, CUresult, ())                                                                 \
+  X(cuStreamSynchronize, stream_synchronize, CUresult, (CUstream))                                                   \
+  X(cuStreamSynchronize_ptsz, stream_synchronize_ptsz, CUresult, (CUstream))                                         \
+  GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
   /* what the stream layer must see: handles that die, contexts that die, captures */                                \
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \
   X(cuCtxDestroy_v2, ctx_destroy, CUresult, (CUcontext))                                                             \
@@ -44,10 +73,11 @@
   X(cudaMallocAsync_ptsz, rt_malloc_async_ptsz, cudaError_t, (void**, std::size_t, cudaStream_t))                    \
   X(cudaFreeAsync, rt_free_async, cudaError_t, (void*, cudaStream_t))                                                \
   X(cudaFreeAsync_ptsz, rt_free_async_ptsz, cudaError_t, (void*, cudaStream_t))                                      \
+  X(cudaMemPoolTrimTo, rt_mem_pool_trim_to, cudaError_t, (cudaMemPool_t, std::size_t))                               \
   X(cudaMemGetInfo, rt_mem_get_info, cudaError_t, (std::size_t*, std::size_t*))                                      \
   X(cudaStreamDestroy, rt_stream_destroy, cudaError_t, (cudaStream_t))                                               \
   X(cudaDeviceReset, rt_device_reset, cudaError_t, ())
 
 // Interposed in the dynamic linker itself, and our own small C API (gmlake.h).
-#define GMLAKE_OTHER_EXPORTS(X) X(dlsym) X(gmlake_version)
+#define GMLAKE_OTHER_EXPORTS(X) X(dlsym) X(gmlake_version) X(gmlake_trim)
 // clang-format on

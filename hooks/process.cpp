@@ -19,22 +19,19 @@
 namespace gmlake::hooks {
 namespace {
 
-std::atomic<Process*> made{nullptr};
 constexpr int kBadConfiguration = 78;  // EX_CONFIG of sysexits.h
 
 }  // namespace
 
-Process& Process::get() {
+std::atomic<Process*> Process::made{nullptr};
+
+Process& Process::make() {
   static auto* const kept = [] {
     auto* process = new Process;
     made.store(process, std::memory_order_release);
     return process;
   }();
   return *kept;
-}
-
-Process* Process::get_if_made() {
-  return made.load(std::memory_order_acquire);
 }
 
 Process::Process() : executable_(config::executable_name()) {
@@ -62,10 +59,7 @@ void Process::load_configuration() {
   log::info("{} serves {} (process {})", gmlake_version(), executable_, getpid());
 }
 
-pool::DevicePool* Process::pool(int device, const driver::DriverTable& driver) {
-  if (device < 0 || device >= kMostDevices) return nullptr;
-  if (auto* known = pool_if_any(device)) return known;
-
+pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driver) {
   const std::lock_guard lock(making_);
   const auto index = static_cast<unsigned>(device);
   if (auto* known = pool_if_any(device)) return known;
@@ -90,12 +84,6 @@ pool::DevicePool* Process::pool(int device, const driver::DriverTable& driver) {
   pools_[index].store(pool, std::memory_order_release);
   if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
   return pool;
-}
-
-pool::DevicePool* Process::owner(driver::Address at) const {
-  for (int i = 0, n = most_device_.load(std::memory_order_acquire); i <= n; ++i)
-    if (auto* pool = pool_if_any(i); pool && pool->owns(at)) return pool;
-  return nullptr;
 }
 
 void Process::report() {

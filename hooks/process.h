@@ -21,9 +21,12 @@ namespace gmlake::hooks {
 
 class Process {
  public:
-  static Process& get();
+  static Process& get() {
+    auto* process = get_if_made();
+    return process ? *process : make();
+  }
   // The process if anything has made it yet, for the end of exit().
-  static Process* get_if_made();
+  static Process* get_if_made() { return made.load(std::memory_order_acquire); }
 
   const config::Config& config() const { return config_; }
   bool driver_door() const { return active_ && config_.hooks_driver; }
@@ -38,10 +41,18 @@ class Process {
     return pools_[static_cast<unsigned>(device)].load(std::memory_order_acquire);
   }
   // The device's pool, made now if need be. Null if it can not be: the reason has been said.
-  pool::DevicePool* pool(int device, const driver::DriverTable& driver);
+  pool::DevicePool* pool(int device, const driver::DriverTable& driver) {
+    if (device < 0 || device >= kMostDevices) return nullptr;
+    auto* known = pool_if_any(device);
+    return known ? known : make_pool(device, driver);
+  }
   bool has_pools() const { return most_device_.load(std::memory_order_acquire) >= 0; }
   // The pool whose ranges contain `at`, or null. Lock-free.
-  pool::DevicePool* owner(driver::Address at) const;
+  pool::DevicePool* owner(driver::Address at) const {
+    for (int i = 0, n = most_device_.load(std::memory_order_acquire); i <= n; ++i)
+      if (auto* pool = pool_if_any(i); pool && pool->owns(at)) return pool;
+    return nullptr;
+  }
   template <typename Each>
   void each_pool(Each visit) const {
     for (int i = 0, n = most_device_.load(std::memory_order_acquire); i <= n; ++i)
@@ -53,8 +64,12 @@ class Process {
 
  private:
   Process();
+  static Process& make();
+  pool::DevicePool* make_pool(int device, const driver::DriverTable& driver);
   void load_configuration();
   bool forked() const { return child_.load(std::memory_order_relaxed); }
+
+  static std::atomic<Process*> made;
 
   config::Config config_;
   bool active_ = false;

@@ -37,10 +37,10 @@ int matches(dl_phdr_info* info, std::size_t, void* data) {
 
 }  // namespace
 
-const RealDriver* real_driver() {
-  static std::atomic<const RealDriver*> kept{nullptr};
-  if (const auto* found = kept.load(std::memory_order_acquire)) return found;
+std::atomic<const RealDriver*> kept_driver{nullptr};
+std::atomic<const RealRuntime*> kept_runtime{nullptr};
 
+const RealDriver* find_real_driver() {
   void* libcuda = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
   if (!libcuda)
     return nullptr;  // the handle is kept otherwise: the driver must not be unloaded under us
@@ -60,13 +60,10 @@ const RealDriver* real_driver() {
     log::warning("this driver lacks {}; gmlake leaves the program on native memory",
                  table.error().what);
   }
-  return keep_first(kept, std::move(real));
+  return keep_first(kept_driver, std::move(real));
 }
 
-const RealRuntime* real_runtime() {
-  static std::atomic<const RealRuntime*> kept{nullptr};
-  if (const auto* found = kept.load(std::memory_order_acquire)) return found;
-
+const RealRuntime* find_real_runtime() {
   void* library = RTLD_NEXT;
   if (!real_dlsym()(library, "cudaMalloc")) {
     Wanted wanted{"libcudart.so", {}};
@@ -82,7 +79,7 @@ const RealRuntime* real_runtime() {
   using GetVersion = cudaError_t (*)(int*);
   if (auto get = reinterpret_cast<GetVersion>(real_dlsym()(library, "cudaRuntimeGetVersion")))
     (void)get(&real->version);
-  return keep_first(kept, std::move(real));
+  return keep_first(kept_runtime, std::move(real));
 }
 
 void* substitute_driver(void* found) {

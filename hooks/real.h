@@ -5,6 +5,8 @@
 // result is kept.
 #pragma once
 
+#include <atomic>
+
 #include "driver/driver_table.h"
 #include "hooks/wrappers.h"
 
@@ -22,7 +24,12 @@ struct RealDriver {
 #undef X
 };
 // Null while libcuda is not loaded.
-const RealDriver* real_driver();
+extern std::atomic<const RealDriver*> kept_driver;
+const RealDriver* find_real_driver();
+inline const RealDriver* real_driver() {
+  const auto* known = kept_driver.load(std::memory_order_acquire);
+  return known ? known : find_real_driver();
+}
 
 // The shared cudart our exported names stand in front of.
 struct RealRuntime {
@@ -32,7 +39,12 @@ struct RealRuntime {
 #undef X
 };
 // Null when no shared cudart is loaded.
-const RealRuntime* real_runtime();
+extern std::atomic<const RealRuntime*> kept_runtime;
+const RealRuntime* find_real_runtime();
+inline const RealRuntime* real_runtime() {
+  const auto* known = kept_runtime.load(std::memory_order_acquire);
+  return known ? known : find_real_runtime();
+}
 
 // Our wrapper for a function the real library returned for `symbol`, or `found` itself if it is not
 // exactly the function we stand in front of.

@@ -128,6 +128,13 @@ cudaError_t rt_mem_get_info(std::size_t* free, std::size_t* total) {
   return result;
 }
 
+cudaError_t rt_mem_pool_trim_to(cudaMemPool_t pool, std::size_t keep) {
+  GMLAKE_REAL_RT(rt_mem_pool_trim_to);
+  const auto* real = real_driver();
+  if (real && open(*runtime) && !Process::get().driver_door()) trim_with(*real, pool, keep);
+  return runtime->rt_mem_pool_trim_to(pool, keep);
+}
+
 cudaError_t rt_stream_destroy(cudaStream_t stream) {
   GMLAKE_REAL_RT(rt_stream_destroy);
   const auto* real = real_driver();

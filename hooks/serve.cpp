@@ -1,10 +1,21 @@
 #include "hooks/serve.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <exception>
 
+#include "config/pattern.h"
+#include "hooks/gmlake.h"
+#include "stats/file_output.h"
 #include "support/log.h"
 
 namespace gmlake::hooks {
+namespace {
+
+constexpr int kMostSnapshots = 3;  // in one process; of one name the last stays
+
+}  // namespace
 
 pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Caller>& caller,
                                Reason& reason) {
@@ -27,6 +38,36 @@ void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* 
   if (total) *free = std::min(*free, *total);
 }
 
+void trim_with(const RealDriver& real, CUmemoryPool memory_pool, std::size_t keep) {
+  if (!Process::get().serving()) return;
+  Process::get().each_pool([&](pool::DevicePool& pool) {
+    const auto is = [&](CUresult (*get)(CUmemoryPool*, CUdevice)) {
+      CUmemoryPool one = nullptr;
+      return get && get(&one, pool.ordinal()) == CUDA_SUCCESS && one == memory_pool;
+    };
+    if (!is(real.table.cuDeviceGetMemPool_) && !is(real.table.cuDeviceGetDefaultMemPool_)) return;
+    pool::Origin origin;
+    origin.capture_under_way = capture_under_way();
+    (void)pool.trim(keep, origin);
+  });
+}
+
+void after_wait(const RealDriver& real) {
+  auto& process = Process::get();
+  if (process.config().pool_release_threshold == config::kNoThreshold || !process.serving()) return;
+  const auto caller = host_caller(real);
+  if (auto* pool = caller ? process.pool_if_any(caller->device) : nullptr)
+    pool->release_surplus(caller->origin);
+}
+
+bool make_room(const RealDriver& real) {
+  auto& process = Process::get();
+  if (!process.has_pools() || !process.serving()) return false;
+  const auto caller = host_caller(real);
+  auto* pool = caller ? process.pool_if_any(caller->device) : nullptr;
+  return pool && pool->trim_for_others(caller->origin) != 0;
+}
+
 void before_stream_dies(const RealDriver& real, CUstream stream) {
   auto& process = Process::get();
   if (process.has_pools())
@@ -40,8 +81,27 @@ void after_context_died(CUcontext context) {
   Process::get().each_pool([&](pool::DevicePool& pool) { pool.forget_context(context); });
 }
 
-void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) {
-  log::warning("out of memory: {} were asked for. {}", human_bytes(bytes), pool.picture());
+void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept try {
+  const auto shortage = pool.shortage(bytes);
+  log::warning("{}", pool.explain(shortage));
+  const auto& name = Process::get().config().stats_oom_file;
+  // A program may try again and again: the first pictures tell the most.
+  static std::atomic<int> left{kMostSnapshots};
+  if (name.empty() || left.fetch_sub(1) <= 0) return;
+  const auto path = config::expand_pattern(name, config::process_pattern_values());
+  if (const int error = stats::replace_file(path, pool.snapshot(shortage)))
+    log::error("stats.oom_file can not be written to {}: {}", path, std::strerror(error));
+} catch (const std::exception&) {  // no host memory: there is nothing left to say it with
+}
+
+extern "C" __attribute__((visibility("default"))) std::size_t gmlake_trim(int device,
+                                                                          std::size_t keep_bytes) {
+  auto* process = Process::get_if_made();
+  if (!process || !process->serving() || device < 0 || device >= Process::kMostDevices) return 0;
+  auto* pool = process->pool_if_any(device);
+  pool::Origin origin;
+  origin.capture_under_way = capture_under_way();
+  return pool ? pool->trim(keep_bytes, origin) : 0;
 }
 
 }  // namespace gmlake::hooks

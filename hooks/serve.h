@@ -17,12 +17,19 @@ pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Calle
 // natively.
 void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* total);
 
+// Memory given back, because the program asks the device's own memory pool to, because it has
+// waited for the GPU, or because a native call of it ran out of memory (true: worth another try).
+void trim_with(const RealDriver& real, CUmemoryPool pool, std::size_t keep);
+void after_wait(const RealDriver& real);
+bool make_room(const RealDriver& real);
+
 // A fence can not be taken of a stream once it is gone; a context that is gone has no work left.
 void before_stream_dies(const RealDriver& real, CUstream stream);
 void after_context_died(CUcontext context);
 
 // A pool's allocation failed and so did the native one, if it was tried.
-void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes);
+// Says why on the log, and in stats.oom_file if that is set.
+void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept;
 
 // The whole ladder down to the driver's own allocator. `native` allocates natively and gives its
 // result.

@@ -2,6 +2,7 @@
 #include "config/load.h"
 
 #include <algorithm>
+#include <bit>
 #include <exception>
 
 #include <spdlog/fmt/fmt.h>
@@ -12,8 +13,6 @@
 
 namespace gmlake::config {
 namespace {
-
-constexpr Bytes kGranularity = 2 * MiB;
 
 bool names_a_section(std::string_view variable) {
   const auto known = sections();
@@ -64,11 +63,10 @@ void check_rules(LoadResult& result) {
   const auto& config = result.config;
   const auto chunk = find_option("pool", "chunk_size");
   const auto small = find_option("pool", "small_limit");
-  if (config.pool_chunk_size % kGranularity != 0)
-    result.problems.push_back(
-        blame(result, chunk,
-              fmt::format("{} is not a multiple of 2MiB", exact_bytes(config.pool_chunk_size)),
-              fmt::format("give {}", exact_bytes(round_up(config.pool_chunk_size, kGranularity)))));
+  if (!std::has_single_bit(config.pool_chunk_size))
+    result.problems.push_back(blame(
+        result, chunk, fmt::format("{} is not a power of two", exact_bytes(config.pool_chunk_size)),
+        fmt::format("give {}", exact_bytes(std::bit_ceil(config.pool_chunk_size)))));
   if (config.pool_small_limit > config.pool_chunk_size)
     result.problems.push_back(blame(
         result, result.origins[small] >= result.origins[chunk] ? small : chunk,

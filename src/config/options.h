@@ -24,16 +24,28 @@
   OPTION(processes, exclude, list, {}, 0, 0, "programs to leave alone even when included")                                        \
   OPTION(pool, enabled, flag, true, 0, 0, "serve allocations from the pool; false forwards and counts them only")                 \
   OPTION(pool, chunk_size, size, 2 * MiB, 2 * MiB, GiB,                                                                           \
-         "bytes of one physical handle, a multiple of the device's granularity (2MiB)")                                           \
+         "least bytes of one physical handle; a power of two, at least the device's granularity (2MiB)")                          \
+  OPTION(pool, largest_chunk, size, 32 * MiB, 2 * MiB, GiB,                                                                       \
+         "most bytes of one physical handle: larger ones grow with fewer driver calls, smaller ones stitch more freely")          \
   OPTION(pool, small_limit, size, MiB, 0, GiB,                                                                                    \
          "requests up to this size share chunks of their own; at most chunk_size")                                                \
   OPTION(pool, max_bytes, size, 0, 0, 1024 * TiB, "most physical memory the pool may own on a device; 0: no limit")               \
+  OPTION(pool, max_share, ratio, 1, 0, 1, "the same as a share of the device's memory: 0.9 is 90 %; the smaller limit holds")         \
+  OPTION(pool, head_room, size, 256 * MiB, 0, TiB,                                                                                \
+         "memory of the device that growth leaves to others, at most a 256th of it; used only before an allocation fails")         \
+  OPTION(pool, release_threshold, size, kNoThreshold, 0, 1024 * TiB,                                                              \
+         "free memory is given back when the host waits for the GPU while the pool owns more than this")                          \
   OPTION(pool, native_fallback, flag, true, 0, 0, "ask the driver's own allocator before an allocation fails")                    \
   OPTION(stitch, enabled, flag, true, 0, 0, "serve a request from scattered free spans by mapping them side by side")             \
   OPTION(stitch, min_request, size, 2 * MiB, 0, 1024 * TiB,                                                                       \
          "smallest request that may be stitched (GMLake: fragLimit)")                                                             \
   OPTION(stitch, growth_slack, ratio, 0.002, 0, 1,                                                                                \
          "grow rather than stitch while physical memory stays within (1 + this) x peak live memory (GMLake: defragLevel)")        \
+  OPTION(stitch, max_pieces, count, 1024, 1, 1000000, "most pieces of one stitch; a request that needs more grows")               \
+  OPTION(stitch, time_budget, ratio, 0.2, 0, 1,                                                                                   \
+         "share of each second that may go into stitching while the pool can grow instead; 1: no bound")                          \
+  OPTION(stitch, worth, size, MiB, 0, TiB,                                                                                        \
+         "bytes of physical memory that one millisecond of driver time for stitching must save, or the pool grows instead")       \
   OPTION(stitch, max_windows, count, 16384, 0, 1000000,                                                                           \
          "stitched ranges kept for reuse, the least recently used leave first")                                                   \
   OPTION(stitch, max_window_bytes, size, 4 * TiB, 0, 1024 * TiB,                                                                  \
@@ -48,11 +60,16 @@
   OPTION(stats, file, text, "", 0, 0,                                                                                             \
          "file for the text report; empty: stderr. %p process, %h host, %r rank, %l local rank, %e executable, %t time, %% percent") \
   OPTION(stats, json_file, text, "", 0, 0, "file for the report as JSON, same % names; empty: none")                              \
+  OPTION(stats, oom_file, text, "", 0, 0,                                                                                         \
+         "file for the pool's whole picture as JSON when an allocation fails, same % names; empty: none")                         \
   OPTION(log, level, log_level, log::Level::warning, 0, 0, "least severe message shown")                                          \
   OPTION(log, file, text, "", 0, 0, "file for messages, same % names as stats.file; empty: stderr")
 // clang-format on
 
 namespace gmlake::config {
+
+// pool.release_threshold: nothing is given back.
+inline constexpr std::uint64_t kNoThreshold = 1024 * TiB;
 
 enum class FreePolicy { deferred, synchronous };
 enum class ReportKind { none, text };

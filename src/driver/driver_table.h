@@ -22,6 +22,8 @@
   X(cuDevicePrimaryCtxRetain, CUresult (*)(CUcontext*, CUdevice), true)                                      \
   X(cuCtxGetCurrent, CUresult (*)(CUcontext*), true)                                                         \
   X(cuCtxPushCurrent_v2, CUresult (*)(CUcontext), true)                                                      \
+  X(cuDeviceGetMemPool, CUresult (*)(CUmemoryPool*, CUdevice), false)                                        \
+  X(cuDeviceGetDefaultMemPool, CUresult (*)(CUmemoryPool*, CUdevice), false)                                 \
   X(cuCtxPopCurrent_v2, CUresult (*)(CUcontext*), true)                                                      \
   X(cuCtxGetDevice, CUresult (*)(CUdevice*), true)                                                           \
   X(cuCtxSynchronize, CUresult (*)(), true)                                                                  \

@@ -16,9 +16,13 @@ using Timeline = std::uint32_t;
 inline constexpr Timeline kNoTimeline = ~Timeline{0};
 
 struct Fence {
-  Timeline timeline = 0;
   std::uint64_t value = 0;
+  Timeline timeline = 0;
   bool owned = true;  // a stream's: its own requests may have the bytes at once
+
+  constexpr Fence() = default;
+  constexpr Fence(Timeline line, std::uint64_t point, bool by_owner = true)
+      : value(point), timeline(line), owned(by_owner) {}
 };
 inline constexpr std::uint64_t kSettled = 1;
 

@@ -1,2 +1,3 @@
 # Placement: which bytes a request gets.
-gmlake_layer(memory SOURCES memory/span_set.cpp memory/plan.cpp memory/slots.cpp memory/placement.cpp USES gmlake_support)
+gmlake_layer(memory SOURCES memory/free_index.cpp memory/home.cpp memory/windows.cpp memory/recall.cpp memory/plan.cpp
+  memory/placement.cpp memory/placement_miss.cpp USES gmlake_support)

@@ -1,187 +1,194 @@
 #include "memory/placement.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <utility>
 
 namespace gmlake::memory {
 
-std::optional<Taken> Placement::take(Bytes size, const Order& order) {
-  return size <= rules_.small_limit ? take_small(size, order) : take_large(size, order);
+std::optional<Taken> Placement::take(Bytes size, const Order& order, Recall& recall) {
+  if (!home_.opened()) return {};
+  if (size <= rules_.small_limit) return take_small(size, order, recall);
+  auto taken = take_large(size, order, recall);
+  // What small requests keep for their next one is not kept from anybody else.
+  if (!taken && reclaim_idle(0, home_.size())) taken = take_large(size, order, recall);
+  return taken;
 }
 
-std::optional<Taken> Placement::take_small(Bytes size, const Order& order) {
-  auto found = small_.best(size, order);
-  if (!found) {
-    const auto chunk = large_.best_chunk(rules_.chunk_size, order);
-    if (!chunk) return {};
-    large_.extract(*chunk, rules_.chunk_size,
-                   [&](const Span& span) { small_.insert(span.start, span.size, span.fence); });
-    ++small_chunks_;
-    found = small_.best(size, order);
-    // A chunk of several spans may offer none that is large enough alone: small requests do not
-    // cross them.
-    if (!found) return {};
-  }
-  const auto from = small_.take(found->start, size, order);
-  small_live_ += size;
-  return Taken{{found->start, size, nullptr}, Served::small, from};
+Taken Placement::claim(Region* region, Bytes start, Bytes size, const Order& order, Served how) {
+  auto from = Provenance::fresh;
+  Region* block = home_.claim(region, start, size, State::live, [&](const Stretch& part) {
+    from = std::max(from, provenance(part.fence, order));
+  });
+  return {block, how, from};
 }
 
-std::optional<Taken> Placement::take_large(Bytes size, const Order& order) {
-  auto commit = [&](Slot* slot, Served how) {
-    auto from = Provenance::fresh;
-    for (const auto& piece : slot->pieces)
-      from = std::max(from, large_.take(piece.start, piece.size, order));
-    slots_.use(slot);
+std::optional<Taken> Placement::take_large(Bytes size, const Order& order, Recall& recall) {
+  const auto served = [&](Taken taken, const Place& place, bool recalled) {
+    recall.record(size, live_, place, recalled);
     live_ += size;
     peak_ = std::max(peak_, live_);
-    return Taken{{slot->pieces.front().start, size, slot}, how, from};
+    return taken;
   };
-  Slot* known = slots_.find(size, [&](const Slot& slot) {
-    return std::all_of(slot.pieces.begin(), slot.pieces.end(), [&](const Piece& piece) {
-      return large_.holds(piece.start, piece.size, order);
-    });
-  });
-  if (known) return commit(known, known->window() ? Served::window : Served::exact);
-
-  const auto best = large_.best(size, order);
+  if (const Place* known = recall.guess(size, live_)) {
+    const Place place = *known;
+    if (auto taken = take_place(place, size, order)) return served(*taken, place, true);
+  }
+  if (Window* window = windows_.find(size, [&](const Window& w) { return holds(w, order); }))
+    return served(*take_window(window, order), {0, window, window->generation}, false);
+  Region* best = home_.index(false).best(size, order);
   if (!best) return {};
-  return commit(slots_.remember(size, {{best->start, size}}),
-                best->size == size ? Served::exact : Served::split);
+  const Place place{best->start, nullptr, 0};
+  const auto how = best->size == size ? Served::exact : Served::split;
+  return served(claim(best, best->start, size, order, how), place, false);
 }
 
-std::vector<Run> Placement::runs(const Order& order) const {
-  std::vector<Run> runs;
-  large_.each([&](const Span& span) {
-    if (!order.reusable(span.fence)) return;
-    if (!runs.empty() && runs.back().end() == span.start)
-      runs.back().size += span.size;
-    else
-      runs.push_back({span.start, span.size});
+std::optional<Taken> Placement::take_place(const Place& place, Bytes size, const Order& order) {
+  if (!place.window) {
+    Region* region = home_.holds(place.start, size, order);
+    if (!region && reclaim_idle(place.start, size)) region = home_.holds(place.start, size, order);
+    if (!region) return {};
+    return claim(region, place.start, size, order, Served::exact);
+  }
+  Window& window = *place.window;
+  if (window.generation != place.generation || window.busy || !holds(window, order)) return {};
+  return take_window(&window, order);
+}
+
+bool Placement::holds(const Window& window, const Order& order) {
+  return std::all_of(window.pieces.begin(), window.pieces.end(), [&](const Piece& piece) {
+    return home_.holds(piece.start, piece.size, order) ||
+           (reclaim_idle(piece.start, piece.size) && home_.holds(piece.start, piece.size, order));
   });
-  return runs;
 }
 
-std::optional<Miss> Placement::begin(Bytes size, const Order& order, Effort effort,
-                                     Bytes grow_limit) {
-  Miss miss;
-  miss.size = size;
-  miss.first_chunk = home_chunks_;
-  miss.fresh = {order.prefer, 0, order.own != kNoTimeline};
-  if (size <= rules_.small_limit) {
-    if (grow_limit == 0) return {};
-    miss.plan.grow_chunks = 1;
-    return miss;
+std::optional<Taken> Placement::take_window(Window* window, const Order& order) {
+  Taken taken{nullptr, Served::window, Provenance::fresh};
+  for (const auto& piece : window->pieces) {
+    const auto part =
+        claim(home_.locate(piece.start), piece.start, piece.size, order, Served::window);
+    taken.from = std::max(taken.from, part.from);
+    window->regions.push_back(part.block);
   }
-  PlanRules rules;
-  rules.chunk_size = rules_.chunk_size;
-  rules.may_stitch = rules_.stitch && size >= rules_.stitch_min_request;
-  rules.grow_limit = grow_limit;
-  if (effort == Effort::normal) {
-    const auto peak = static_cast<double>(std::max(peak_, live_ + size));
-    rules.cheap_chunks = static_cast<Bytes>(peak * (1 + rules_.growth_slack)) / rules_.chunk_size;
-  }
-  auto found = plan(runs(order), home_chunks_, size, rules);
-  if (!found) return {};
-  miss.plan = std::move(*found);
-
-  const Bytes home_end = home_chunks_ * rules_.chunk_size;
-  for (const auto& piece : miss.plan.pieces) {
-    if (piece.start >= home_end) continue;
-    const Bytes n = std::min(piece.end(), home_end) - piece.start;
-    large_.extract(piece.start, n, [&](const Span& span) {
-      miss.from = std::max(miss.from, provenance(span.fence, order));
-      miss.taken.push_back(span);
-      pending_ += span.size;
-    });
-  }
-  return miss;
+  taken.block = window->regions.front();
+  taken.block->live.window = window;
+  windows_.use(window);
+  return taken;
 }
 
-Taken Placement::finish(Miss&& miss) {
-  const Bytes chunk = rules_.chunk_size;
-  const Fence fresh = miss.fresh;
-  home_chunks_ += miss.plan.grow_chunks;
-
-  if (miss.size <= rules_.small_limit) {
-    const Bytes start = miss.first_chunk * chunk;
-    ++small_chunks_;
-    small_.insert(start + miss.size, chunk - miss.size, fresh);
-    small_live_ += miss.size;
-    return {{start, miss.size, nullptr}, Served::grown, Provenance::fresh};
+std::optional<Taken> Placement::take_small(Bytes size, const Order& order, Recall& recall) {
+  Region* found = home_.index(true).best(size, order);
+  if (!found) {
+    const auto granule = granule_for_small(order, recall);
+    if (!granule) return {};
+    recall.record_granule(*granule);
+    home_.give_to_small(*granule);
+    idle_.insert(*granule);
+    found = home_.index(true).best(size, order);
+    // A granule of several fences may offer no part that is large enough alone: small requests do
+    // not cross them.
+    if (!found) return {};
   }
-
-  // What was created and is not part of the block is free: the gaps between its pieces in the new
-  // chunks.
-  Bytes at = miss.first_chunk * chunk;
-  const Bytes end = home_chunks_ * chunk;
-  auto pieces = miss.plan.pieces;
-  std::sort(pieces.begin(), pieces.end(),
-            [](const Piece& a, const Piece& b) { return a.start < b.start; });
-  for (const auto& piece : pieces) {
-    if (piece.end() <= at) continue;
-    if (piece.start > at) large_.insert(at, piece.start - at, fresh);
-    at = piece.end();
-  }
-  if (at < end) large_.insert(at, end - at, fresh);
-
-  for (const auto& span : miss.taken) pending_ -= span.size;
-  live_ += miss.size;
-  peak_ = std::max(peak_, live_);
-  Slot* slot = slots_.remember(miss.size, std::move(miss.plan.pieces));
-  slots_.use(slot);
-  const auto how = slot->window()               ? Served::stitched
-                   : miss.plan.grow_chunks != 0 ? Served::grown
-                                                : Served::split;
-  return {{slot->pieces.front().start, miss.size, slot}, how, miss.from};
+  auto taken = claim(found, found->start, size, order, Served::small);
+  home_.small_taken(*taken.block, [&](Bytes granule) { idle_.erase(granule); });
+  small_live_ += size;
+  return taken;
 }
 
-void Placement::abandon(Miss&& miss, Bytes created_chunks) {
-  home_chunks_ += created_chunks;
-  if (created_chunks != 0)
-    large_.insert(miss.first_chunk * rules_.chunk_size, created_chunks * rules_.chunk_size,
-                  miss.fresh);
-  for (const auto& span : miss.taken) {
-    large_.insert(span.start, span.size, span.fence);
-    pending_ -= span.size;
+// Where it was last time, else in the smallest hole.
+std::optional<Bytes> Placement::granule_for_small(const Order& order, const Recall& recall) const {
+  const Bytes granule = rules_.granule;
+  std::optional<Bytes> found;
+  recall.each_granule([&](Bytes start) {
+    if (home_.holds(start, granule, order)) found = start;
+    return found.has_value();
+  });
+  if (found) return found;
+  const Region* best = home_.index(false).search(granule, order, [&](const Region& region) {
+    return round_up(region.start, granule) + granule <= region.end();
+  });
+  if (!best) return {};
+  return round_up(best->start, granule);
+}
+
+void Placement::release(Region* block, Fence fence) {
+  if (block->small) return release_small(block, fence);
+  freed_ = true;
+  Window* window = block->live.window;
+  if (!window) {
+    live_ -= block->size;
+    home_.set_free(block, fence);
+    return;
   }
+  live_ -= window->size;
+  for (Region* piece : window->regions) home_.set_free(piece, fence);
+  windows_.leave(window, fence);
 }
 
-void Placement::release(const Block& block, Fence fence) {
-  if (!block.slot) return release_small(block.start, block.size, fence);
-  for (const auto& piece : block.slot->pieces) large_.insert(piece.start, piece.size, fence);
-  slots_.leave(block.slot, fence);
-  live_ -= block.size;
-}
-
-void Placement::release_small(Bytes start, Bytes size, Fence fence) {
-  small_.insert(start, size, fence);
+void Placement::release_small(Region* block, Fence fence) {
+  // One empty granule is kept, so that a lone small block does not move it back and forth; what is
+  // kept longer is elsewhere than it was when the loop came by here last time.
+  constexpr std::size_t kKeep = 1;
+  const Bytes start = block->start, size = block->size;
   small_live_ -= size;
-  const Bytes chunk = round_down(start, rules_.chunk_size);
-  if (!small_.free(chunk, rules_.chunk_size)) return;
-  small_.extract(chunk, rules_.chunk_size,
-                 [&](const Span& span) { large_.insert(span.start, span.size, span.fence); });
-  --small_chunks_;
+  home_.set_free(block, fence);
+  home_.small_freed(start, size, [&](Bytes granule) { idle_.insert(granule); });
+  while (idle_.size() > kKeep) {
+    const auto last = std::prev(idle_.end());
+    home_.take_from_small(*last);
+    idle_.erase(last);
+  }
 }
 
-void Placement::check() const {
-  auto require = [](bool holds, const char* what) {
-    if (holds) return;
-    std::fprintf(stderr, "gmlake: placement is inconsistent: %s\n", what);
-    std::abort();
-  };
-  large_.check();
-  small_.check();
-  Bytes last = 0;
-  each_free([&](const Span& span) { last = std::max(last, span.end()); });
-  require(last <= home_chunks_ * rules_.chunk_size, "free bytes beyond the home range");
-  require(small_.bytes() + small_live_ == small_chunks_ * rules_.chunk_size,
-          "small chunks: free and live bytes do not add up");
-  require(large_.bytes() + live_ + pending_ + small_chunks_ * rules_.chunk_size ==
-              home_chunks_ * rules_.chunk_size,
-          "free, live, pending and small bytes do not add up to the home range");
+bool Placement::reclaim_idle(Bytes start, Bytes size) {
+  if (idle_.empty()) return false;
+  const auto first = idle_.lower_bound(round_down(start, rules_.granule));
+  const auto last = idle_.lower_bound(start + size);
+  for (auto at = first; at != last; ++at) home_.take_from_small(*at);
+  const bool any = first != last;
+  idle_.erase(first, last);
+  return any;
+}
+
+void Placement::settle(Timeline timeline, std::uint64_t value) {
+  for (const bool small : {false, true}) {
+    std::vector<Bytes> passed;
+    home_.index(small).each_of(timeline, [&](const Region& region) {
+      const auto& fence = region.free.fence;
+      if (!fence.owned && fence.value > kSettled && fence.value <= value)
+        passed.push_back(region.start);
+    });
+    for (const Bytes start : passed) {
+      Region* region = home_.locate(start);
+      Fence fence = region->free.fence;
+      fence.value = kSettled;
+      home_.index(small).remove(region);
+      home_.set_free(region, fence);
+    }
+  }
+}
+
+std::optional<std::string> Placement::problem() const {
+  if (auto wrong = home_.problem()) return wrong;
+  if (free_bytes() + live_ + small_live_ + held_ != home_.physical())
+    return "free, live, small and held bytes do not add up to the physical ones";
+  std::optional<std::string> wrong;
+  windows_.each([&](const Window& window) {
+    Bytes bytes = 0;
+    for (std::size_t i = 0; i < window.pieces.size(); ++i) {
+      const auto& piece = window.pieces[i];
+      bytes += piece.size;
+      if (i != 0 && home_.border_up(piece.start) != piece.start)
+        wrong = "a window's piece does not start on a handle border";
+      if (i + 1 != window.pieces.size() && home_.border_up(piece.end()) != piece.end())
+        wrong = "a window's piece does not end on a handle border";
+      if (window.busy &&
+          (window.regions[i]->start != piece.start || window.regions[i]->size != piece.size ||
+           window.regions[i]->is(State::free)))
+        wrong = "a window in use and its regions disagree";
+    }
+    if (bytes != window.size) wrong = "a window's pieces do not add up";
+  });
+  return wrong;
 }
 
 }  // namespace gmlake::memory

@@ -1,45 +1,46 @@
-// Which bytes a request gets. Owns the truth about the home range: which chunks exist, which bytes
-// are free.
+// Which bytes a request gets. Owns the truth about the home range: what memory exists and which
+// bytes are free.
 //
-// A hit is take(). A miss has two halves, so that chunks are created and windows mapped between
+// A hit is take(). A miss has two halves, so that handles are created and windows mapped between
 // them without any lock: begin() decides and takes the free bytes it needs, finish() or abandon()
-// settles. At most one miss may be under way at a time; hits and releases may come in between.
-// Offsets are bytes from the start of home; chunk i is [i, i+1) * chunk_size. Sizes are rounded to
-// kAlignment by the caller.
+// settles. So has giving memory back: begin_trim() and finish_trim(). At most one of these may be
+// under way at a time; hits and releases may come in between. Offsets are bytes from the start of
+// home. Sizes are rounded to kAlignment by the caller.
 //
-// Knows no device, no stream, no lock. Policy and terms: docs/placement.md.
+// Knows no device, no stream, no lock. Policy and terms: docs/placement.md. Complexity: take of a
+// place that is recalled and release O(log64 g) in the granules of home; other takes O(1) in the
+// free regions, plus a bounded number of windows of that size; a miss O(k log k) in at most a
+// bounded number k of free regions.
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "memory/home.h"
 #include "memory/plan.h"
-#include "memory/slots.h"
-#include "memory/span_set.h"
+#include "memory/recall.h"
+#include "memory/windows.h"
 
 namespace gmlake::memory {
 
 inline constexpr Bytes kAlignment = 512;
 
 struct PlacementRules {
-  Bytes chunk_size = 2 * MiB;
-  Bytes small_limit = MiB;  // requests up to here share chunks of their own
+  Bytes granule = 2 * MiB;  // the least a handle has, and what small requests take over
+  Bytes largest_handle = 32 * MiB;
+  Bytes small_limit = MiB;  // requests up to here share granules of their own
   bool stitch = true;
   Bytes stitch_min_request = 0;
+  std::size_t stitch_max_pieces = ~std::size_t{0};
   double growth_slack = 0.002;
 };
 
 enum class Served { exact, window, split, small, grown, stitched };
 
-struct Block {
-  Bytes start = 0;  // of its first byte in the home range
-  Bytes size = 0;
-  Slot* slot = nullptr;  // null for a small block
-};
-
 struct Taken {
-  Block block;
+  Region* block = nullptr;  // live; the first piece if it is stitched
   Served how = Served::split;
   Provenance from = Provenance::fresh;
 };
@@ -48,70 +49,104 @@ struct Taken {
 struct Miss {
   Bytes size = 0;
   Plan plan;
-  Bytes first_chunk = 0;    // index of the first chunk to create
-  std::vector<Span> taken;  // free bytes reserved for it, with the fences they had
-  Fence fresh;              // what the unused bytes of the new chunks carry
+  Bytes grow_start = 0;        // where the new handles go, side by side
+  std::vector<Bytes> handles;  // their sizes
+  std::vector<Region*> taken;  // free bytes held for it, by piece; null: all of it is new
+  std::vector<std::vector<Stretch>> fences;  // what they carried
+  Fence fresh;                               // what the unused bytes of the new handles carry
   Provenance from = Provenance::fresh;
 };
 
-enum class Effort {
-  normal,  // grow or stitch, whichever the rules favour
-  frugal,  // create as few chunks as possible: physical memory has run out
+// What a miss may do, as things stand.
+struct MissRules {
+  bool frugal = false;     // create as little as possible: physical memory has run out
+  bool may_stitch = true;  // its driver time is within its budget
+  Bytes grow_limit = ~Bytes{0};
+  double map_cost = 0;        // driver time for each handle mapped into a window
+  double grow_cost = 0;       // for each handle created
+  double worth_per_byte = 1;  // driver time that a byte not created is worth
+};
+
+// Memory on its way back to the device: whole handles, held, and the windows that show them.
+struct Trim {
+  std::vector<Region*> handles;
+  std::vector<std::vector<Stretch>> fences;
+  std::vector<Window*> windows;  // idle, to be unmapped and forgotten first
 };
 
 class Placement {
  public:
-  explicit Placement(const PlacementRules& rules) : rules_(rules) {}
+  explicit Placement(const PlacementRules& rules) : rules_(rules), home_(rules.granule) {}
 
-  // Served from free bytes without any driver call, or nothing.
-  std::optional<Taken> take(Bytes size, const Order& order);
+  // Makes room for `bytes` of home; until then every take is a miss.
+  void open(Bytes bytes) { home_.open(bytes); }
 
-  // Nothing if it can not be done with at most `grow_limit` new chunks.
-  std::optional<Miss> begin(Bytes size, const Order& order, Effort effort, Bytes grow_limit);
-  Taken finish(Miss&& miss);                        // all of plan.grow_chunks exist now
-  void abandon(Miss&& miss, Bytes created_chunks);  // the first `created_chunks` of them do
+  // Served from free bytes without any driver call, or nothing. `recall` is the asking timeline's.
+  std::optional<Taken> take(Bytes size, const Order& order, Recall& recall);
+
+  // Nothing if it can not be done within the rules.
+  std::optional<Miss> begin(Bytes size, const Order& order, const MissRules& rules);
+  Taken finish(Miss&& miss, Recall& recall);       // all handles exist now
+  void abandon(Miss&& miss, std::size_t handles);  // the first of them do
 
   // The bytes become free behind `fence`.
-  void release(const Block& block, Fence fence);
+  void release(Region* block, Fence fence);
+
+  // Whole free handles whose fences have passed, from the end of home: `bytes` of them at most.
+  Trim begin_trim(Bytes bytes, const Order& order);
+  // The windows are gone; so are the first `released` of the handles, the others are free again.
+  void finish_trim(Trim&& trim, std::size_t released);
 
   // Fences of an unowned timeline have passed up to `value`.
-  void settle(Timeline timeline, std::uint64_t value) {
-    large_.settle(timeline, value);
-    small_.settle(timeline, value);
-  }
+  void settle(Timeline timeline, std::uint64_t value);
 
-  Slots& slots() { return slots_; }
-  Bytes chunk_size() const { return rules_.chunk_size; }
-  Bytes home_chunks() const { return home_chunks_; }
-  Bytes free_bytes() const { return large_.bytes() + small_.bytes(); }
-  Bytes largest_span() const { return large_.largest(); }
-  // Visits every free span, large and small; for pictures and tests.
+  Windows& windows() { return windows_; }
+  const Home& home() const { return home_; }
+  Bytes granule() const { return rules_.granule; }
+  Bytes physical() const { return home_.physical(); }
+  Bytes free_bytes() const { return home_.index(false).bytes() + home_.index(true).bytes(); }
+  Bytes largest_span() const {
+    return std::max(home_.index(false).largest(), home_.index(true).largest());
+  }
+  // Visits every free region, large and small; for pictures and tests.
   template <typename Each>
   void each_free(Each visit) const {
-    large_.each(visit);
-    small_.each(visit);
+    home_.index(false).each(visit);
+    home_.index(true).each(visit);
   }
 
-  // Aborts if free spans overlap, leave the home range or do not add up with live blocks. For
-  // tests.
-  void check() const;
+  template <typename Each>
+  void each_window(Each visit) const {
+    windows_.each([&](const Window& window) { visit(window); });
+  }
+
+  // What is inconsistent, if anything. For tests.
+  std::optional<std::string> problem() const;
 
  private:
-  std::optional<Taken> take_small(Bytes size, const Order& order);
-  std::optional<Taken> take_large(Bytes size, const Order& order);
-  void release_small(Bytes start, Bytes size, Fence fence);
-  std::vector<Run> runs(const Order& order) const;
+  std::optional<Taken> take_small(Bytes size, const Order& order, Recall& recall);
+  std::optional<Taken> take_large(Bytes size, const Order& order, Recall& recall);
+  std::optional<Taken> take_place(const Place& place, Bytes size, const Order& order);
+  std::optional<Taken> take_window(Window* window, const Order& order);
+  bool holds(const Window& window, const Order& order);
+  Taken claim(Region* region, Bytes start, Bytes size, const Order& order, Served how);
+  std::optional<Bytes> granule_for_small(const Order& order, const Recall& recall) const;
+  void release_small(Region* block, Fence fence);
+  bool reclaim_idle(Bytes start, Bytes size);  // granules in there; whether there were any
+  // At most `most` regions of each timeline, the largest.
+  std::vector<Run> runs(const Order& order, std::size_t most) const;
+  std::vector<Bytes> handles_for(Bytes bytes) const;
 
   PlacementRules rules_;
-  SpanSet large_;
-  SpanSet small_;  // free bytes inside the chunks given over to small requests
-  Slots slots_;
-  Bytes home_chunks_ = 0;
-  Bytes small_chunks_ = 0;
+  Home home_;
+  Windows windows_;
+  std::set<Bytes> idle_;  // granules of the small heap with no live block in them
   Bytes live_ = 0;        // bytes in live blocks above the small limit
   Bytes small_live_ = 0;  // and in small ones
   Bytes peak_ = 0;        // highest live_
-  Bytes pending_ = 0;     // bytes taken by the miss under way
+  Bytes held_ = 0;        // taken by the miss or trim under way
+  std::size_t handle_count_ = 0;
+  bool freed_ = false;  // some large block has ever been
 };
 
 }  // namespace gmlake::memory

@@ -7,43 +7,40 @@
 namespace gmlake::memory {
 namespace {
 
-// The stitchable parts of the free runs: whole chunks, and the two kinds of partial ends.
+// The stitchable parts of the free runs: whole handles, and the two kinds of partial ends.
 struct Parts {
-  std::multiset<std::pair<Bytes, Bytes>> whole;  // size, start: runs of whole chunks
+  std::multiset<std::pair<Bytes, Bytes>> whole;  // size, start: runs of whole handles
   Bytes whole_bytes = 0;
-  Piece first;  // the run that ends on a chunk border and reaches furthest into a chunk before it;
-                // size 0: none
-  Bytes first_head = 0;  // its bytes in that partial chunk
-  Piece last;            // the longest head of a chunk that does not fill it; size 0: none
+  Run first;             // ends on a border and reaches furthest into the handle before its first
+                         // border; size 0: none
+  Bytes first_head = 0;  // its bytes in that partial handle
+  Piece last;            // the longest beginning of a handle that does not fill it; size 0: none
 };
 
-Parts parts_of(const std::vector<Run>& runs, Bytes chunk) {
+Parts parts_of(const std::vector<Run>& runs) {
   Parts parts;
   for (const auto& run : runs) {
-    const Bytes up = round_up(run.start, chunk);
-    const Bytes down = round_down(run.end(), chunk);
-    if (down > up) {
-      parts.whole.emplace(down - up, up);
-      parts.whole_bytes += down - up;
+    if (run.up > run.down) continue;
+    if (run.whole() != 0) {
+      parts.whole.emplace(run.whole(), run.up);
+      parts.whole_bytes += run.whole();
     }
-    if (down == run.end() && up - run.start > parts.first_head) {
+    if (run.down == run.end() && run.up - run.start > parts.first_head) {
       parts.first = run;
-      parts.first_head = up - run.start;
+      parts.first_head = run.up - run.start;
     }
-    if (down >= run.start && run.end() - down > parts.last.size)
-      parts.last = {down, run.end() - down};
+    if (run.end() - run.down > parts.last.size) parts.last = {run.down, run.end() - run.down};
   }
   return parts;
 }
 
-// Chunks missing to stitch `size` bytes from these parts.
-Bytes shortfall(const Parts& parts, Bytes size, Bytes chunk) {
+// Bytes missing to stitch `size` from these parts, in whole granules.
+Bytes shortfall(const Parts& parts, Bytes size, Bytes granule) {
   const Bytes have = parts.whole_bytes + parts.first_head;
   if (have >= size) return 0;
+  // The last handle need not be wholly free.
   const Bytes missing = size - have;
-  const Bytes chunks = round_up(missing, chunk) / chunk;
-  // The last, partly used chunk need not be a whole one.
-  return missing - (chunks - 1) * chunk <= parts.last.size ? chunks - 1 : chunks;
+  return round_up(missing - std::min(missing, parts.last.size), granule);
 }
 
 // The fewest pieces: a partial head, the largest whole runs, and to end with the smallest run that
@@ -56,7 +53,7 @@ std::optional<std::vector<Piece>> pieces_from(Parts parts, Bytes size) {
     left -= n;
   };
   if (parts.first.size != 0) {
-    const Bytes start = parts.first.start + parts.first_head;
+    const Bytes start = parts.first.up;
     if (auto run = parts.whole.find({parts.first.end() - start, start}); run != parts.whole.end())
       parts.whole.erase(run);
     add(parts.first.start, std::min(parts.first.size, left));
@@ -83,41 +80,68 @@ std::optional<std::vector<Piece>> pieces_from(Parts parts, Bytes size) {
   return pieces;
 }
 
+double handles_in(Bytes bytes, Bytes each) {
+  return static_cast<double>(bytes) / static_cast<double>(std::max<Bytes>(1, each)) + 1;
+}
+
+// Whether mapping these pieces costs less than the bytes it saves are worth.
+bool worth_it(const Plan& stitch, Bytes size, Bytes grow_instead, const PlanRules& rules) {
+  const double cost =
+      handles_in(size, rules.mean_handle) * rules.map_cost +
+      (stitch.grow == 0 ? 0 : handles_in(stitch.grow, rules.new_handle)) * rules.grow_cost;
+  const double instead = handles_in(grow_instead, rules.new_handle) * rules.grow_cost;
+  return cost - instead <= static_cast<double>(grow_instead - stitch.grow) * rules.worth_per_byte;
+}
+
 }  // namespace
 
-std::optional<Plan> plan(const std::vector<Run>& runs, Bytes home_chunks, Bytes size,
+std::optional<Plan> plan(const std::vector<Run>& runs, const Room& room, Bytes size,
                          const PlanRules& rules) {
-  const Bytes chunk = rules.chunk_size;
-
-  // The smallest run that holds it: only found here when it crosses spans of different timelines.
+  // The smallest run that holds it: only found here when it crosses regions of different timelines.
   const Run* fit = nullptr;
   for (const auto& run : runs)
     if (run.size >= size && (!fit || run.size < fit->size)) fit = &run;
   if (fit) return Plan{{{fit->start, size}}, 0};
 
-  const Bytes home_end = home_chunks * chunk;
-  const Bytes tail = !runs.empty() && runs.back().end() == home_end ? runs.back().size : 0;
-  const Bytes extend = round_up(size - tail, chunk) / chunk;
-  auto contiguous = [&] { return Plan{{{home_end - tail, size}}, extend}; };
+  const auto before_room = std::find_if(runs.begin(), runs.end(),
+                                        [&](const Run& run) { return run.end() == room.start; });
+  const Bytes tail = before_room == runs.end() ? 0 : before_room->size;
+  const Bytes extend = round_up(size - tail, rules.granule);
+  const Bytes limit = std::min(rules.grow_limit, room.size);
+  const bool may_extend = extend <= limit;
+  const Plan contiguous{{{room.start - tail, size}}, extend};
 
-  const Parts now = parts_of(runs, chunk);
-  const Bytes short_of = rules.may_stitch ? shortfall(now, size, chunk) : extend;
-  const bool cheap = home_chunks + extend <= rules.cheap_chunks;
-  if (extend <= rules.grow_limit && (extend <= short_of || cheap)) return contiguous();
+  const Bytes short_of = rules.may_stitch ? shortfall(parts_of(runs), size, rules.granule) : extend;
+  const bool cheap = rules.physical + extend <= rules.cheap_physical;
+  if (may_extend && (extend <= short_of || cheap)) return contiguous;
   if (!rules.may_stitch) return {};
 
-  // Overlaps between the partial ends can leave it a chunk short of what was counted: try one more.
-  for (Bytes grow = short_of; grow <= std::min(short_of + 1, rules.grow_limit); ++grow) {
+  // Overlaps between the partial ends can leave it a granule short of what was counted: try one
+  // more.
+  for (Bytes grow = short_of; grow <= std::min(short_of + rules.granule, limit);
+       grow += rules.granule) {
     auto grown = runs;
     if (grow != 0) {
-      if (tail != 0)
-        grown.back().size += grow * chunk;
-      else
-        grown.push_back({home_end, grow * chunk});
+      const auto end = room.start + grow;
+      const auto at = std::find_if(grown.begin(), grown.end(),
+                                   [&](const Run& run) { return run.end() >= room.start; });
+      if (tail != 0) {
+        at->size += grow;
+        at->down = end;
+        at->up = std::min(at->up, room.start);
+      } else {
+        grown.insert(at, {room.start, grow, room.start, end});
+      }
     }
-    if (auto pieces = pieces_from(parts_of(grown, chunk), size))
-      return Plan{std::move(*pieces), grow};
+    auto pieces = pieces_from(parts_of(grown), size);
+    if (!pieces) continue;
+    Plan stitch{std::move(*pieces), grow};
+    const bool bounded =
+        stitch.pieces.size() <= rules.max_pieces && worth_it(stitch, size, extend, rules);
+    if (bounded || (!may_extend && stitch.pieces.size() <= rules.max_pieces)) return stitch;
+    break;
   }
+  if (may_extend) return contiguous;
   return {};
 }
 

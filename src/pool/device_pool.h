@@ -1,9 +1,13 @@
 // One device's pool: requests become blocks. The ladder of a request, from a hit to out of memory,
 // is here.
 //
-// Thread-safe. A hit takes one lock and calls nothing outside the pool. A miss takes the growth
-// lock, then makes its driver calls without the pool's lock, so hits and frees of other threads go
-// on meanwhile.
+// Thread-safe. A stream that takes back the block it freed last takes its own front's lock alone;
+// any other hit the pool's lock as well, and neither calls anything outside the pool. A miss takes
+// the growth lock, then makes its driver calls without the others, so hits and frees of other
+// threads go on meanwhile.
+//
+// Complexity: finding a block O(1) without a lock; a hit and a free as in memory/placement.h. None
+// grows with the number of live blocks.
 //
 // device_pool.cpp has hits, frees and reports; pool_misses.cpp the ladder; pool_order.cpp what
 // needs events.
@@ -11,12 +15,15 @@
 
 #include <mutex>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "config/config.h"
 #include "driver/device.h"
 #include "memory/placement.h"
+#include "pool/block_table.h"
+#include "pool/front.h"
 #include "pool/mappings.h"
+#include "pool/stitch_budget.h"
 #include "stats/counters.h"
 #include "stream/fences.h"
 #include "stream/timelines.h"
@@ -38,6 +45,19 @@ struct Origin {
   bool capture_under_way = false;
 };
 
+// Memory as it was when a request failed.
+struct Shortage {
+  Bytes wanted = 0;
+  Bytes missing = 0;  // beyond all that is free in the pool and that it could still grow by
+  Bytes live = 0;
+  Bytes physical = 0;
+  Bytes free = 0;  // of it
+  Bytes largest_span = 0;
+  Bytes limit_left = 0;  // growth that the options allow
+  Bytes device_free = 0;
+  std::vector<Bytes> pending;  // by timeline: free bytes whose work is not known to be complete
+};
+
 class DevicePool {
  public:
   // `device` must outlive the pool. Nothing is asked of it before the first allocation.
@@ -53,6 +73,7 @@ class DevicePool {
 
   // False if `at` is not the start of a live block of this pool.
   bool free(driver::Address at, const Origin& origin);
+  int ordinal() const { return ordinal_; }
   // Whether `at` lies in the pool's virtual ranges. Lock-free.
   bool owns(driver::Address at) const { return mappings_.owns(at); }
 
@@ -64,6 +85,15 @@ class DevicePool {
   // The context is gone, and with it its work, its events and its blocks that were not
   // stream-ordered (cuda.h, cuCtxDestroy: memory from cuMemAllocAsync outlives it).
   void forget_context(driver::Context context);
+
+  // Gives whole free handles back to the device as long as the pool still owns `keep` bytes then:
+  // only what no work may still use. Gives the bytes given back.
+  Bytes trim(Bytes keep, const Origin& origin);
+  // The same for a call of the program that just failed for want of memory: all free memory whose
+  // work can be waited for, if there is any.
+  Bytes trim_for_others(const Origin& origin);
+  // After a host synchronisation: what the pool owns above pool.release_threshold.
+  void release_surplus(const Origin& origin);
 
   // Free bytes that an allocation could have without new physical memory, sooner or later.
   Bytes reusable_bytes() const;
@@ -78,33 +108,43 @@ class DevicePool {
   }
   // One paragraph for an out of memory message: live, physical, pending, largest span.
   std::string picture() const;
+  // Out of memory, for people in one paragraph and for programs as JSON.
+  Shortage shortage(Bytes wanted) const;
+  std::string explain(const Shortage& shortage) const;
+  std::string snapshot(const Shortage& shortage) const;
   // Aborts with a message if the books do not balance. For tests.
   void check() const;
 
  private:
-  struct Live {
-    memory::Block block;
-    Bytes requested = 0;
-    bool stream_ordered = false;  // from the Async family
-    driver::Context context = nullptr;
-  };
-  using LiveBlocks =
-      std::unordered_map<driver::Address, Live, std::hash<driver::Address>, std::equal_to<>,
-                         memory::SlabAllocator<std::pair<const driver::Address, Live>>>;
+  using Lock = RankedSpinLock<Rank::pool>;
+  // A block's owner: its context's index, shifted by one, and this bit if it came from the Async
+  // family.
+  static constexpr std::uint32_t kStreamOrdered = 1;
 
-  // With the pool's lock held.
-  memory::Order order_of(const Origin& origin);
-  driver::Address take(Bytes bytes, const Origin& origin);
-  driver::Address publish(const memory::Taken& taken, Bytes bytes, const Origin& origin);
-  Live unpublish(LiveBlocks::iterator at);
-  Bytes grow_limit() const;
-  bool passed(const memory::Slot& window) const;
+  // Fronts: found without a lock, made on first use.
+  Front& front_of(const Origin& origin);
+  // With the front's lock held.
+  static driver::Address take_parked(Front& front, Bytes bytes);
+  // With neither it nor the pool's.
+  void flush_fronts();
+  void free_from_host(memory::Region* block, const Origin& from);
+
+  // With the pool's lock held, and the front's where one is given.
+  memory::Order order_of(const Front& front) const;
+  driver::Address take(Front& front, Bytes bytes);
+  driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes);
+  driver::Context unpublish(memory::Region* block);
+  void unpark(Front& front);
+  std::uint32_t label(driver::Context context);
+  bool passed(const memory::Window& window) const;
   void passed(stream::Timeline timeline, std::uint64_t value);
 
   // With the growth lock held (pool_misses.cpp).
   Result<driver::Address> miss(Bytes bytes, const Origin& origin);
-  Result<driver::Address> attempt(Bytes bytes, const Origin& origin, memory::Effort effort);
+  Result<driver::Address> attempt(Bytes bytes, const Origin& origin, bool frugal,
+                                  bool into_head_room = false);
   Result<driver::Address> ladder(Bytes bytes, const Origin& origin, Error error);
+  memory::MissRules rules(bool frugal, Bytes room) const;
   // With the growth lock held (pool_order.cpp).
   void follow(stream::Timeline except);
   void poll();
@@ -112,9 +152,14 @@ class DevicePool {
   bool wait_for_frees();
   void waited(stream::Timeline timeline, std::uint64_t value);
   bool of_context(stream::Timeline timeline) const;
-  bool evict_window(memory::Slot* window);
+  bool evict_window(memory::Window* window);
   bool evict_some();
   void keep_windows_in_bounds();
+  Bytes give_back(Bytes keep, Bytes least);
+  bool change_shape(Bytes bytes);
+  Bytes growth_limit() const;
+  Bytes head_room() const;
+  Bytes room_on_device(Bytes bytes, bool frugal, bool into_head_room) const;
 
   const int ordinal_;
   driver::Device& device_;
@@ -124,10 +169,14 @@ class DevicePool {
   Mappings mappings_;
   stream::Fences fences_;
 
-  mutable RankedMutex<Rank::pool> mutex_;
+  StitchBudget budget_;
+  BlockTable blocks_;
+  Fronts fronts_;
+
+  mutable Lock mutex_;
   memory::Placement placement_;
   stream::Timelines timelines_;
-  LiveBlocks live_;
+  std::vector<driver::Context> contexts_;  // by label
   stats::DeviceCounters counters_;
 };
 

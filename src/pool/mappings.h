@@ -1,48 +1,58 @@
-// The pool's physical chunks and virtual ranges: the driver calls of growing and stitching, and
-// nothing of policy.
+// The pool's physical memory and virtual ranges: the driver calls of growing, stitching and giving
+// back, and nothing of policy.
 //
-// home: one reservation with room for all the device's memory; chunk i is mapped at home + i *
-// chunk_size from its creation on. arenas: large reservations out of which windows get their
-// virtual addresses, so that whether an address is the pool's is a few comparisons.
+// home: one reservation with twice the device's memory in addresses, so that holes left by giving
+// back never run it out; a handle is mapped at its home offset from its creation to its release.
+// arenas: large reservations out of which windows get their virtual addresses, so that whether an
+// address is the pool's is a few comparisons.
 //
 // Guarded by the growth lock, but for owns() and home(), which are lock-free. A failing call leaves
-// no trace.
+// no trace, but for an unmap: its range is kept and tried again before any memory is created or
+// given back.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <map>
 #include <vector>
 
 #include "driver/device.h"
 #include "memory/plan.h"
-#include "memory/span_set.h"
+#include "pool/address_ranges.h"
 
 namespace gmlake::pool {
 
 class Mappings {
  public:
-  Mappings(driver::Device& device, Bytes chunk_size) : device_(device), chunk_(chunk_size) {}
+  Mappings(driver::Device& device, Bytes granule) : device_(device), granule_(granule) {}
   ~Mappings();  // unmaps and releases everything
   Mappings(const Mappings&) = delete;
   Mappings& operator=(const Mappings&) = delete;
 
   // Reserves the home range, once.
   Status open();
-  // Creates chunks first .. first+count-1 and maps them at home. Tells how many exist afterwards in
-  // `created`, which on failure may be fewer.
-  Status grow(Bytes first, Bytes count, Bytes& created);
+  // Creates handles of these sizes and maps them at home side by side from `start` on. Tells how
+  // many exist afterwards in `created`, which on failure may be fewer.
+  Status grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t& created);
+  // Unmaps the handle at `start` and gives its memory back to the device. No window may show it.
+  Status shrink(Bytes start);
 
-  // Maps the chunks of `pieces` side by side into a new range of window_size(pieces) bytes; gives
-  // its start.
-  Result<driver::Address> map_window(const std::vector<memory::Piece>& pieces);
-  Status unmap_window(driver::Address at, Bytes size);
-  Bytes window_size(const std::vector<memory::Piece>& pieces) const;
+  struct Range {
+    driver::Address start = 0;
+    Bytes size = 0;
+    Bytes offset = 0;  // of the first piece's first byte
+  };
+  // Maps the handles of `pieces` side by side into a new range.
+  Result<Range> map_window(const std::vector<memory::Piece>& pieces);
+  // A window, or handles in the home range, which are released with it.
+  Status unmap(driver::Address at, Bytes size);
 
   driver::Address home() const { return home_.load(std::memory_order_acquire); }
+  Bytes home_size() const { return home_size_; }
+  Bytes device_memory() const { return device_memory_; }
   bool owns(driver::Address at) const;
   // No request above this can ever be served; also keeps sizes far from wrapping round.
-  Bytes most_bytes() const { return home() == 0 ? 1024 * TiB : home_size_; }
-  Bytes chunk_limit() const { return home_size_ / chunk_; }  // chunks the home range has room for
+  Bytes most_bytes() const { return home() == 0 ? 1024 * TiB : device_memory_; }
 
   static constexpr std::size_t kMostArenas = 16;
 
@@ -50,19 +60,28 @@ class Mappings {
   struct Arena {
     std::atomic<driver::Address> start{0};
     Bytes size = 0;
+    AddressRanges free;
+  };
+  struct Physical {
+    Bytes size;
+    driver::Handle handle;
   };
 
+  tl::unexpected<Error> give_up(const Range& range, Bytes mapped, Error error);
+  // What is stuck is tried again too, the last first.
+  Status unmap_stuck();
   Result<driver::Address> take_addresses(Bytes size);
   void give_addresses(driver::Address at, Bytes size);
 
   driver::Device& device_;
-  const Bytes chunk_;
+  const Bytes granule_;
   std::atomic<driver::Address> home_{0};
   Bytes home_size_ = 0;
-  std::vector<driver::Handle> handles_;  // by chunk
+  Bytes device_memory_ = 0;
+  std::map<Bytes, Physical> handles_;                     // by home offset
+  std::vector<std::pair<driver::Address, Bytes>> stuck_;  // ranges that could not be unmapped
   std::array<Arena, kMostArenas> arenas_;
   std::atomic<std::size_t> arena_count_{0};
-  memory::SpanSet addresses_;  // free virtual addresses of the arenas
 };
 
 }  // namespace gmlake::pool

@@ -62,8 +62,7 @@ driver::Address DevicePool::wait_rather_than_grow(Bytes bytes, const Origin& ori
     if (!fences_.wait_oldest([&](stream::Timeline timeline) { return of_context(timeline); },
                              [&](auto timeline, auto value) { waited(timeline, value); }))
       return 0;
-    const std::lock_guard lock(mutex_);
-    if (const auto at = take(bytes, origin)) return at;
+    if (const auto at = try_allocate(bytes, origin)) return at;
   }
 }
 
@@ -100,13 +99,15 @@ bool DevicePool::wait_for_frees() {
 
 void DevicePool::retire_stream(const Origin& origin) {
   const std::lock_guard growing(growth_);
+  flush_fronts();
   stream::Batch batch;
   bool open = false;
   {
     const std::lock_guard lock(mutex_);
     if (origin.stream_id == 0) timelines_.retire_handle(origin.stream);
     if (!timelines_.known_stream(origin.stream_id)) return;
-    const auto timeline = order_of(origin).own;
+    const auto timeline =
+        timelines_.of_stream(origin.stream_id, origin.stream, origin.context, origin.thread_bound);
     open = timelines_.open_has_frees(timeline) && !origin.capture_under_way;
     if (open) batch = timelines_.close(timeline);
     timelines_.retire_stream(origin.stream_id);
@@ -120,24 +121,24 @@ void DevicePool::retire_stream(const Origin& origin) {
     timelines_.not_recorded(batch);
 }
 
-bool DevicePool::passed(const memory::Slot& window) const {
+bool DevicePool::passed(const memory::Window& window) const {
   return window.last_use.value <= timelines_.all_passed()[window.last_use.timeline];
 }
 
-bool DevicePool::evict_window(memory::Slot* window) {
+bool DevicePool::evict_window(memory::Window* window) {
   // Still in the index here, but idle; taken out before the unmap so that nobody is given it
   // meanwhile.
-  const auto at = window->window_address;
-  const auto size = window->window_size;
+  const auto at = window->mapped_start;
+  const auto size = window->mapped_size;
   {
     const std::lock_guard lock(mutex_);
     if (window->busy || !passed(*window)) return false;
-    placement_.slots().forget(window);
+    placement_.windows().forget(window);
     --counters_.windows;
     counters_.window_bytes -= size;
     ++counters_.windows_evicted;
   }
-  return mappings_.unmap_window(at, size).has_value();
+  return mappings_.unmap(at, size).has_value();
 }
 
 // Evicts a share of the windows, oldest first; waits for the last work of one only if none can go
@@ -151,11 +152,11 @@ bool DevicePool::evict_some() {
       share = counters_.windows / 8 + 1;
     }
     for (; share != 0; --share) {
-      memory::Slot* oldest = nullptr;
+      memory::Window* oldest = nullptr;
       {
         const std::lock_guard lock(mutex_);
-        oldest = placement_.slots().oldest_window(
-            [&](const memory::Slot& slot) { return passed(slot); });
+        oldest =
+            placement_.windows().oldest([&](const memory::Window& slot) { return passed(slot); });
       }
       if (!oldest || !evict_window(oldest)) break;
       any = true;
@@ -163,25 +164,86 @@ bool DevicePool::evict_some() {
     if (any) return true;
     {
       const std::lock_guard lock(mutex_);
-      if (!placement_.slots().oldest_window([](const memory::Slot&) { return true; })) return false;
+      if (!placement_.windows().oldest([](const memory::Window&) { return true; })) return false;
     }
     if (!wait_for_frees()) return false;
   }
 }
 
+Bytes DevicePool::trim(Bytes keep, const Origin& origin) {
+  const std::lock_guard growing(growth_);
+  // Nothing may be unmapped while a capture could be invalidated by it.
+  if (origin.capture_under_way) return 0;
+  flush_fronts();
+  follow(memory::kNoTimeline);
+  poll();
+  return give_back(keep, 0);
+}
+
+Bytes DevicePool::trim_for_others(const Origin& origin) {
+  const std::lock_guard growing(growth_);
+  if (origin.capture_under_way) return 0;
+  flush_fronts();
+  follow(memory::kNoTimeline);
+  poll();
+  Bytes bytes = give_back(0, 0);
+  while (bytes == 0 && wait_for_frees()) bytes = give_back(0, 0);
+  if (bytes != 0) count([](stats::DeviceCounters& counters) { ++counters.native_retries; });
+  return bytes;
+}
+
+void DevicePool::release_surplus(const Origin& origin) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (placement_.physical() <= config_.pool_release_threshold) return;
+  }
+  (void)trim(config_.pool_release_threshold, origin);
+}
+
+// Nothing unless at least `least` bytes can go. What was freed has been followed and polled.
+Bytes DevicePool::give_back(Bytes keep, Bytes least) {
+  memory::Trim trim;
+  {
+    const std::lock_guard lock(mutex_);
+    const Bytes physical = placement_.physical();
+    if (physical <= keep) return 0;
+    trim =
+        placement_.begin_trim(physical - keep, {0, memory::kNoTimeline, &timelines_.all_passed()});
+    Bytes found = 0;
+    for (const auto* handle : trim.handles) found += handle->size;
+    if (found < least || found == 0) return placement_.finish_trim(std::move(trim), 0), 0;
+  }
+  // Memory is given back only once no mapping shows it: a window that stays keeps all of it.
+  bool unmapped = true;
+  for (auto* window : trim.windows) unmapped = evict_window(window) && unmapped;
+  std::size_t released = 0;
+  Bytes bytes = 0;
+  for (; unmapped && released < trim.handles.size(); ++released) {
+    const auto* handle = trim.handles[released];
+    if (!mappings_.shrink(handle->start)) break;
+    bytes += handle->size;
+  }
+  const std::lock_guard lock(mutex_);
+  placement_.finish_trim(std::move(trim), released);
+  counters_.physical_bytes = placement_.physical();
+  counters_.trims += bytes != 0 ? 1 : 0;
+  counters_.trimmed_bytes += bytes;
+  return bytes;
+}
+
 void DevicePool::keep_windows_in_bounds() {
-  auto oldest = [&](auto may_go) -> memory::Slot* {
+  auto oldest = [&](auto may_go) -> memory::Window* {
     const std::lock_guard lock(mutex_);
     if (counters_.windows <= config_.stitch_max_windows &&
         counters_.window_bytes <= config_.stitch_max_window_bytes)
       return nullptr;
-    return placement_.slots().oldest_window(may_go);
+    return placement_.windows().oldest(may_go);
   };
-  auto any = [](const memory::Slot&) { return true; };
+  auto any = [](const memory::Window&) { return true; };
   if (!oldest(any)) return;
   follow(memory::kNoTimeline);
   poll();
-  while (auto* window = oldest([&](const memory::Slot& slot) { return passed(slot); }))
+  while (auto* window = oldest([&](const memory::Window& slot) { return passed(slot); }))
     if (!evict_window(window)) return;
 }
 

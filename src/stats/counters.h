@@ -11,48 +11,54 @@
 
 #include <cstdint>
 
-#define GMLAKE_COUNTERS(X)                                                                        \
-  /* what the program asked for */                                                                \
-  X(allocations, count, calls, "allocations served by the pool")                                  \
-  X(frees, count, calls, "frees of pool memory")                                                  \
-  X(allocated_bytes, count, bytes, "bytes requested, summed over the pool's allocations")         \
-  X(live_bytes, gauge, bytes, "requested bytes in blocks not yet freed")                          \
-  X(peak_live_bytes, peak, bytes, "highest live_bytes")                                           \
-  X(live_blocks, gauge, blocks, "blocks not yet freed")                                           \
-  /* what it cost in memory */                                                                    \
-  X(physical_bytes, gauge, bytes, "physical memory the pool owns")                                \
-  X(peak_physical_bytes, peak, bytes, "highest physical_bytes")                                   \
-  X(windows, gauge, blocks, "stitched virtual ranges kept for reuse or in use")                   \
-  X(window_bytes, gauge, bytes, "virtual bytes of those ranges")                                  \
-  /* how each allocation was served; these add up to allocations */                               \
-  X(hits_exact, count, calls, "served where a block of that size had been, or by an exact span")  \
-  X(hits_window, count, calls, "served by an earlier stitch, no driver call")                     \
-  X(hits_split, count, calls, "served from a larger free span")                                   \
-  X(hits_small, count, calls, "small requests served from their own chunks")                      \
-  X(stitches, count, calls, "served by mapping scattered spans side by side")                     \
-  X(growths, count, calls, "served after creating physical memory, without a stitch")             \
-  /* across streams: how memory freed elsewhere was found safe to reuse */                        \
-  X(reuse_own_stream, count, calls, "allocations whose memory was last freed on the same stream") \
-  X(reuse_completed, count, calls,                                                                \
-    "allocations of memory whose last work elsewhere had completed")                              \
-  X(reuse_new, count, calls, "allocations of memory not used before")                             \
-  X(fences, count, calls, "events recorded to follow freed memory, one per batch of frees")       \
-  X(fence_queries, count, calls, "queries of such events")                                        \
-  X(fence_waits, count, calls, "host waits for such events, out of memory otherwise")             \
-  X(deferred_frees, count, calls, "frees that would have synchronised natively and did not")      \
-  /* keeping windows and memory in bounds */                                                      \
-  X(windows_evicted, count, calls, "stitched ranges unmapped to stay within their limits")        \
-  /* out of memory: each rung of the ladder, then its end */                                      \
-  X(ladder_harvests, count, calls, "out of memory: looked for completed work on other streams")   \
-  X(ladder_waits, count, calls, "out of memory: waited for pending frees")                        \
-  X(ladder_evictions, count, calls, "out of memory: gave stitched ranges back")                   \
-  X(ladder_natives, count, calls, "out of memory: asked the driver's own allocator")              \
-  X(out_of_memory, count, calls, "allocations that failed")                                       \
-  /* what went past the pool, and why */                                                          \
-  X(native_allocations, count, calls, "allocations the driver's own allocator served")            \
-  X(native_bytes, count, bytes, "bytes of those allocations")                                     \
-  X(native_frees, count, calls, "frees passed to the driver")                                     \
-  X(bypass_capture, count, calls, "passed to the driver: the stream was being captured")          \
+#define GMLAKE_COUNTERS(X)                                                                         \
+  /* what the program asked for */                                                                 \
+  X(allocations, count, calls, "allocations served by the pool")                                   \
+  X(frees, count, calls, "frees of pool memory")                                                   \
+  X(allocated_bytes, count, bytes, "bytes requested, summed over the pool's allocations")          \
+  X(live_bytes, gauge, bytes, "requested bytes in blocks not yet freed")                           \
+  X(peak_live_bytes, peak, bytes, "highest live_bytes")                                            \
+  X(live_blocks, gauge, blocks, "blocks not yet freed")                                            \
+  /* what it cost in memory */                                                                     \
+  X(physical_bytes, gauge, bytes, "physical memory the pool owns")                                 \
+  X(peak_physical_bytes, peak, bytes, "highest physical_bytes")                                    \
+  X(windows, gauge, blocks, "stitched virtual ranges kept for reuse or in use")                    \
+  X(window_bytes, gauge, bytes, "virtual bytes of those ranges")                                   \
+  /* how each allocation was served; these add up to allocations */                                \
+  X(hits_exact, count, calls, "served where a block of that size had been, or by an exact span")   \
+  X(hits_window, count, calls, "served by an earlier stitch, no driver call")                      \
+  X(hits_split, count, calls, "served from a larger free span")                                    \
+  X(hits_small, count, calls, "small requests served from their own chunks")                       \
+  X(stitches, count, calls, "served by mapping scattered spans side by side")                      \
+  X(growths, count, calls, "served after creating physical memory, without a stitch")              \
+  /* across streams: how memory freed elsewhere was found safe to reuse */                         \
+  X(reuse_own_stream, count, calls, "allocations whose memory was last freed on the same stream")  \
+  X(reuse_completed, count, calls,                                                                 \
+    "allocations of memory whose last work elsewhere had completed")                               \
+  X(reuse_new, count, calls, "allocations of memory not used before")                              \
+  X(fences, count, calls, "events recorded to follow freed memory, one per batch of frees")        \
+  X(fence_queries, count, calls, "queries of such events")                                         \
+  X(fence_waits, count, calls, "host waits for such events, out of memory otherwise")              \
+  X(deferred_frees, count, calls, "frees that would have synchronised natively and did not")       \
+  /* keeping windows and memory in bounds */                                                       \
+  X(windows_evicted, count, calls, "stitched ranges unmapped to stay within their limits")         \
+  X(trims, count, times, "times free memory was given back to the device")                         \
+  X(trimmed_bytes, count, bytes, "bytes given back to the device")                                 \
+  /* out of memory: each rung of the ladder, then its end */                                       \
+  X(ladder_harvests, count, calls, "out of memory: looked for completed work on other streams")    \
+  X(ladder_waits, count, calls, "out of memory: waited for pending frees")                         \
+  X(ladder_evictions, count, calls, "out of memory: gave stitched ranges back")                    \
+  X(ladder_trims, count, calls, "out of memory: gave free memory back, to have it in other shape") \
+  X(ladder_head_rooms, count, calls, "out of memory: went into the head room")                     \
+  X(ladder_natives, count, calls, "out of memory: asked the driver's own allocator")               \
+  X(out_of_memory, count, calls, "allocations that failed")                                        \
+  X(native_retries, count, calls,                                                                  \
+    "calls of the program that ran out of memory and were tried again after giving some back")     \
+  /* what went past the pool, and why */                                                           \
+  X(native_allocations, count, calls, "allocations the driver's own allocator served")             \
+  X(native_bytes, count, bytes, "bytes of those allocations")                                      \
+  X(native_frees, count, calls, "frees passed to the driver")                                      \
+  X(bypass_capture, count, calls, "passed to the driver: the stream was being captured")           \
   X(bypass_off, count, calls, "passed to the driver: the pool is switched off")
 
 // The driver functions the pool itself calls, with how often and how long.

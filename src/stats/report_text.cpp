@@ -129,12 +129,16 @@ void add_native(Page& page, const DeviceCounters& c) {
 }
 
 void add_shortage(Page& page, const DeviceCounters& c) {
-  const auto steps = c.ladder_harvests + c.ladder_waits + c.ladder_evictions + c.ladder_natives;
+  const auto steps = c.ladder_harvests + c.ladder_waits + c.ladder_evictions + c.ladder_trims +
+                     c.ladder_head_rooms + c.ladder_natives + c.native_retries;
   if (steps + c.out_of_memory == 0) return;
   page.heading("when memory ran out");
   page.row_unless_zero(c.ladder_harvests, "looks for completed work on other streams");
   page.row_unless_zero(c.ladder_waits, "waits for pending frees");
   page.row_unless_zero(c.ladder_evictions, "times stitched ranges were given back");
+  page.row_unless_zero(c.ladder_trims, "times free memory was given back and made anew");
+  page.row_unless_zero(c.ladder_head_rooms, "requests went into the head room");
+  page.row_unless_zero(c.native_retries, "calls of the program tried again with memory given back");
   page.row_unless_zero(c.ladder_natives, "requests to the driver's own allocator");
   page.row(grouped(c.out_of_memory), "allocations failed");
 }

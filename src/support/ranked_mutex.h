@@ -13,7 +13,8 @@ namespace gmlake {
 enum class Rank : unsigned {
   registry = 1,  // which devices have pools; creating one
   growth = 2,    // one per device: whoever creates, maps or waits on behalf of that device's pool
-  pool = 3,      // one per device: placement, blocks, counters; never held across a driver call
+  front = 3,     // one per timeline: its parked block and what it recalls
+  pool = 4,      // one per device: placement, blocks, counters; never held across a driver call
 };
 
 #ifndef NDEBUG

@@ -130,7 +130,7 @@ TEST(ConfigFile, ChunkSizeMustBeAMultipleOfTheGranularity) {
   const auto result = load({{"GMLAKE_CONFIG", file.path()}});
   ASSERT_THAT(result.problems, SizeIs(1));
   EXPECT_EQ(describe(result.problems[0]),
-            file.path() + ": pool.chunk_size: 3MiB is not a multiple of 2MiB; give 4MiB");
+            file.path() + ": pool.chunk_size: 3MiB is not a power of two; give 4MiB");
 }
 
 TEST(ConfigFile, SmallLimitMayNotExceedTheChunk) {

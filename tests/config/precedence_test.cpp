@@ -44,7 +44,8 @@ std::string other_value(const Option& option) {
     case Kind::flag:
       return Config{}.*std::get<bool Config::*>(option.member) ? "false" : "true";
     case Kind::size:
-      return option.key == "chunk_size" ? "4MiB" : "1536KiB";
+      return option.key.ends_with("chunk_size") || option.key == "largest_chunk" ? "4MiB"
+                                                                                 : "1536KiB";
     case Kind::count:
       return "77";
     case Kind::ratio:

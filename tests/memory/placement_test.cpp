@@ -1,100 +1,378 @@
-// The placement policy, one step at a time, on one timeline and without a device.
+// The placement policy, one step at a time, without a device.
 #include "memory/placement.h"
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace gmlake::memory {
 namespace {
 
+PlacementRules plain() {
+  PlacementRules rules;
+  rules.growth_slack = 0;
+  return rules;
+}
+
 class PlacementTest : public testing::Test {
  protected:
+  PlacementTest() { placement_.open(16 * GiB); }
+  void TearDown() override { balanced(); }
+  void balanced() {
+    const auto wrong = placement_.problem();
+    EXPECT_FALSE(wrong) << *wrong;
+  }
   // As the pool does it, with a device that never fails.
   Taken allocate(Bytes size) {
-    if (auto taken = placement_.take(size, order_)) return *taken;
-    auto miss = placement_.begin(size, order_, Effort::normal, ~Bytes{0});
-    EXPECT_TRUE(miss);
-    return placement_.finish(std::move(*miss));
+    auto taken = placement_.take(size, order_, recall_);
+    if (!taken) {
+      auto miss = placement_.begin(size, order_, miss_rules_);
+      EXPECT_TRUE(miss);
+      taken = placement_.finish(std::move(*miss), recall_);
+    }
+    balanced();
+    return *taken;
   }
-  void release(const Taken& taken) { placement_.release(taken.block, {0, ++clock_}); }
-  void TearDown() override { placement_.check(); }
+  void release(const Taken& taken) { release(taken, {1, ++clock_}); }
+  void release(const Taken& taken, Fence fence) {
+    placement_.release(taken.block, fence);
+    balanced();
+  }
+  // Four blocks side by side of which the first and the third are free.
+  std::array<Taken, 4> comb(Bytes size) {
+    std::array<Taken, 4> blocks;
+    for (auto& block : blocks) block = allocate(size);
+    release(blocks[0]);
+    release(blocks[2]);
+    return blocks;
+  }
+  std::set<const Window*> windows() {
+    std::set<const Window*> all;
+    placement_.windows().each([&](const Window& window) { all.insert(&window); });
+    return all;
+  }
 
-  std::vector<std::uint64_t> passed_{0};
-  Order order_{0, 0, &passed_};
-  std::uint64_t clock_ = 0;
-  Placement placement_{PlacementRules{2 * MiB, MiB, true, 0, 0}};
+  std::vector<std::uint64_t> passed_{0, 0, 0};
+  Order order_{1, 1, &passed_};
+  const Order other_{2, 2, &passed_};
+  MissRules miss_rules_;
+  std::uint64_t clock_ = 1;
+  Recall recall_;
+  Placement placement_{plain()};
 };
+
+TEST_F(PlacementTest, IsClosedUntilThereIsRoom) {
+  Placement closed{plain()};
+  EXPECT_FALSE(closed.take(10 * MiB, order_, recall_));
+  EXPECT_FALSE(closed.take(512, order_, recall_));
+  EXPECT_FALSE(closed.begin(10 * MiB, order_, {}));
+  EXPECT_FALSE(closed.problem());
+}
 
 TEST_F(PlacementTest, ABlockComesBackToItsPlace) {
   const auto first = allocate(10 * MiB);
   EXPECT_EQ(first.how, Served::grown);
+  EXPECT_EQ(first.from, Provenance::fresh);
+  const Bytes start = first.block->start;
   release(first);
   const auto again = allocate(10 * MiB);
   EXPECT_EQ(again.how, Served::exact);
   EXPECT_EQ(again.from, Provenance::own);
-  EXPECT_EQ(again.block.start, first.block.start);
+  EXPECT_EQ(again.block->start, start);
+}
+
+TEST_F(PlacementTest, ALargerFreeRegionIsSplit) {
+  release(allocate(10 * MiB));
+  const auto part = allocate(4 * MiB);
+  EXPECT_EQ(part.how, Served::split);
+  EXPECT_EQ(placement_.free_bytes(), 6 * MiB);
+}
+
+TEST_F(PlacementTest, GrowsAtTheFreeEndInHandlesThatMatchTheRequest) {
+  auto miss = placement_.begin(64 * MiB, order_, miss_rules_);
+  ASSERT_TRUE(miss);
+  EXPECT_EQ(miss->handles, std::vector<Bytes>(4, 16 * MiB)) << "each a quarter of it";
+  const auto first = placement_.finish(std::move(*miss), recall_);
+  const auto small = allocate(10 * MiB + 512);
+  EXPECT_EQ(placement_.physical(), 76 * MiB) << "whole granules";
+  EXPECT_EQ(small.block->start, 64 * MiB);
+  release(first);
+  release(small);
+  miss = placement_.begin(100 * MiB, order_, miss_rules_);
+  ASSERT_TRUE(miss);
+  EXPECT_EQ(miss->plan.grow, 24 * MiB) << "what is free before it is used";
+  EXPECT_EQ(miss->handles, std::vector<Bytes>(12, 2 * MiB)) << "small ones once memory was freed";
+  placement_.abandon(std::move(*miss), 0);
 }
 
 TEST_F(PlacementTest, AStitchIsMadeOnceAndIsAWindowAfterwards) {
-  const auto a = allocate(10 * MiB);
-  const auto b = allocate(10 * MiB);
-  const auto c = allocate(10 * MiB);
-  const auto d = allocate(10 * MiB);
-  release(a);
-  release(c);
+  const auto blocks = comb(10 * MiB);
   const auto stitched = allocate(20 * MiB);
   EXPECT_EQ(stitched.how, Served::stitched);
-  EXPECT_EQ(placement_.home_chunks(), 20U) << "nothing was created for it";
+  EXPECT_EQ(placement_.physical(), 40 * MiB) << "nothing was created for it";
+  const Window* window = stitched.block->live.window;
+  ASSERT_TRUE(window);
+  EXPECT_EQ(window->regions.size(), 2U);
+  EXPECT_EQ(placement_.free_bytes(), 0U);
   release(stitched);
+  EXPECT_EQ(placement_.free_bytes(), 20 * MiB);
   const auto again = allocate(20 * MiB);
   EXPECT_EQ(again.how, Served::window);
-  EXPECT_EQ(again.block.slot, stitched.block.slot);
-  release(b);
-  release(d);
+  EXPECT_EQ(again.from, Provenance::own);
+  EXPECT_EQ(again.block->live.window, window);
+  release(blocks[1]);
+  release(blocks[3]);
   release(again);
-  // All bytes are one span now; the window still serves its size, lowest address first.
+  // All bytes are one region now; the window still serves its size.
   EXPECT_EQ(allocate(20 * MiB).how, Served::window);
+  EXPECT_EQ(windows().size(), 1U);
 }
 
 TEST_F(PlacementTest, AWindowIsRefusedWhileAnyOfItsBytesIsTaken) {
-  const auto a = allocate(10 * MiB);
-  const auto b = allocate(10 * MiB);
-  const auto c = allocate(10 * MiB);
-  release(a);
-  release(c);
+  const auto blocks = comb(10 * MiB);
   release(allocate(20 * MiB));
   const auto thief = allocate(10 * MiB);
   EXPECT_NE(allocate(20 * MiB).how, Served::window);
   release(thief);
-  release(b);
+  release(blocks[1]);
 }
 
-TEST_F(PlacementTest, SmallRequestsShareAChunkAndGiveItBack) {
+TEST_F(PlacementTest, AWindowIsRefusedToAStreamThatMayNotHaveItsBytesYet) {
+  comb(10 * MiB);
+  release(allocate(20 * MiB));
+  Recall recall;
+  EXPECT_FALSE(placement_.take(20 * MiB, other_, recall));
+  passed_[1] = clock_;
+  const auto taken = placement_.take(20 * MiB, other_, recall);
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->how, Served::window);
+  EXPECT_EQ(taken->from, Provenance::passed);
+}
+
+TEST_F(PlacementTest, AForgottenWindowIsNotRecalled) {
+  comb(10 * MiB);
+  const auto stitched = allocate(20 * MiB);
+  Window* window = stitched.block->live.window;
+  release(stitched);
+  placement_.windows().forget(window);
+  balanced();
+  const auto again = allocate(20 * MiB);
+  EXPECT_EQ(again.how, Served::stitched) << "mapped anew";
+}
+
+TEST_F(PlacementTest, AStitchThatIsNotAllowedOrNotWorthItGrows) {
+  comb(10 * MiB);
+  miss_rules_.may_stitch = false;
+  const auto grown = allocate(20 * MiB);
+  EXPECT_EQ(grown.how, Served::grown);
+  release(grown);
+  allocate(20 * MiB);
+  miss_rules_ = {};
+  miss_rules_.map_cost = 1e9;
+  EXPECT_EQ(allocate(20 * MiB).how, Served::grown);
+  miss_rules_.frugal = true;
+  EXPECT_EQ(allocate(20 * MiB).how, Served::stitched) << "memory that has run out is worth it";
+}
+
+TEST_F(PlacementTest, GrowingIsCheapBelowThePeak) {
+  PlacementRules slack = plain();
+  slack.growth_slack = 1;
+  Placement placement{slack};
+  placement.open(GiB);
+  Recall recall;
+  std::vector<Taken> blocks;
+  for (int i = 0; i < 4; ++i)
+    blocks.push_back(placement.finish(std::move(*placement.begin(10 * MiB, order_, {})), recall));
+  placement.release(blocks[0].block, {1, 2});
+  placement.release(blocks[2].block, {1, 2});
+  const auto miss = placement.begin(20 * MiB, order_, {});
+  ASSERT_TRUE(miss);
+  EXPECT_EQ(miss->plan.pieces.size(), 1U) << "60 MiB are no more than twice the peak";
+}
+
+TEST_F(PlacementTest, SmallRequestsShareAGranule) {
   const auto a = allocate(512);
   const auto b = allocate(1024);
-  EXPECT_EQ(placement_.home_chunks(), 1U);
-  EXPECT_EQ(b.block.start, 512U);
+  EXPECT_EQ(a.how, Served::grown);
+  EXPECT_EQ(b.how, Served::small);
+  EXPECT_EQ(placement_.physical(), 2 * MiB);
+  EXPECT_EQ(b.block->start, 512U);
+  EXPECT_TRUE(a.block->small && b.block->small);
   release(a);
   release(b);
-  EXPECT_EQ(placement_.largest_span(), 2 * MiB) << "the chunk serves large requests again";
-  EXPECT_EQ(allocate(2 * MiB).block.start, 0U);
+  EXPECT_EQ(placement_.largest_span(), 2 * MiB);
+  EXPECT_EQ(allocate(2 * MiB).block->start, 0U) << "the granule serves large requests again";
+  EXPECT_EQ(placement_.physical(), 2 * MiB);
 }
 
-TEST_F(PlacementTest, AnAbandonedMissLeavesEverythingAsItWasBesideNewChunks) {
+TEST_F(PlacementTest, SmallRequestsTakeOverAWholeAlignedGranuleOnly) {
+  const auto a = allocate(MiB + 512);
+  const auto b = allocate(5 * MiB);
+  release(a);
+  const Bytes before = placement_.physical();
+  const auto small = allocate(512);
+  EXPECT_EQ(small.how, Served::grown) << "no whole granule is free";
+  EXPECT_EQ(placement_.physical(), before + 2 * MiB);
+  release(b);
+  release(small);
+}
+
+TEST_F(PlacementTest, OneEmptyGranuleIsKeptForSmallRequestsTheOthersGoBack) {
+  release(allocate(8 * MiB));
+  std::vector<Taken> blocks;
+  for (int i = 0; i < 6; ++i) blocks.push_back(allocate(MiB));
+  EXPECT_EQ(placement_.physical(), 8 * MiB);
+  for (const auto& block : blocks) release(block);
+  EXPECT_EQ(placement_.home().index(true).bytes(), 2 * MiB);
+  const auto again = allocate(MiB);
+  EXPECT_EQ(again.how, Served::small);
+  release(again);
+  EXPECT_EQ(allocate(8 * MiB).how, Served::exact) << "nor is that one kept from anybody";
+}
+
+TEST_F(PlacementTest, AnAbandonedMissLeavesEverythingAsItWasBesideNewHandles) {
   const auto a = allocate(10 * MiB);
   const auto b = allocate(10 * MiB);
+  const Bytes start = a.block->start;
   release(a);
-  auto miss = placement_.begin(20 * MiB, order_, Effort::normal, ~Bytes{0});
+  auto miss = placement_.begin(20 * MiB, order_, miss_rules_);
   ASSERT_TRUE(miss);
   EXPECT_EQ(placement_.free_bytes(), 0U);
+  balanced();
+  ASSERT_GE(miss->handles.size(), 2U);
+  const Bytes created = miss->handles[0] + miss->handles[1];
   placement_.abandon(std::move(*miss), 2);
-  placement_.check();
-  EXPECT_EQ(placement_.free_bytes(), 14 * MiB);
+  balanced();
+  EXPECT_EQ(placement_.free_bytes(), 10 * MiB + created);
+  EXPECT_EQ(placement_.physical(), 20 * MiB + created);
+  Recall recall;
+  EXPECT_FALSE(placement_.take(10 * MiB, other_, recall)) << "the old bytes kept their fence";
+  EXPECT_EQ(allocate(10 * MiB).block->start, start);
   release(b);
 }
 
-TEST_F(PlacementTest, TheLimitOfChunksHolds) {
-  EXPECT_FALSE(placement_.begin(10 * MiB, order_, Effort::normal, 4));
-  EXPECT_FALSE(placement_.begin(512, order_, Effort::frugal, 0));
+TEST_F(PlacementTest, AnAbandonedSmallMissLeavesNothing) {
+  auto miss = placement_.begin(512, order_, miss_rules_);
+  ASSERT_TRUE(miss);
+  placement_.abandon(std::move(*miss), 0);
+  balanced();
+  EXPECT_EQ(placement_.physical(), 0U);
+}
+
+TEST_F(PlacementTest, TheGrowthLimitHolds) {
+  miss_rules_.grow_limit = 8 * MiB;
+  EXPECT_FALSE(placement_.begin(10 * MiB, order_, miss_rules_));
+  miss_rules_.frugal = true;
+  EXPECT_FALSE(placement_.begin(10 * MiB, order_, miss_rules_));
+  miss_rules_.grow_limit = 0;
+  EXPECT_FALSE(placement_.begin(512, order_, miss_rules_));
+}
+
+TEST_F(PlacementTest, SettledFreesMergeAndServeAnybody) {
+  const auto a = allocate(10 * MiB);
+  const auto b = allocate(10 * MiB);
+  const auto c = allocate(10 * MiB);
+  release(a, {0, 2, false});
+  release(b, {0, 3, false});
+  release(c, {0, 4, false});
+  EXPECT_EQ(placement_.largest_span(), 10 * MiB) << "batches stay apart";
+  placement_.settle(0, 3);
+  balanced();
+  EXPECT_EQ(placement_.largest_span(), 20 * MiB);
+  placement_.settle(0, 4);
+  balanced();
+  EXPECT_EQ(placement_.largest_span(), 30 * MiB);
+  passed_[0] = kSettled;
+  const auto all = allocate(30 * MiB);
+  EXPECT_EQ(all.from, Provenance::passed);
+}
+
+TEST_F(PlacementTest, ATrimGivesBackWholeFreeHandlesFromTheEnd) {
+  const auto a = allocate(10 * MiB);
+  const auto b = allocate(10 * MiB);
+  const auto c = allocate(10 * MiB);
+  release(a);
+  release(c);
+  passed_[1] = clock_;
+  auto trim = placement_.begin_trim(5 * MiB, order_);
+  balanced();
+  Bytes bytes = 0;
+  for (const Region* handle : trim.handles) {
+    EXPECT_GE(handle->start, 20 * MiB);
+    bytes += handle->size;
+  }
+  EXPECT_EQ(bytes, 6 * MiB) << "no more than was asked for, in whole handles";
+  const auto handles = trim.handles.size();
+  placement_.finish_trim(std::move(trim), handles);
+  balanced();
+  EXPECT_EQ(placement_.physical(), 24 * MiB);
+  EXPECT_EQ(placement_.free_bytes(), 14 * MiB);
+
+  trim = placement_.begin_trim(GiB, order_);
+  placement_.finish_trim(std::move(trim), 1);
+  balanced();
+  EXPECT_LT(placement_.physical(), 24 * MiB);
+  EXPECT_GT(placement_.physical(), 10 * MiB) << "what the device did not take is free again";
+  trim = placement_.begin_trim(GiB, order_);
+  const auto rest = trim.handles.size();
+  placement_.finish_trim(std::move(trim), rest);
+  balanced();
+  EXPECT_EQ(placement_.physical(), 10 * MiB) << "the live block stays";
+  release(b);
+  EXPECT_EQ(allocate(10 * MiB).how, Served::exact);
+  EXPECT_EQ(allocate(20 * MiB).how, Served::grown) << "the holes are room again";
+}
+
+TEST_F(PlacementTest, ATrimLeavesWhatMayStillBeInUse) {
+  const auto a = allocate(10 * MiB);
+  release(a);
+  const auto trim = placement_.begin_trim(GiB, other_);
+  EXPECT_TRUE(trim.handles.empty());
+}
+
+TEST_F(PlacementTest, ATrimFindsHandlesThatSeveralTimelinesFreed) {
+  const auto a = allocate(3 * MiB);
+  const auto b = allocate(3 * MiB);
+  release(a, {1, 2});
+  release(b, {2, 2});
+  passed_ = {0, 2, 2};
+  auto trim = placement_.begin_trim(GiB, order_);
+  EXPECT_EQ(trim.handles.size(), placement_.physical() / (2 * MiB));
+  const auto handles = trim.handles.size();
+  placement_.finish_trim(std::move(trim), handles - 1);
+  balanced();
+  EXPECT_EQ(placement_.physical(), 2 * MiB);
+}
+
+TEST_F(PlacementTest, ATrimNamesTheWindowsThatShowWhatGoes) {
+  const auto blocks = comb(10 * MiB);
+  const auto stitched = allocate(20 * MiB);
+  const auto busy = comb(10 * MiB);
+  const auto in_use = allocate(20 * MiB);
+  EXPECT_EQ(in_use.how, Served::stitched);
+  Window* idle = stitched.block->live.window;
+  release(stitched);
+  passed_[1] = clock_;
+  // The bytes of a window in use are live; its live block is not to be taken apart.
+  auto trim = placement_.begin_trim(GiB, order_);
+  EXPECT_EQ(trim.windows, std::vector<Window*>{idle});
+  for (Window* window : trim.windows) placement_.windows().forget(window);
+  const auto handles = trim.handles.size();
+  EXPECT_GT(handles, 0U);
+  placement_.finish_trim(std::move(trim), handles);
+  balanced();
+  EXPECT_EQ(placement_.physical(), 60 * MiB) << "what is live of 80";
+  EXPECT_EQ(windows().size(), 1U);
+  for (const auto& taken : {blocks[1], blocks[3], busy[1], busy[3], in_use}) release(taken);
+}
+
+TEST_F(PlacementTest, AnIdleGranuleOfSmallRequestsIsTrimmedToo) {
+  release(allocate(512));
+  passed_[1] = clock_;
+  auto trim = placement_.begin_trim(GiB, order_);
+  EXPECT_EQ(trim.handles.size(), 1U);
+  placement_.finish_trim(std::move(trim), 1);
+  EXPECT_EQ(placement_.physical(), 0U);
 }
 
 }  // namespace

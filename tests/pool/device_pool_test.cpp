@@ -1,48 +1,11 @@
 // The pool over a fake device: the walk of single requests, streams, the ladder, and failing driver
 // calls.
-#include "pool/device_pool.h"
+#include <set>
 
-#include <gtest/gtest.h>
-
-#include "pool/fake_device.h"
+#include "pool/bench.h"
 
 namespace gmlake::pool {
 namespace {
-
-using testing::FakeDevice;
-
-void* const kContext = reinterpret_cast<void*>(0x100);
-
-Origin on_stream(std::uintptr_t n) {
-  return {kContext, n, reinterpret_cast<void*>(0x1000 + n), false, false};
-}
-const Origin kHost{kContext, 0, nullptr, false, false};
-
-config::Config plain() {
-  config::Config config;
-  config.stitch_growth_slack = 0;
-  return config;
-}
-
-struct Bench {
-  explicit Bench(Bytes memory = GiB, config::Config with = plain())
-      : config(std::move(with)), device(memory), pool(0, device, config) {}
-  stats::DeviceCounters counters() const { return pool.report().counters; }
-  driver::Address get(Bytes bytes, const Origin& origin) {
-    const auto at = pool.allocate(bytes, origin);
-    EXPECT_TRUE(at) << at.error().what;
-    return at.value_or(0);
-  }
-  // Work that uses the memory, then the free.
-  void use_and_free(driver::Address at, const Origin& origin) {
-    ++device.submitted[origin.stream];
-    EXPECT_TRUE(pool.free(at, origin));
-    pool.check();
-  }
-  config::Config config;
-  FakeDevice device;
-  DevicePool pool;
-};
 
 TEST(DevicePool, TheSameStreamReusesAtOnceWithoutAnyCall) {
   Bench bench;
@@ -92,6 +55,19 @@ TEST(DevicePool, AFreeWithoutAStreamIsFollowedByOneFencePerBatch) {
   for (int i = 0; i < 10; ++i) bench.get(10 * MiB, kHost);
   EXPECT_EQ(bench.counters().growths, 11U);
   EXPECT_EQ(bench.counters().deferred_frees, 10U);
+}
+
+TEST(DevicePool, ASynchronousFreeThatCanNotWaitIsDeferred) {
+  auto config = plain();
+  config.streams_free = config::FreePolicy::synchronous;
+  Bench bench(GiB, config);
+  const auto at = bench.get(10 * MiB, kHost);
+  bench.device.fail_call = "cuCtxSynchronize";
+  bench.use_and_free(at, kHost);
+  EXPECT_EQ(bench.counters().deferred_frees, 1U);
+  EXPECT_NE(bench.get(10 * MiB, kHost), at) << "its work has not completed";
+  bench.device.finish_all();
+  EXPECT_EQ(bench.get(10 * MiB, kHost), at);
 }
 
 TEST(DevicePool, PendingFreesLetThePoolGrowOnlySoFar) {
@@ -330,6 +306,74 @@ TEST(DevicePool, SurvivesAnyFailingCall) {
       }
     }
   }
+}
+
+TEST(DevicePool, TrimGivesBackWhatIsFreeAndKeepsWhatItIsTold) {
+  Bench bench;
+  const auto kept = bench.get(64 * MiB, on_stream(1));
+  bench.use_and_free(bench.get(256 * MiB, on_stream(1)), on_stream(1));
+  EXPECT_EQ(bench.pool.trim(0, kHost), 0U) << "the work has not completed";
+  bench.device.finish_all();
+  EXPECT_GT(bench.pool.trim(128 * MiB, kHost), 128 * MiB);
+  EXPECT_GE(bench.device.physical(), 128 * MiB);
+  bench.pool.check();
+  EXPECT_GT(bench.pool.trim(0, kHost), 0U);
+  EXPECT_EQ(bench.device.physical(), 64 * MiB);
+  EXPECT_EQ(bench.counters().trims, 2U);
+  EXPECT_EQ(bench.counters().trimmed_bytes, 256 * MiB);
+  EXPECT_EQ(bench.pool.trim(0, kHost), 0U);
+  bench.use_and_free(kept, on_stream(1));
+  bench.get(512 * MiB, on_stream(1));
+  bench.pool.check();
+}
+
+TEST(DevicePool, MemoryForOthersIsWaitedFor) {
+  Bench bench;
+  bench.use_and_free(bench.get(256 * MiB, on_stream(1)), on_stream(1));
+  auto capturing = kHost;
+  capturing.capture_under_way = true;
+  EXPECT_EQ(bench.pool.trim_for_others(capturing), 0U);
+  EXPECT_EQ(bench.pool.trim_for_others(kHost), 256 * MiB);
+  EXPECT_EQ(bench.device.physical(), 0U);
+  EXPECT_EQ(bench.counters().native_retries, 1U);
+  EXPECT_EQ(bench.pool.trim_for_others(kHost), 0U);
+  EXPECT_EQ(bench.counters().native_retries, 1U);
+}
+
+TEST(DevicePool, FreeMemoryInTheWrongPlacesIsMadeAnew) {
+  auto config = plain();
+  config.stitch_max_pieces = 1;
+  config.pool_native_fallback = false;
+  Bench bench(256 * MiB, config);
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 8; ++i) blocks.push_back(bench.get(30 * MiB, on_stream(1)));
+  for (std::size_t i = 0; i < blocks.size(); i += 2) bench.use_and_free(blocks[i], on_stream(1));
+  bench.device.finish_all();
+  EXPECT_FALSE(bench.pool.allocate(200 * MiB, on_stream(1)));
+  EXPECT_EQ(bench.counters().trims, 0U) << "it could not have helped";
+  bench.get(90 * MiB, on_stream(1));
+  bench.pool.check();
+  EXPECT_EQ(bench.counters().ladder_trims, 1U);
+}
+
+TEST(DevicePool, TheHeadRoomIsUsedLast) {
+  Bench bench;
+  bench.get(GiB - 4 * MiB, on_stream(1));  // a 256th is left
+  EXPECT_EQ(bench.counters().ladder_harvests, 0U);
+  bench.get(4 * MiB, on_stream(1));
+  EXPECT_EQ(bench.counters().ladder_head_rooms, 1U);
+  EXPECT_EQ(bench.counters().out_of_memory, 0U);
+  EXPECT_FALSE(bench.pool.allocate(2 * MiB, on_stream(1)));
+}
+
+TEST(DevicePool, AShareOfTheDeviceIsALimit) {
+  auto config = plain();
+  config.pool_max_share = 0.25;
+  Bench bench(GiB, config);
+  bench.get(256 * MiB, on_stream(1));
+  EXPECT_FALSE(bench.pool.allocate(2 * MiB, on_stream(1)));
+  EXPECT_NE(bench.pool.explain(bench.pool.shortage(2 * MiB)).find("pool.max_share"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -4,14 +4,20 @@
 //
 // It aborts on what the real driver would punish later: mapping over a mapping, unmapping a part,
 // access to what is not mapped, releasing twice.
+//
+// What a call would have given back and did not, since it failed, is stuck: nobody is blamed for
+// leaving it. As with the driver, a handle that is released while a stuck mapping shows it lives as
+// long as that mapping.
 #pragma once
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "driver/device.h"
 
@@ -27,17 +33,23 @@ class FakeDevice final : public driver::Device {
  public:
   explicit FakeDevice(Bytes memory, Bytes chunk = 2 * MiB) : memory_(memory), chunk_(chunk) {}
   ~FakeDevice() override {
-    require(handles_.empty(), "physical memory leaked");
-    require(mappings_.empty(), "mappings leaked");
-    require(reservations_.empty(), "reservations leaked");
-    require(events_.empty(), "events leaked");
+    for (const auto& [handle, physical] : handles_)
+      require(physical.stuck || physical.released, "physical memory leaked");
+    for (const auto& [at, mapping] : mappings_) require(mapping.stuck, "mappings leaked");
+    for (const auto& [at, reservation] : reservations_)
+      require(reservation.stuck || mapped(at, reservation.size), "reservations leaked");
+    for (const auto& [event, state] : events_) require(state.stuck, "events leaked");
   }
 
   // What the test drives.
   std::string fail_call;             // every call of this function fails ...
   std::uint64_t fail_after = 0;      // ... once this many have succeeded ...
   std::uint64_t fail_times = ~0ULL;  // ... this many times
+  std::string fail_too;              // every call of this one fails as well
   int fail_code = 2;
+  // Hear of every range that is about to be unmapped, and of physical bytes about to be released.
+  std::function<void(driver::Address, Bytes)> unmapping = [](driver::Address, Bytes) {};
+  std::function<void(Bytes, Bytes)> releasing = [](Bytes, Bytes) {};
   std::map<void*, std::uint64_t> submitted;  // by stream: work given
   std::map<void*, std::uint64_t> completed;  // and done
   Bytes mapping_limit = ~Bytes{0};
@@ -46,45 +58,108 @@ class FakeDevice final : public driver::Device {
   void finish_all() {
     for (const auto& [stream, count] : submitted) completed[stream] = count;
   }
-  Bytes physical() const { return handles_.size() * chunk_; }
+  Bytes physical() const { return physical_; }
+  // Of it, what has no use any more but could not be given back.
+  Bytes stuck() const {
+    std::map<driver::Handle, bool> in_use;  // of those with a stuck mapping; they have others
+    for (const auto& [at, mapping] : mappings_)
+      if (mapping.stuck) in_use[mapping.handle] = false;
+    for (const auto& [handle, physical] : handles_)
+      if (physical.stuck) in_use[handle] = false;
+    if (in_use.empty()) return 0;
+    for (const auto& [at, mapping] : mappings_)
+      if (const auto found = in_use.find(mapping.handle); found != in_use.end())
+        found->second = found->second || mapping.accessible;
+    Bytes bytes = 0;
+    for (const auto& [handle, used] : in_use)
+      if (!used) bytes += handles_.at(handle).size;
+    return bytes;
+  }
+  // The context is destroyed: its work is done and its events are gone with it.
+  void forget_context(driver::Context context) {
+    finish_all();
+    std::erase_if(events_, [&](const auto& entry) { return entry.second.context == context; });
+  }
   std::size_t mapping_count() const { return mappings_.size(); }
+  // Of the reservations that there are now.
+  bool in_first_reservation(driver::Address at) const {
+    return !reservations_.empty() &&
+           at - reservations_.begin()->first < reservations_.begin()->second.size;
+  }
   // The physical byte behind an address, unique over the device's life.
   Bytes physical_at(driver::Address at) const {
     auto found = mappings_.upper_bound(at);
     require(found != mappings_.begin(), "an address that is not mapped");
     --found;
-    require(at - found->first < chunk_, "an address that is not mapped");
+    require(at - found->first < found->second.size, "an address that is not mapped");
     require(found->second.accessible, "an address without access");
-    return found->second.handle * chunk_ + (at - found->first);
+    return handles_.at(found->second.handle).start + (at - found->first);
+  }
+  struct Range {
+    Bytes start;
+    Bytes size;
+    bool operator==(const Range&) const = default;
+  };
+  // All physical bytes behind a range of addresses.
+  std::vector<Range> physical_of(driver::Address at, Bytes size) const {
+    std::vector<Range> ranges;
+    while (size != 0) {
+      const Bytes start = physical_at(at);
+      const auto found = std::prev(mappings_.upper_bound(at));
+      const Bytes n = std::min(size, found->first + found->second.size - at);
+      ranges.push_back({start, n});
+      at += n;
+      size -= n;
+    }
+    return ranges;
   }
 
   Result<driver::Address> reserve(Bytes size) override {
     if (auto failed = call("cuMemAddressReserve")) return fail(*failed);
     const auto at = next_address_;
     next_address_ += round_up(size, chunk_) + chunk_;
-    reservations_[at] = size;
+    reservations_[at] = {size};
     return at;
   }
   Status free_reservation(driver::Address at, Bytes size) override {
-    if (auto failed = call("cuMemAddressFree")) return fail(*failed);
-    require(reservations_.count(at) == 1 && reservations_[at] == size,
+    const auto found = reservations_.find(at);
+    require(found != reservations_.end() && found->second.size == size,
             "a reservation freed that is none");
-    const auto mapped = mappings_.lower_bound(at);
-    require(mapped == mappings_.end() || mapped->first >= at + size,
-            "a reservation freed while mapped");
-    reservations_.erase(at);
+    require(!mapped(at, size), "a reservation freed while mapped");
+    if (auto failed = call("cuMemAddressFree")) {
+      found->second.stuck = true;
+      return fail(*failed);
+    }
+    reservations_.erase(found);
     return {};
   }
   Result<driver::Handle> create(Bytes size) override {
     if (auto failed = call("cuMemCreate")) return fail(*failed);
-    require(size == chunk_, "an odd handle");
-    if (physical() + size > memory_) return fail(2, "cuMemCreate");
-    handles_.insert(++last_handle_);
+    require(size != 0 && size % chunk_ == 0, "an odd handle");
+    if (physical_ + size > memory_) {
+      ++refusals;
+      return fail(2, "cuMemCreate");
+    }
+    handles_[++last_handle_] = {next_physical_, size, false, false};
+    next_physical_ += size;
+    physical_ += size;
     return last_handle_;
   }
   Status release(driver::Handle handle) override {
-    if (auto failed = call("cuMemRelease")) return fail(*failed);
-    require(handles_.erase(handle) == 1, "a handle released twice");
+    const auto found = handles_.find(handle);
+    require(found != handles_.end() && !found->second.released, "a handle released twice");
+    bool shown = false;
+    for (const auto& [at, mapping] : mappings_) {
+      require(mapping.handle != handle || mapping.stuck, "a handle released while mapped");
+      shown = shown || mapping.handle == handle;
+    }
+    if (auto failed = call("cuMemRelease")) {
+      found->second.stuck = true;
+      return fail(*failed);
+    }
+    releasing(found->second.start, found->second.size);
+    found->second.released = true;
+    if (!shown) forget(found);
     return {};
   }
   Status map(driver::Address at, Bytes size, driver::Handle handle) override {
@@ -93,23 +168,37 @@ class FakeDevice final : public driver::Device {
     auto range = reservations_.upper_bound(at);
     require(range != reservations_.begin(), "mapping outside a reservation");
     --range;
-    require(at + size <= range->first + range->second, "mapping outside a reservation");
-    require(size == chunk_ && at % chunk_ == 0 && handles_.count(handle) == 1, "an odd mapping");
-    require(mappings_.emplace(at, Mapping{handle, false}).second, "mapping over a mapping");
+    require(at + size <= range->first + range->second.size, "mapping outside a reservation");
+    const auto found = handles_.find(handle);
+    require(found != handles_.end() && size == found->second.size && at % chunk_ == 0,
+            "an odd mapping");
+    require(!mapped(at, size), "mapping over a mapping");
+    mappings_[at] = {handle, size, false, false};
     return {};
   }
   Status unmap(driver::Address at, Bytes size) override {
-    if (auto failed = call("cuMemUnmap")) return fail(*failed);
-    for (Bytes done = 0; done < size; done += chunk_)
-      require(mappings_.erase(at + done) == 1, "unmapping what is not mapped");
+    const auto failed = call("cuMemUnmap");
+    if (!failed) unmapping(at, size);
+    for (const auto end = at + size; at < end;) {
+      const auto found = mappings_.find(at);
+      require(found != mappings_.end(), "unmapping what is not mapped");
+      at += found->second.size;
+      require(at <= end, "unmapping a part");
+      if (failed)
+        found->second.stuck = true;
+      else
+        unmap(found);
+    }
+    if (failed) return fail(*failed);
     return {};
   }
   Status set_access(driver::Address at, Bytes size) override {
     if (auto failed = call("cuMemSetAccess")) return fail(*failed);
-    for (Bytes done = 0; done < size; done += chunk_) {
-      const auto found = mappings_.find(at + done);
+    for (const auto end = at + size; at < end;) {
+      const auto found = mappings_.find(at);
       require(found != mappings_.end(), "access to what is not mapped");
       found->second.accessible = true;
+      at += found->second.size;
     }
     return {};
   }
@@ -121,11 +210,17 @@ class FakeDevice final : public driver::Device {
   Result<driver::Event> create_event(driver::Context context) override {
     if (auto failed = call("cuEventCreate")) return fail(*failed);
     auto* event = reinterpret_cast<void*>(++last_event_);
-    events_[event] = {context, {}};
+    events_[event] = {context, {}, false};
     return event;
   }
   Status destroy_event(driver::Event event) override {
-    require(events_.erase(event) == 1, "an event destroyed twice");
+    const auto found = events_.find(event);
+    require(found != events_.end(), "an event destroyed twice");
+    if (auto failed = call("cuEventDestroy")) {
+      found->second.stuck = true;
+      return fail(*failed);
+    }
+    events_.erase(found);
     return {};
   }
   Status record(driver::Event event, driver::Context, driver::Stream stream) override {
@@ -158,21 +253,62 @@ class FakeDevice final : public driver::Device {
   }
   void count(stats::DriverCallCount (&)[stats::kDriverCalls]) const override {}
 
-  std::map<std::string, std::uint64_t> calls;
+  std::map<std::string, std::uint64_t> calls;    // by function, failed ones too
+  std::map<std::string, std::uint64_t> faulted;  // by function: made to fail
+  std::uint64_t failures = 0;                    // of all functions
+  std::uint64_t refusals = 0;                    // for want of memory
 
  private:
   struct Mapping {
     driver::Handle handle;
+    Bytes size;
     bool accessible;
+    bool stuck;
+  };
+  struct Physical {
+    Bytes start;
+    Bytes size;
+    bool released;
+    bool stuck;
+  };
+  struct Reservation {
+    Bytes size = 0;
+    bool stuck = false;
   };
   struct Event {
     driver::Context context;
     std::map<void*, std::uint64_t> points;
+    bool stuck;
   };
+  using Handles = std::map<driver::Handle, Physical>;
+  using Mapped = std::map<driver::Address, Mapping>;
+
+  // Whether anything is, in that range.
+  bool mapped(driver::Address at, Bytes size) const {
+    const auto next = mappings_.lower_bound(at + size);
+    return next != mappings_.begin() && std::prev(next)->first + std::prev(next)->second.size > at;
+  }
+  void unmap(Mapped::iterator mapping) {
+    const auto handle = mapping->second.handle;
+    mappings_.erase(mapping);
+    const auto found = handles_.find(handle);
+    if (found->second.released &&
+        std::none_of(mappings_.begin(), mappings_.end(),
+                     [&](const auto& other) { return other.second.handle == handle; }))
+      forget(found);
+  }
+  void forget(Handles::iterator handle) {
+    physical_ -= handle->second.size;
+    handles_.erase(handle);
+  }
   std::optional<Error> call(const char* name) {
     const auto count = ++calls[name];
-    if (fail_call != name || count <= fail_after || fail_times == 0) return {};
-    --fail_times;
+    if (fail_too != name) {
+      if (fail_call != name || count <= fail_after || fail_times == 0) return {};
+      --fail_times;
+    }
+    ++faulted[name];
+    ++failures;
     return Error{fail_code, name};
   }
 
@@ -181,9 +317,11 @@ class FakeDevice final : public driver::Device {
   driver::Address next_address_ = 1 * TiB;
   driver::Handle last_handle_ = 0;
   std::uintptr_t last_event_ = 0;
-  std::set<driver::Handle> handles_;
-  std::map<driver::Address, Mapping> mappings_;
-  std::map<driver::Address, Bytes> reservations_;
+  Bytes physical_ = 0;
+  Bytes next_physical_ = 0;
+  Handles handles_;
+  Mapped mappings_;
+  std::map<driver::Address, Reservation> reservations_;
   std::map<driver::Event, Event> events_;
 };
 

@@ -1,0 +1,76 @@
+// Calls of the program that need GPU memory besides the pool's. Forwarded; but when one fails for
+// want of memory that the pool keeps free for later, the pool gives it back and the call is made
+// once more.
+#include "hooks/serve.h"
+
+namespace gmlake::hooks {
+namespace {
+
+template <auto Native, typename... Args>
+CUresult with_room(Args... args) {
+  const auto* real = real_driver();
+  if (!real || !(real->*Native)) return CUDA_ERROR_NOT_FOUND;
+  const CUresult result = (real->*Native)(args...);
+  if (result != CUDA_ERROR_OUT_OF_MEMORY || !Process::get().driver_door() || !make_room(*real))
+    return result;
+  return (real->*Native)(args...);
+}
+
+}  // namespace
+
+CUresult mem_create(CUmemGenericAllocationHandle* handle, std::size_t bytes,
+                    const CUmemAllocationProp* properties, unsigned long long flags) {
+  return with_room<&RealDriver::mem_create>(handle, bytes, properties, flags);
+}
+CUresult mem_alloc_pitch(CUdeviceptr* out, std::size_t* pitch, std::size_t width,
+                         std::size_t height, unsigned element) {
+  return with_room<&RealDriver::mem_alloc_pitch>(out, pitch, width, height, element);
+}
+CUresult mem_alloc_from_pool(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
+                             CUstream stream) {
+  return with_room<&RealDriver::mem_alloc_from_pool>(out, bytes, pool, stream);
+}
+CUresult mem_alloc_from_pool_ptsz(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
+                                  CUstream stream) {
+  return with_room<&RealDriver::mem_alloc_from_pool_ptsz>(out, bytes, pool, stream);
+}
+CUresult array_create(CUarray* out, const CUDA_ARRAY_DESCRIPTOR* descriptor) {
+  return with_room<&RealDriver::array_create>(out, descriptor);
+}
+CUresult array_3d_create(CUarray* out, const CUDA_ARRAY3D_DESCRIPTOR* descriptor) {
+  return with_room<&RealDriver::array_3d_create>(out, descriptor);
+}
+CUresult mipmapped_array_create(CUmipmappedArray* out, const CUDA_ARRAY3D_DESCRIPTOR* descriptor,
+                                unsigned levels) {
+  return with_room<&RealDriver::mipmapped_array_create>(out, descriptor, levels);
+}
+CUresult module_load(CUmodule* out, const char* file) {
+  return with_room<&RealDriver::module_load>(out, file);
+}
+CUresult module_load_data(CUmodule* out, const void* image) {
+  return with_room<&RealDriver::module_load_data>(out, image);
+}
+CUresult module_load_data_ex(CUmodule* out, const void* image, unsigned count,
+                             CUjit_option* options, void** values) {
+  return with_room<&RealDriver::module_load_data_ex>(out, image, count, options, values);
+}
+CUresult module_load_fat_binary(CUmodule* out, const void* image) {
+  return with_room<&RealDriver::module_load_fat_binary>(out, image);
+}
+CUresult module_get_function(CUfunction* out, CUmodule module, const char* name) {
+  return with_room<&RealDriver::module_get_function>(out, module, name);
+}
+CUresult func_load(CUfunction function) {
+  return with_room<&RealDriver::func_load>(function);
+}
+CUresult kernel_get_function(CUfunction* out, CUkernel kernel) {
+  return with_room<&RealDriver::kernel_get_function>(out, kernel);
+}
+CUresult library_get_module(CUmodule* out, CUlibrary library) {
+  return with_room<&RealDriver::library_get_module>(out, library);
+}
+CUresult library_get_kernel(CUkernel* out, CUlibrary library, const char* name) {
+  return with_room<&RealDriver::library_get_kernel>(out, library, name);
+}
+
+}  // namespace gmlake::hooks

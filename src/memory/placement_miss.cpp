@@ -1,0 +1,240 @@
+// Misses: growing, stitching, and giving memory back; see placement.h.
+#include <algorithm>
+#include <utility>
+
+#include "memory/placement.h"
+
+namespace gmlake::memory {
+namespace {
+
+// Free regions that a miss looks at: the largest ones of each timeline.
+constexpr std::size_t kMostRuns = 1024;
+
+// Whether a piece overlaps any of the given ones: O(log n).
+auto touching(std::vector<Piece> pieces) {
+  std::sort(pieces.begin(), pieces.end(),
+            [](const Piece& a, const Piece& b) { return a.start < b.start; });
+  std::vector<Piece> joined;
+  for (const auto& piece : pieces) {
+    if (joined.empty() || joined.back().end() < piece.start)
+      joined.push_back(piece);
+    else
+      joined.back().size = std::max(joined.back().end(), piece.end()) - joined.back().start;
+  }
+  return [joined = std::move(joined)](const Piece& piece) {
+    const auto next =
+        std::upper_bound(joined.begin(), joined.end(), piece.start,
+                         [](Bytes start, const Piece& other) { return start < other.start; });
+    if (next != joined.end() && next->start < piece.end()) return true;
+    return next != joined.begin() && std::prev(next)->end() > piece.start;
+  };
+}
+
+}  // namespace
+
+std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
+  std::vector<Piece> free;
+  home_.index(false).largest(order, most, [&](const Region& region) {
+    free.push_back({region.start, region.size});
+  });
+  std::sort(free.begin(), free.end(),
+            [](const Piece& a, const Piece& b) { return a.start < b.start; });
+  std::vector<Run> runs;
+  for (const auto& piece : free) {
+    if (!runs.empty() && runs.back().end() == piece.start)
+      runs.back().size += piece.size;
+    else
+      runs.push_back({piece.start, piece.size, 0, 0});
+  }
+  for (auto& run : runs) {
+    run.up = home_.border_up(run.start);
+    run.down = home_.border_down(run.end());
+  }
+  return runs;
+}
+
+// Handles for new memory. A large handle is cheaper to make and to map than many small ones, but
+// what is left over in one can not be stitched: so it is at most a quarter of the growth, and once
+// memory comes and goes at most a thousandth of what there is.
+std::vector<Bytes> Placement::handles_for(Bytes bytes) const {
+  Bytes most = std::min(rules_.largest_handle, bytes / 4);
+  if (freed_) most = std::min(most, home_.physical() / 2048);
+  most = std::max(rules_.granule, round_down(most, rules_.granule));
+  std::vector<Bytes> handles;
+  for (; bytes != 0; bytes -= handles.back()) handles.push_back(std::min(bytes, most));
+  return handles;
+}
+
+std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissRules& given) {
+  if (!home_.opened()) return {};
+  const bool small = size <= rules_.small_limit;
+  Miss miss;
+  miss.size = size;
+  miss.fresh = {order.prefer, 0, order.own != kNoTimeline};
+
+  const Bytes wanted = small ? rules_.granule : round_up(size, rules_.granule);
+  static const std::vector<std::uint64_t> nothing_passed(1, 0);
+  const Order any{0, kNoTimeline, &nothing_passed};
+  const Region* absent = home_.absent().best(wanted, any);
+  if (!absent) home_.absent().largest(any, 1, [&](const Region& r) { absent = &r; });
+  const Room room = absent ? Room{absent->start, absent->size} : Room{};
+
+  if (small) {
+    if (given.grow_limit < rules_.granule || room.size < rules_.granule) return {};
+    miss.plan.grow = rules_.granule;
+  } else {
+    PlanRules rules;
+    rules.granule = rules_.granule;
+    rules.may_stitch =
+        rules_.stitch && (given.may_stitch || given.frugal) && size >= rules_.stitch_min_request;
+    rules.max_pieces = rules_.stitch_max_pieces;
+    rules.physical = home_.physical();
+    rules.grow_limit = given.grow_limit;
+    rules.map_cost = given.map_cost;
+    rules.grow_cost = given.grow_cost;
+    rules.mean_handle = handle_count_ == 0 ? rules_.granule : home_.physical() / handle_count_;
+    rules.new_handle = handles_for(wanted).front();
+    rules.worth_per_byte = given.frugal ? 1e300 : given.worth_per_byte;
+    if (!given.frugal) {
+      const auto peak = static_cast<double>(std::max(peak_, live_ + size));
+      rules.cheap_physical = static_cast<Bytes>(peak * (1 + rules_.growth_slack));
+    }
+    auto found = plan(runs(order, kMostRuns), room, size, rules);
+    if (!found) return {};
+    miss.plan = std::move(*found);
+  }
+  miss.grow_start = room.start;
+  if (miss.plan.grow != 0) miss.handles = handles_for(miss.plan.grow);
+
+  const auto is_new = [&](Bytes at) {
+    return at >= room.start && at < room.start + miss.plan.grow;
+  };
+  for (const auto& piece : miss.plan.pieces) {
+    auto& region = miss.taken.emplace_back(nullptr);
+    auto& fences = miss.fences.emplace_back();
+    if (is_new(piece.start)) continue;
+    const Bytes end = is_new(piece.end() - 1) ? room.start : piece.end();
+    region = home_.claim(piece.start, end - piece.start, State::held, [&](const Stretch& part) {
+      miss.from = std::max(miss.from, provenance(part.fence, order));
+      fences.push_back(part);
+    });
+    held_ += region->size;
+  }
+  return miss;
+}
+
+Taken Placement::finish(Miss&& miss, Recall& recall) {
+  Bytes at = miss.grow_start;
+  for (const Bytes size : miss.handles) {
+    home_.set_free(home_.add_handle(at, size), miss.fresh);
+    ++handle_count_;
+    at += size;
+  }
+  if (miss.size <= rules_.small_limit) {
+    recall.record_granule(miss.grow_start);
+    home_.give_to_small(miss.grow_start);
+    Region* block = home_.claim(miss.grow_start, miss.size, State::live, [](const Stretch&) {});
+    home_.small_taken(*block, [](Bytes) {});
+    small_live_ += miss.size;
+    return {block, Served::grown, Provenance::fresh};
+  }
+
+  std::vector<Region*> regions;
+  for (std::size_t i = 0; i < miss.plan.pieces.size(); ++i) {
+    const auto& piece = miss.plan.pieces[i];
+    Region* region = miss.taken[i];
+    const Bytes have = region ? region->size : 0;
+    held_ -= have;
+    if (have != piece.size) {
+      Region* grown =
+          home_.claim(piece.start + have, piece.size - have, State::held, [](const Stretch&) {});
+      if (!region) region = grown;
+    }
+    home_.join(region, piece.size);
+    region->become(State::live);
+    region->live = {};
+    regions.push_back(region);
+  }
+  live_ += miss.size;
+  peak_ = std::max(peak_, live_);
+
+  Region* block = regions.front();
+  if (regions.size() == 1) {
+    recall.record(miss.size, live_ - miss.size, {block->start, nullptr, 0}, false);
+    return {block, miss.plan.grow != 0 ? Served::grown : Served::split, miss.from};
+  }
+  Window* window = windows_.add(miss.size, std::move(miss.plan.pieces));
+  window->regions = std::move(regions);
+  windows_.use(window);
+  block->live.window = window;
+  recall.record(miss.size, live_ - miss.size, {0, window, window->generation}, false);
+  return {block, Served::stitched, miss.from};
+}
+
+void Placement::abandon(Miss&& miss, std::size_t handles) {
+  Bytes at = miss.grow_start;
+  for (std::size_t i = 0; i < handles; ++i) {
+    home_.set_free(home_.add_handle(at, miss.handles[i]), miss.fresh);
+    ++handle_count_;
+    at += miss.handles[i];
+  }
+  for (std::size_t i = 0; i < miss.taken.size(); ++i) {
+    if (!miss.taken[i]) continue;
+    held_ -= miss.taken[i]->size;
+    home_.restore(miss.taken[i], miss.fences[i]);
+  }
+}
+
+Trim Placement::begin_trim(Bytes bytes, const Order& order) {
+  reclaim_idle(0, home_.size());
+  std::vector<Piece> candidates;
+  for (const auto& run : runs(order, ~std::size_t{0}))
+    for (Bytes at = run.up; at < run.down; at = candidates.back().end())
+      candidates.push_back({at, home_.handle_end(at) - at});
+  std::reverse(candidates.begin(), candidates.end());
+
+  // Physical memory lives as long as any mapping of it: the windows that show it go as well, and
+  // what a window shows whose last work may still run stays. A busy one holds no handle that is
+  // free as a whole.
+  std::vector<Piece> stuck;
+  windows_.each([&](const Window& window) {
+    if (window.busy || !order.reusable(window.last_use))
+      stuck.insert(stuck.end(), window.pieces.begin(), window.pieces.end());
+  });
+  const auto shown = touching(std::move(stuck));
+
+  Trim trim;
+  Bytes found = 0;
+  std::vector<Piece> chosen;
+  for (const auto& candidate : candidates) {
+    if (found >= bytes) break;
+    if (shown(candidate)) continue;
+    chosen.push_back(candidate);
+    found += candidate.size;
+    auto& fences = trim.fences.emplace_back();
+    trim.handles.push_back(home_.claim(candidate.start, candidate.size, State::held,
+                                       [&](const Stretch& part) { fences.push_back(part); }));
+    held_ += candidate.size;
+  }
+  const auto leaves = touching(std::move(chosen));
+  windows_.each([&](Window& window) {
+    if (std::any_of(window.pieces.begin(), window.pieces.end(), leaves))
+      trim.windows.push_back(&window);
+  });
+  return trim;
+}
+
+void Placement::finish_trim(Trim&& trim, std::size_t released) {
+  for (std::size_t i = 0; i < trim.handles.size(); ++i) {
+    Region* region = trim.handles[i];
+    held_ -= region->size;
+    if (i < released) {
+      --handle_count_;
+      home_.remove_handle(region);
+    } else {
+      home_.restore(region, trim.fences[i]);
+    }
+  }
+}
+
+}  // namespace gmlake::memory

@@ -1,0 +1,44 @@
+#include "memory/windows.h"
+
+#include <algorithm>
+
+namespace gmlake::memory {
+
+Window* Windows::add(Bytes size, std::vector<Piece> pieces) {
+  if (unused_.empty()) {
+    all_.push_back(std::make_unique<Window>());
+    unused_.push_back(all_.back().get());
+  }
+  Window* window = unused_.back();
+  unused_.pop_back();
+  window->size = size;
+  window->pieces = std::move(pieces);
+  window->known = true;
+  window->lru = lru_.insert(lru_.end(), window);
+  by_size_[size].push_back(window);
+  return window;
+}
+
+void Windows::use(Window* window) {
+  window->busy = true;
+  lru_.splice(lru_.end(), lru_, window->lru);
+}
+
+void Windows::leave(Window* window, Fence last_use) {
+  window->busy = false;
+  window->last_use = last_use;
+  window->regions.clear();
+}
+
+void Windows::forget(Window* window) {
+  const auto same_size = by_size_.find(window->size);
+  std::erase(same_size->second, window);
+  if (same_size->second.empty()) by_size_.erase(same_size);
+  lru_.erase(window->lru);
+  window->known = false;
+  ++window->generation;
+  window->address = 0;
+  unused_.push_back(window);
+}
+
+}  // namespace gmlake::memory

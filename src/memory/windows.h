@@ -1,0 +1,85 @@
+// Stitched virtual ranges, kept when their block is freed: a later request of that size takes one
+// without a driver call if all of its bytes are free. Nothing points from bytes to windows: a
+// window is checked against the free regions when it is wanted. They cost virtual addresses and
+// page tables, so they leave in LRU order.
+//
+// Ownership: Windows owns them and reuses their records; a generation tells a forgotten one. One in
+// use (busy) is never forgotten. Not thread-safe. find is O(s) in the windows of that size, of
+// which a bounded number is looked at; everything else O(1).
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "memory/fence.h"
+#include "memory/plan.h"
+#include "memory/region.h"
+
+namespace gmlake::memory {
+
+struct Window {
+  Bytes size = 0;
+  std::vector<Piece> pieces;     // in the home range, in the order they are seen
+  std::vector<Region*> regions;  // while busy: the pieces of the block
+  bool busy = false;             // a live block is seen through it
+  bool known = false;            // false: forgotten, the record is free
+  std::uint32_t generation = 0;  // rises when it is forgotten
+  Fence last_use;                // of the last block here; it is unmapped only after it
+  // For the owner of the virtual memory: the block's first byte, and the mapped range.
+  Bytes address = 0;
+  Bytes mapped_start = 0;
+  Bytes mapped_size = 0;
+  std::list<Window*>::iterator lru;
+};
+
+class Windows {
+ public:
+  // The first idle window of `size` for which `free(window)` holds, or null.
+  template <typename Free>
+  Window* find(Bytes size, Free free) const;
+
+  Window* add(Bytes size, std::vector<Piece> pieces);
+  void use(Window* window);
+  void leave(Window* window, Fence last_use);
+  void forget(Window* window);  // idle only
+
+  // The least recently used idle window that `may_go` allows, or null.
+  template <typename MayGo>
+  Window* oldest(MayGo may_go) const;
+  // Every window, busy or idle.
+  template <typename Each>
+  void each(Each visit) const {
+    for (Window* window : lru_) visit(*window);
+  }
+
+ private:
+  static constexpr int kMostLooks = 64;
+
+  std::vector<std::unique_ptr<Window>> all_;
+  std::vector<Window*> unused_;  // forgotten records
+  std::unordered_map<Bytes, std::vector<Window*>> by_size_;
+  std::list<Window*> lru_;  // least recently used first
+};
+
+template <typename Free>
+Window* Windows::find(Bytes size, Free free) const {
+  if (lru_.empty()) return nullptr;
+  const auto found = by_size_.find(size);
+  if (found == by_size_.end()) return nullptr;
+  int looks = kMostLooks;
+  for (Window* window : found->second)
+    if (!window->busy && looks-- > 0 && free(*window)) return window;
+  return nullptr;
+}
+
+template <typename MayGo>
+Window* Windows::oldest(MayGo may_go) const {
+  for (Window* window : lru_)
+    if (!window->busy && may_go(*window)) return window;
+  return nullptr;
+}
+
+}  // namespace gmlake::memory

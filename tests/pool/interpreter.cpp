@@ -1,0 +1,423 @@
+#include "pool/interpreter.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <new>
+#include <optional>
+
+#include "pool/device_pool.h"
+#include "pool/fake_device.h"
+
+namespace gmlake::testing {
+namespace {
+
+constexpr int kInjected = 719;
+constexpr int kOutOfMemory = 2;
+void* const kContext = reinterpret_cast<void*>(0x100);
+
+config::Config config_of(const Settings& settings) {
+  config::Config config;
+  config.pool_max_bytes = settings.limit;
+  config.stitch_max_windows = settings.windows;
+  config.stitch_enabled = settings.stitch;
+  config.pool_largest_chunk = settings.largest;
+  config.stitch_max_pieces = settings.pieces;
+  config.stitch_time_budget = settings.unhurried ? 1 : 0;
+  config.stitch_worth = settings.worth;
+  config.streams_reuse_completed = settings.reuse_completed;
+  config.streams_free =
+      settings.synchronous ? config::FreePolicy::synchronous : config::FreePolicy::deferred;
+  return config;
+}
+
+class Interpreter {
+ public:
+  Interpreter(const Settings& settings, const Injection& injection, Outcome& outcome)
+      : settings_(settings),
+        config_(config_of(settings)),
+        to_the_end_(injection.to_the_end),
+        outcome_(outcome),
+        device_(settings.memory) {
+    device_.fail_code = kInjected;
+    device_.fail_call = injection.function;
+    device_.fail_after = injection.after;
+    device_.fail_times = injection.times;
+    device_.fail_too = injection.also;
+    device_.has_context_events = settings.context_events;
+    device_.unmapping = [this](driver::Address at, Bytes size) { unmapped(at, size); };
+    device_.releasing = [this](Bytes start, Bytes size) { released(start, size); };
+    pool_.emplace(0, device_, config_);
+  }
+
+  void step(const Operation& operation) {
+    const auto stream = 1 + (operation.a + kStreams - 1) % kStreams;
+    auto* const handle = origin(stream).stream;
+    switch (operation.kind) {
+      case Kind::allocate:
+        allocate(std::max<Bytes>(operation.a, 1), operation.b % (kStreams + 1));
+        break;
+      case Kind::free:
+        if (!live_.empty()) release(operation.a % live_.size(), operation.b % (kStreams + 1));
+        break;
+      case Kind::submit:
+        ++device_.submitted[handle];
+        break;
+      case Kind::complete:
+        device_.completed[handle] =
+            std::min(device_.submitted[handle], device_.completed[handle] + operation.b);
+        break;
+      case Kind::synchronise:
+        device_.finish_all();
+        break;
+      case Kind::retire:
+        pool_->retire_stream(origin(stream));
+        ++generation_[stream];
+        break;
+      case Kind::forget:
+        forget();
+        break;
+      case Kind::fault:
+        device_.fail_call = kFunctions[operation.a / 64 % kFunctionCount];
+        device_.fail_after = device_.calls[device_.fail_call] + operation.a % 64;
+        device_.fail_times = operation.b == 0 ? ~0ULL : operation.b;
+        break;
+      case Kind::heal:
+        device_.fail_call.clear();
+        break;
+      case Kind::trim:
+        trim(operation.a);
+        break;
+      default:
+        break;
+    }
+    balance();
+  }
+
+  void finish() {
+    if (!to_the_end_) {
+      device_.fail_call.clear();
+      device_.fail_too.clear();
+      count_calls();
+    }
+    while (!live_.empty() && !outcome_.failed) release(live_.size() - 1, 0);
+    balance();
+    device_.finish_all();
+    if (!to_the_end_) recover();
+    const auto counters = pool_->report().counters;
+    outcome_.stitches += counters.stitches;
+    outcome_.windows += counters.hits_window;
+    outcome_.crossings += counters.reuse_completed;
+    outcome_.faults += device_.failures;
+    pool_.reset();  // the device's end aborts if anything of it is left
+    if (to_the_end_) count_calls();
+  }
+
+ private:
+  struct Block {
+    driver::Address at;
+    Bytes size;
+    std::vector<FakeDevice::Range> physical;
+    bool from_stream;
+  };
+  // Who freed a physical range, and what each stream had been given by then.
+  struct Freed {
+    Bytes end;
+    std::uint64_t stream;  // its id; 0: the host
+    std::map<void*, std::uint64_t> behind;
+  };
+
+  void expect(bool holds, const char* what) {
+    if (holds || outcome_.failed) return;
+    outcome_.failed = true;
+    std::snprintf(outcome_.what, sizeof outcome_.what, "%s", what);
+  }
+
+  std::uint64_t id_of(std::uint64_t stream) const {
+    return stream == 0 ? 0 : generation_[stream] * 16 + stream;
+  }
+  pool::Origin origin(std::uint64_t stream) const {
+    return {kContext, id_of(stream),
+            stream == 0 ? nullptr : reinterpret_cast<void*>(0x1000 + id_of(stream)), false, false};
+  }
+
+  void count_calls() {
+    for (std::size_t i = 0; i < kFunctionCount; ++i) {
+      outcome_.calls[i] = device_.calls[kFunctions[i]];
+      outcome_.faulted[i] = device_.faulted[kFunctions[i]];
+    }
+  }
+
+  // Nothing is live, nothing pending, no call fails.
+  void recover() {
+    trim(0);  // without stitching, memory may be there and of no use
+    Bytes most = settings_.memory - device_.stuck();
+    if (settings_.limit != 0) most = std::min(most, settings_.limit);
+    const Bytes size = round_up(most / 2, MiB);
+    for (int i = 0; i < 2 && size != 0 && !outcome_.failed; ++i) {
+      allocate(size, 1);
+      expect(live_.size() == 1, "no memory in an empty pool");
+      if (!live_.empty()) release(0, 1);
+      trim(0);
+      // Without events for a context the pool does not know that its host's frees are over.
+      if (!settings_.context_events) continue;
+      expect(device_.physical() == device_.stuck(), "free memory that is not given back");
+      expect(device_.mapping_count() == 0, "a mapping that nobody uses");
+      expect(pool_->report().counters.windows == 0, "a window without memory");
+    }
+    balance();
+  }
+
+  void trim(Bytes keep) {
+    const Bytes before = device_.physical() - device_.stuck();
+    const Bytes given_back = pool_->trim(keep, origin(1));
+    expect(before - given_back == device_.physical() - device_.stuck(),
+           "trim gave back other bytes than it said");
+    ++outcome_.trims;
+  }
+
+  // What is unmapped is in nobody's hands, and no work uses it any more.
+  void unmapped(driver::Address at, Bytes size) {
+    for (const auto& block : live_)
+      expect(block.at + block.size <= at || at + size <= block.at, "a live block unmapped");
+    // In the home range the bytes may have been used in windows since: see released().
+    if (!device_.in_first_reservation(at))
+      expect(over(used_, at, size), "unmapped before the work that used it was over");
+    forget_freed(used_, at, size);
+  }
+  void released(Bytes start, Bytes size) {
+    expect(over(freed_, start, size), "released before the work that used it was over");
+    forget_freed(freed_, start, size);
+  }
+  bool over(const std::map<Bytes, Freed>& freed, Bytes start, Bytes size) {
+    auto at = freed.lower_bound(start);
+    if (at != freed.begin() && std::prev(at)->second.end > start) --at;
+    for (; at != freed.end() && at->first < start + size; ++at)
+      for (const auto& [on, point] : at->second.behind)
+        if (device_.completed[on] < point) return false;
+    return true;
+  }
+
+  // Calls without which there is no memory: the program is told of their failure.
+  std::uint64_t memory_failures() {
+    return device_.faulted["cuMemGetInfo"] + device_.faulted["cuMemAddressReserve"] +
+           device_.faulted["cuMemCreate"] + device_.faulted["cuMemMap"] +
+           device_.faulted["cuMemSetAccess"];
+  }
+
+  // Whether the request fits beside the live blocks, whatever shape the free memory has.
+  bool fits(Bytes size) const {
+    constexpr Bytes kGranule = 2 * MiB, kSpare = 4 * kGranule;
+    Bytes needed = round_up(size, kGranule) + kSpare;
+    for (const auto& block : live_) needed += round_up(block.size, kGranule);
+    return needed <=
+           (settings_.limit == 0 ? settings_.memory : std::min(settings_.memory, settings_.limit));
+  }
+
+  void allocate(Bytes size, std::uint64_t stream) {
+    const auto failures = device_.failures, memory = memory_failures(), full = device_.refusals;
+    const auto at = pool_->allocate(size, origin(stream));
+    if (!at) {
+      expect(at.error().code == kOutOfMemory || at.error().code == kInjected,
+             "an error that the driver did not give");
+      expect(at.error().code != kInjected || device_.failures > failures,
+             "an error of an earlier request");
+      // Half-done growth may leave no room for the next try where nothing can be stitched; and
+      // where there is none to begin with, that is what the program is told.
+      expect(!settings_.stitch || settings_.pieces < 1024 || !fits(size) ||
+                 at.error().code == kInjected || memory_failures() == memory ||
+                 device_.refusals > full,
+             "the driver's error did not reach the program");
+      return;
+    }
+    expect(*at % 512 == 0, "a block that is not aligned");
+    // Rounded as the pool rounds: what lies between belongs to the block too.
+    Block block{*at, size, device_.physical_of(*at, round_up(size, memory::kAlignment)),
+                stream != 0};
+    for (const auto& range : block.physical) {
+      const auto next = taken_.lower_bound(range.start);
+      expect((next == taken_.end() || next->first >= range.start + range.size) &&
+                 (next == taken_.begin() || std::prev(next)->second <= range.start),
+             "bytes in two live blocks");
+      taken_[range.start] = range.start + range.size;
+      check_order(range, id_of(stream));
+    }
+    live_.push_back(std::move(block));
+  }
+
+  void check_order(const FakeDevice::Range& range, std::uint64_t stream) {
+    auto at = freed_.lower_bound(range.start);
+    if (at != freed_.begin() && std::prev(at)->second.end > range.start) --at;
+    for (; at != freed_.end() && at->first < range.start + range.size; ++at) {
+      // The planted fault: the model takes a stream's own order for none.
+      if (!settings_.planted && stream != 0 && at->second.stream == stream) continue;
+      for (const auto& [on, point] : at->second.behind)
+        expect(device_.completed[on] >= point,
+               "bytes given out before the work that used them is ordered before");
+    }
+  }
+
+  static void forget_freed(std::map<Bytes, Freed>& freed, Bytes start, Bytes size) {
+    const Bytes end = start + size;
+    auto at = freed.lower_bound(start);
+    if (at != freed.begin() && std::prev(at)->second.end > start) {
+      const auto before = std::prev(at);
+      const auto tail = before->second;
+      before->second.end = start;
+      if (tail.end > end) freed.emplace(end, tail);
+    }
+    while (at != freed.end() && at->first < end) {
+      if (at->second.end > end) freed.emplace(end, at->second);
+      at = freed.erase(at);
+    }
+  }
+
+  Block take_out(std::size_t index, std::uint64_t stream, bool settled) {
+    std::swap(live_[index], live_.back());
+    Block block = std::move(live_.back());
+    live_.pop_back();
+    std::map<void*, std::uint64_t> behind;
+    if (stream != 0) {
+      // The program's duty: it has ordered its uses before the free on this stream.
+      auto* const on = origin(stream).stream;
+      behind[on] = device_.submitted[on];
+    } else if (!settled && !block.from_stream) {
+      behind = device_.submitted;
+    }
+    const Bytes size = round_up(block.size, memory::kAlignment);
+    expect(device_.physical_of(block.at, size) == block.physical,
+           "other memory behind a live block than at first");
+    for (const auto& range : block.physical) {
+      taken_.erase(range.start);
+      forget_freed(freed_, range.start, range.size);
+      freed_[range.start] = {range.start + range.size, id_of(stream), behind};
+    }
+    forget_freed(used_, block.at, size);
+    used_[block.at] = {block.at + size, id_of(stream), std::move(behind)};
+    return block;
+  }
+
+  void release(std::size_t index, std::uint64_t stream) {
+    const auto block = take_out(index, stream, false);
+    expect(pool_->free(block.at, origin(stream)), "a live block that the pool does not know");
+  }
+
+  void forget() {
+    device_.forget_context(kContext);
+    pool_->forget_context(kContext);
+    for (std::size_t i = live_.size(); i-- != 0;)
+      if (!live_[i].from_stream) take_out(i, 0, true);
+    for (auto& generation : generation_) ++generation;
+  }
+
+  void balance() {
+    pool_->check();
+    const auto c = pool_->report().counters;
+    Bytes bytes = 0;
+    for (const auto& block : live_) bytes += block.size;
+    expect(c.live_blocks == live_.size() && c.allocations - c.frees == live_.size(),
+           "live blocks miscounted");
+    expect(c.live_bytes == bytes, "live bytes miscounted");
+    expect(c.physical_bytes == device_.physical() - device_.stuck(), "physical bytes miscounted");
+    expect(settings_.limit == 0 || c.physical_bytes <= settings_.limit, "past the limit");
+    expect(c.hits_exact + c.hits_window + c.hits_split + c.hits_small + c.stitches + c.growths ==
+               c.allocations,
+           "the ways do not add up to the allocations");
+  }
+
+  const Settings settings_;
+  const config::Config config_;
+  const bool to_the_end_;
+  Outcome& outcome_;
+  std::uint64_t generation_[kStreams + 1] = {};
+  std::vector<Block> live_;
+  std::map<Bytes, Bytes> taken_;  // physical ranges of live blocks
+  std::map<Bytes, Freed> freed_;  // of freed ones
+  std::map<Bytes, Freed> used_;   // the same by address: the last use of what is mapped there
+  FakeDevice device_;             // tells of its unmapping: goes before the books
+  std::optional<pool::DevicePool> pool_;
+};
+
+}  // namespace
+
+void run_program(const Program& program, Outcome& outcome, const Injection& injection) {
+  Interpreter interpreter(program.settings, injection, outcome);
+  for (outcome.step = 0; outcome.step < program.operations.size(); ++outcome.step) {
+    interpreter.step(program.operations[outcome.step]);
+    if (outcome.failed) return;
+  }
+  interpreter.finish();
+}
+
+Outcome try_program(const Program& program, const Injection& injection) {
+  void* const memory =
+      mmap(nullptr, sizeof(Outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  require(memory != MAP_FAILED, "no memory to share with a child");
+  auto* const shared = new (memory) Outcome;
+  const auto child = fork();
+  require(child >= 0, "no child");
+  if (child == 0) {
+    alarm(60);  // a program that hangs has failed
+    run_program(program, *shared, injection);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  Outcome outcome = *shared;
+  munmap(memory, sizeof(Outcome));
+  if (status != 0 && !outcome.failed) {
+    outcome.failed = true;
+    std::snprintf(outcome.what, sizeof outcome.what, "ended with signal %d", WTERMSIG(status));
+  }
+  return outcome;
+}
+
+namespace {
+
+// Leaves out parts of the list, large ones first.
+void shorten(Program& program) {
+  for (std::size_t part = std::max<std::size_t>(program.operations.size() / 2, 1); part != 0;
+       part /= 2)
+    for (std::size_t at = program.operations.size(); at != 0;) {
+      at = std::min(at, program.operations.size());
+      const auto from = at - std::min(at, part);
+      auto shorter = program;
+      shorter.operations.erase(shorter.operations.begin() + static_cast<std::ptrdiff_t>(from),
+                               shorter.operations.begin() + static_cast<std::ptrdiff_t>(at));
+      if (try_program(shorter).failed) program = std::move(shorter);
+      at = from;
+    }
+}
+
+void simplify_numbers(Program& program) {
+  for (auto& operation : program.operations)
+    for (auto* number : {&operation.a, &operation.b}) {
+      const auto before = *number;
+      for (const Bytes simple : {Bytes{0}, Bytes{1}, Bytes{512}, 2 * MiB,
+                                 before / (2 * MiB) * 2 * MiB, before / MiB * MiB}) {
+        if (simple >= before) continue;
+        *number = simple;
+        if (try_program(program).failed) break;
+        *number = before;
+      }
+    }
+}
+
+}  // namespace
+
+Program shrink(Program program) {
+  const auto outcome = try_program(program);
+  if (outcome.step + 1 < program.operations.size()) program.operations.resize(outcome.step + 1);
+  for (std::string before; before != to_text(program);) {
+    before = to_text(program);
+    shorten(program);
+    simplify_numbers(program);
+  }
+  return program;
+}
+
+}  // namespace gmlake::testing

@@ -1,0 +1,220 @@
+// Several threads on their own streams, on one they share and on none allocate and free at once.
+// They meet now and then, so that the books and the memory behind every live block can be looked
+// at.
+#include <barrier>
+#include <mutex>
+#include <random>
+#include <thread>
+
+#include "pool/bench.h"
+
+namespace gmlake::pool {
+namespace {
+
+constexpr std::size_t kThreads = 4;
+
+struct Block {
+  driver::Address at = 0;
+  Bytes size = 0;
+};
+
+// What one thread has done, for the sums.
+struct Sums {
+  std::uint64_t allocations = 0;
+  std::uint64_t frees = 0;
+  std::uint64_t bytes = 0;
+};
+
+class Crowd {
+ public:
+  explicit Crowd(const config::Config& config) : bench_(2 * GiB, config) {}
+
+  void run(int rounds, int steps, std::uint32_t seed) {
+    std::barrier meet(kThreads + 1, [&]() noexcept { look(); });
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < kThreads; ++i)
+      threads.emplace_back([&, i] {
+        std::mt19937 random(seed + static_cast<std::uint32_t>(i));
+        for (int round = 0; round < rounds; ++round) {
+          for (int step = 0; step < steps; ++step) this->step(i, random);
+          meet.arrive_and_wait();
+        }
+      });
+    // Meanwhile somebody reads the figures and gives memory back.
+    for (int round = 0; round < rounds; ++round) {
+      for (int i = 0; i < 5; ++i) {
+        const auto counters = bench_.counters();
+        EXPECT_LE(counters.physical_bytes, 2 * GiB);
+        EXPECT_FALSE(bench_.pool.picture().empty());
+        (void)bench_.pool.reusable_bytes();
+        (void)bench_.pool.trim(256 * MiB, kHost);
+      }
+      meet.arrive_and_wait();
+    }
+    for (auto& thread : threads) thread.join();
+    free_the_rest();
+  }
+  const Bench& bench() const { return bench_; }
+
+ private:
+  Origin some_origin(std::size_t thread, std::mt19937& random) const {
+    const auto kind = random() % 8;
+    if (kind == 0) return kHost;
+    return on_stream(kind < 3 ? 100 : 1 + thread);
+  }
+
+  void step(std::size_t thread, std::mt19937& random) {
+    auto& mine = live_[thread];
+    auto& sums = sums_[thread];
+    if (mine.size() < 12 && random() % 2 == 0) {
+      const Bytes size = random() % 3 == 0   ? 1 + random() % MiB
+                         : random() % 2 == 0 ? (2 + random() % 4) * MiB
+                                             : 2 * MiB + random() % (8 * MiB);
+      const auto at = bench_.pool.allocate(size, some_origin(thread, random));
+      ASSERT_TRUE(at) << at.error().what;
+      mine.push_back({*at, size});
+      ++sums.allocations;
+      sums.bytes += size;
+    } else if (!mine.empty()) {
+      std::swap(mine[random() % mine.size()], mine.back());
+      auto block = mine.back();
+      mine.pop_back();
+      if (random() % 4 == 0) {  // another thread's block instead, which frees this one
+        const std::lock_guard lock(exchange_);
+        std::swap(block, passed_on_);
+      }
+      if (block.at == 0) return;
+      EXPECT_TRUE(bench_.pool.free(block.at, some_origin(thread, random)));
+      ++sums.frees;
+    }
+  }
+
+  std::vector<Block> live() const {
+    std::vector<Block> all;
+    if (passed_on_.at != 0) all.push_back(passed_on_);
+    for (const auto& blocks : live_) all.insert(all.end(), blocks.begin(), blocks.end());
+    return all;
+  }
+
+  // Nobody else is in the pool.
+  void look() {
+    bench_.pool.check();
+    Sums sum;
+    for (const auto& sums : sums_) {
+      sum.allocations += sums.allocations;
+      sum.frees += sums.frees;
+      sum.bytes += sums.bytes;
+    }
+    const auto c = bench_.counters();
+    EXPECT_EQ(c.allocations, sum.allocations);
+    EXPECT_EQ(c.frees, sum.frees);
+    EXPECT_EQ(c.allocated_bytes, sum.bytes);
+    EXPECT_EQ(c.hits_exact + c.hits_window + c.hits_split + c.hits_small + c.growths + c.stitches,
+              sum.allocations);
+    EXPECT_EQ(c.reuse_new + c.reuse_own_stream + c.reuse_completed, sum.allocations);
+    EXPECT_EQ(c.physical_bytes, bench_.device.physical());
+
+    const auto blocks = live();
+    Bytes bytes = 0;
+    std::map<Bytes, Bytes> behind;  // start to end
+    for (const auto& block : blocks) {
+      bytes += block.size;
+      for (const auto& range : bench_.device.physical_of(block.at, block.size)) {
+        const auto after = behind.lower_bound(range.start + range.size);
+        EXPECT_TRUE(after == behind.begin() || std::prev(after)->second <= range.start)
+            << "two live blocks share memory";
+        behind[range.start] = range.start + range.size;
+      }
+    }
+    EXPECT_EQ(c.live_blocks, blocks.size());
+    EXPECT_EQ(c.live_bytes, bytes);
+    EXPECT_GE(c.peak_live_bytes, bytes);
+  }
+
+  void free_the_rest() {
+    for (const auto& block : live()) EXPECT_TRUE(bench_.pool.free(block.at, on_stream(1)));
+    bench_.pool.check();
+    EXPECT_EQ(bench_.counters().live_blocks, 0U);
+    EXPECT_EQ(bench_.counters().live_bytes, 0U);
+    (void)bench_.pool.trim(0, kHost);
+    EXPECT_EQ(bench_.device.physical(), 0U) << bench_.pool.picture();
+  }
+
+  Bench bench_;
+  std::array<std::vector<Block>, kThreads> live_;
+  std::array<Sums, kThreads> sums_;
+  std::mutex exchange_;
+  Block passed_on_;
+};
+
+TEST(Threads, AllocateAndFreeAtOnce) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  auto config = plain();
+  config.stitch_worth = 0;
+  config.stitch_time_budget = 1;
+  Crowd crowd(config);
+  crowd.run(20, 500, seed);
+  const auto c = crowd.bench().counters();
+  EXPECT_GT(c.stitches, 0U);
+  EXPECT_GT(c.hits_exact, 100U);
+  EXPECT_GT(c.hits_small, 100U);
+  EXPECT_GT(c.reuse_completed, 0U);
+}
+
+// Each on its own stream, one block at a time: no thread needs another's memory or the device's.
+TEST(Threads, OwnStreamsDoNotDisturbEachOther) {
+  Bench bench;
+  std::array<driver::Address, kThreads> first;
+  for (std::size_t i = 0; i < kThreads; ++i) first[i] = bench.get(10 * MiB, on_stream(1 + i));
+  for (std::size_t i = 0; i < kThreads; ++i)
+    EXPECT_TRUE(bench.pool.free(first[i], on_stream(1 + i)));
+  const auto before = bench.device.calls;
+  std::vector<std::thread> threads;
+  std::atomic<int> elsewhere{0};
+  for (std::size_t i = 0; i < kThreads; ++i)
+    threads.emplace_back([&, i] {
+      for (int n = 0; n < 5000; ++n) {
+        const auto at = bench.pool.try_allocate(10 * MiB, on_stream(1 + i));
+        elsewhere += at == first[i] && bench.pool.free(at, on_stream(1 + i)) ? 0 : 1;
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  bench.pool.check();
+  EXPECT_EQ(elsewhere, 0);
+  EXPECT_EQ(bench.device.calls, before);
+  EXPECT_EQ(bench.counters().allocations, kThreads * 5001);
+  EXPECT_EQ(bench.counters().frees, kThreads * 5001);
+  EXPECT_EQ(bench.counters().reuse_own_stream, kThreads * 5000);
+}
+
+// Of all who free one block at once, one does.
+TEST(Threads, ABlockIsFreedOnce) {
+  Bench bench;
+  driver::Address at = 0;
+  std::atomic<int> freed{0};
+  int wrong = 0;
+  constexpr int kRounds = 500;
+  std::barrier meet(kThreads, [&]() noexcept {
+    wrong += freed == 1 ? 0 : 1;
+    freed = 0;
+    at = bench.get(10 * MiB, on_stream(1));
+  });
+  at = bench.get(10 * MiB, on_stream(1));
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < kThreads; ++i)
+    threads.emplace_back([&, i] {
+      for (int round = 0; round < kRounds; ++round) {
+        freed += bench.pool.free(at, i == 0 ? kHost : on_stream(i)) ? 1 : 0;
+        meet.arrive_and_wait();
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  bench.pool.check();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(bench.counters().frees, static_cast<std::uint64_t>(kRounds));
+  EXPECT_EQ(bench.counters().live_blocks, 1U);
+}
+
+}  // namespace
+}  // namespace gmlake::pool

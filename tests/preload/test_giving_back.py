@@ -1,0 +1,103 @@
+"""Memory the pool keeps free goes back when the program asks, waits, or needs it elsewhere; running out is explained."""
+
+import json
+
+import harness
+from harness import MIB
+
+PROGRAM = harness.PROGRAMS / "giving_back"
+USED = 64 * 8 * MIB
+
+
+class GivingBack(harness.Case):
+    def run_program(self, what, **settings):
+        process, report = self.served(PROGRAM, what, SIMCUDA_MEMORY="1GiB", SIMCUDA_BACKING="none", **settings)
+        return [tuple(line.rsplit(" ", 1)) for line in process.stdout.splitlines()], report, process
+
+    def values(self, said, name):
+        return [int(value) for key, value in said if key == name]
+
+    def check_trim(self, what, **settings):
+        said, report, _ = self.run_program(what, **settings)
+        self.assertEqual(self.values(said, "use"), [0, 0])
+        self.assertEqual(report["trims"], 1)
+        self.assertGreaterEqual(report["trimmed_bytes"], USED - 64 * MIB)
+        self.assertGreaterEqual(report["peak_physical_bytes"], USED)
+        return said
+
+    def test_trim_of_the_default_pool(self):
+        said = self.check_trim("pool")
+        self.assertEqual(self.values(said, "trim"), [0])
+        self.assertEqual(self.values(said, "trim of no pool"), [1])
+
+    def test_the_device_has_it_then(self):
+        for what in ("pool", "api"):
+            with self.subTest(what=what):
+                said = self.check_trim(what, GMLAKE_HOOKS_DRIVER="false")
+                before, after = self.values(said, "free")
+                self.assertGreaterEqual(after - before, USED - 64 * MIB)
+
+    def test_trim_by_name(self):
+        said = self.check_trim("api")
+        self.assertGreaterEqual(self.values(said, "given")[0], USED - 64 * MIB)
+        self.assertEqual(self.values(said, "no such device"), [0])
+
+    def test_a_program_s_own_physical_memory(self):
+        said, report, _ = self.run_program("create")
+        self.assertEqual(self.values(said, "create"), [0, 2])
+        self.assertEqual(self.values(said, "use"), [0, 0])
+        self.assertEqual(report["native_retries"], 1)
+
+    def test_pitched_memory(self):
+        said, report, _ = self.run_program("pitch")
+        self.assertEqual(self.values(said, "pitch"), [0])
+        self.assertEqual(self.values(said, "use"), [0, 0])
+        self.assertEqual(report["native_retries"], 1)
+
+    def test_release_threshold(self):
+        _, report, _ = self.run_program("nothing")
+        self.assertEqual(report["trims"], 0)
+        _, report, _ = self.run_program("nothing", GMLAKE_POOL_RELEASE_THRESHOLD="64MiB")
+        self.assertLessEqual(report["physical_bytes"], 96 * MIB)
+        self.assertGreater(report["trims"], 0)
+
+    def test_share_of_the_device(self):
+        _, report, _ = self.run_program("exhaust", GMLAKE_POOL_MAX_SHARE="0.5", GMLAKE_POOL_NATIVE_FALLBACK="false")
+        self.assertLessEqual(report["peak_physical_bytes"], 512 * MIB)
+
+    def test_head_room_is_used_last(self):
+        said, report, _ = self.run_program("exhaust", GMLAKE_POOL_NATIVE_FALLBACK="false")
+        self.assertEqual(self.values(said, "blocks"), [10])
+        self.assertGreater(report["ladder_head_rooms"], 0)
+
+    def test_out_of_memory_is_explained(self):
+        picture = self.folder / "oom-%p.json"
+        said, report, process = self.run_program("exhaust", GMLAKE_STATS_OOM_FILE=picture)
+        self.assertEqual(self.values(said, "error"), [2])
+        self.assertIn("out of memory on device 0: 100.0 MiB were asked for", process.stderr)
+        self.assertIn("missing", process.stderr)
+        (file,) = self.folder.glob("oom-*.json")
+        self.assertNotIn("%", file.name)
+        document = json.loads(file.read_text())
+        self.assertEqual(document["format"], "gmlake-out-of-memory")
+        self.assertEqual(document["version"], 1)
+        self.assertEqual(document["request"]["bytes"], 100 * MIB)
+        memory = document["memory"]
+        self.assertEqual(memory["physical"], report["physical_bytes"])
+        missing = 100 * MIB - memory["free"] - min(memory["device_free"], memory["limit_left"])
+        self.assertEqual(document["request"]["missing"], missing)
+        self.assertGreater(missing, 0)
+        live = [b for b in document["blocks"]]
+        self.assertEqual(sum(b["requested"] for b in live), memory["live"])
+        self.assertEqual(len(live), report["live_blocks"])
+        sizes = {}
+        for region in document["regions"]:
+            sizes[region["state"]] = sizes.get(region["state"], 0) + region["size"]
+        self.assertEqual(sum(sizes.values()) - sizes["absent"], memory["physical"])
+        self.assertEqual(sizes.get("free", 0), memory["free"])
+        self.assertEqual(document["counters"]["out_of_memory"], report["out_of_memory"])
+        self.assertTrue(document["timelines"])
+
+
+if __name__ == "__main__":
+    harness.main()

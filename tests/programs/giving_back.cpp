@@ -1,0 +1,89 @@
+// Fills the pool, frees everything, and then needs that memory elsewhere: what it does is its first
+// argument, a call and its result are one line each. Memory that the device itself has free is
+// asked of the driver, whose answer is native with the driver door off.
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include <cuda.h>
+#include <cuda_runtime_api.h>
+#include <dlfcn.h>
+
+namespace {
+
+constexpr std::size_t kMiB = std::size_t{1} << 20;
+
+void say(const char* what, unsigned long long value) {
+  std::printf("%s %llu\n", what, value);
+}
+
+unsigned long long device_free() {
+  std::size_t free = 0, total = 0;
+  (void)cuMemGetInfo(&free, &total);
+  return free;
+}
+
+// `count` blocks of 8 MiB, written and freed.
+int use(int count) {
+  std::vector<void*> blocks(static_cast<std::size_t>(count));
+  for (auto& block : blocks) {
+    if (const auto error = cudaMalloc(&block, 8 * kMiB)) return error;
+    if (const auto error = cudaMemset(block, 1, 8 * kMiB)) return error;
+  }
+  for (auto* block : blocks)
+    if (const auto error = cudaFree(block)) return error;
+  return cudaDeviceSynchronize();
+}
+
+void trim(bool through_api) {
+  say("free", device_free());
+  if (through_api) {
+    using Trim = std::size_t (*)(int, std::size_t);
+    const auto function = reinterpret_cast<Trim>(dlsym(RTLD_DEFAULT, "gmlake_trim"));
+    say("given", function ? function(0, 16 * kMiB) : 0);
+    say("no such device", function ? function(1000, 0) + function(-1, 0) : 1);
+  } else {
+    cudaMemPool_t pool = nullptr;
+    say("pool", cudaDeviceGetDefaultMemPool(&pool, 0));
+    say("trim", cudaMemPoolTrimTo(pool, 16 * kMiB));
+    say("trim of no pool", cudaMemPoolTrimTo(nullptr, 0));
+  }
+  say("free", device_free());
+}
+
+void create(std::size_t bytes) {
+  CUmemAllocationProp properties{};
+  properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
+  properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, {0}};
+  CUmemGenericAllocationHandle handle = 0;
+  say("create", cuMemCreate(&handle, bytes, &properties, 0));
+  if (handle != 0) say("release", cuMemRelease(handle));
+}
+
+}  // namespace
+
+int main(int, char** arguments) {
+  const char* what = arguments[1] ? arguments[1] : "";
+  say("use", use(64));
+  if (std::strcmp(what, "pool") == 0 || std::strcmp(what, "api") == 0) {
+    trim(std::strcmp(what, "api") == 0);
+  } else if (std::strcmp(what, "create") == 0) {
+    create(768 * kMiB);
+    create(2048 * kMiB);
+  } else if (std::strcmp(what, "pitch") == 0) {
+    CUdeviceptr at = 0;
+    std::size_t pitch = 0;
+    say("pitch", cuMemAllocPitch(&at, &pitch, kMiB, 768, 4));
+    say("free", cuMemFree(at));
+  } else if (std::strcmp(what, "exhaust") == 0) {
+    void* block = nullptr;
+    int error = 0, count = 0;
+    for (; count < 1000 && (error = cudaMalloc(&block, 100 * kMiB)) == 0;) ++count;
+    say("blocks", static_cast<unsigned long long>(count));
+    say("error", static_cast<unsigned long long>(error));
+    return 0;
+  }
+  say("use", use(8));
+  return 0;
+}
