@@ -204,13 +204,6 @@ void Home::take_from_small(Bytes granule_start) {
   change_heap(granule_start, false);
 }
 
-Bytes Home::metadata_bytes() const {
-  return slab_.bytes() + starts_.capacity() * sizeof(Region*) +
-         (handle_.capacity() + handle_size_.capacity() + small_live_.capacity()) *
-             sizeof(std::uint32_t) +
-         starts_.capacity() / 8;
-}
-
 std::optional<std::string> Home::problem() const {
   if (!opened()) return {};
   Bytes at = 0, free[2] = {0, 0}, backed_bytes = 0;

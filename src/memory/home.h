@@ -83,7 +83,6 @@ class Home {
   template <typename Each>
   void small_freed(Bytes start, Bytes size, Each each);
 
-  Bytes metadata_bytes() const;
   // What is inconsistent, if anything. For tests.
   std::optional<std::string> problem() const;
 

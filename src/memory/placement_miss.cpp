@@ -143,12 +143,14 @@ Taken Placement::finish(Miss&& miss, Recall& recall) {
   for (std::size_t i = 0; i < miss.plan.pieces.size(); ++i) {
     const auto& piece = miss.plan.pieces[i];
     Region* region = miss.taken[i];
-    const Bytes have = region ? region->size : 0;
-    held_ -= have;
-    if (have != piece.size) {
-      Region* grown =
-          home_.claim(piece.start + have, piece.size - have, State::held, [](const Stretch&) {});
-      if (!region) region = grown;
+    const auto claim_new = [&](Bytes start) {
+      return home_.claim(start, piece.end() - start, State::held, [](const Stretch&) {});
+    };
+    if (!region) {
+      region = claim_new(piece.start);
+    } else {
+      held_ -= region->size;
+      if (region->size != piece.size) claim_new(region->end());
     }
     home_.join(region, piece.size);
     region->become(State::live);

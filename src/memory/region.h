@@ -82,7 +82,6 @@ class RegionSlab {
     region->after = free_;
     free_ = region;
   }
-  Bytes bytes() const { return blocks_.size() * kRegions * sizeof(Region); }
 
  private:
   static constexpr std::size_t kRegions = 512;
