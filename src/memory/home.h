@@ -6,7 +6,7 @@
 // timeline are always one region; regions of live blocks are never split or merged.
 //
 // Complexity: locate O(log64 g) for g granules and the few regions that start in one (many only in
-// granules of small requests); everything else O(1). Memory: 21 bytes a granule, 88 a region.
+// granules of small requests); everything else O(1). Memory: 21 bytes a granule, 80 a region.
 // Not thread-safe.
 #pragma once
 

@@ -92,7 +92,7 @@ class Placement {
   // The bytes become free behind `fence`.
   void release(Region* block, Fence fence);
 
-  // Whole free handles whose fences have passed, from the end of home: `bytes` of them at most.
+  // Whole free handles whose fences have passed, from the end of home, of `bytes` at most.
   Trim begin_trim(Bytes bytes, const Order& order);
   // The windows are gone; so are the first `released` of the handles, the others are free again.
   void finish_trim(Trim&& trim, std::size_t released);

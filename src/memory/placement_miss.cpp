@@ -55,7 +55,7 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 
 // Handles for new memory. A large handle is cheaper to make and to map than many small ones, but
 // what is left over in one can not be stitched: so it is at most a quarter of the growth, and once
-// memory comes and goes at most a thousandth of what there is.
+// memory comes and goes at most 1/2048 of what there is.
 std::vector<Bytes> Placement::handles_for(Bytes bytes) const {
   Bytes most = std::min(rules_.largest_handle, bytes / 4);
   if (freed_) most = std::min(most, home_.physical() / 2048);
@@ -209,8 +209,7 @@ Trim Placement::begin_trim(Bytes bytes, const Order& order) {
   Bytes found = 0;
   std::vector<Piece> chosen;
   for (const auto& candidate : candidates) {
-    if (found >= bytes) break;
-    if (shown(candidate)) continue;
+    if (candidate.size > bytes - found || shown(candidate)) continue;
     chosen.push_back(candidate);
     found += candidate.size;
     auto& fences = trim.fences.emplace_back();

@@ -4,7 +4,7 @@
 // Ownership: a RegionSlab owns its regions and reuses them; their addresses stay valid for its
 // life, so a stale pointer can be looked at but never trusted (check `state` and `address`).
 // `state` and the fields of a live region may be touched by the block's owner without the pool's
-// lock; everything else is guarded by it. One region is 88 bytes.
+// lock; everything else is guarded by it. One region is 80 bytes.
 #pragma once
 
 #include <atomic>
@@ -68,6 +68,8 @@ struct Region {
   bool is(State wanted) const { return state.load(std::memory_order_relaxed) == wanted; }
   void become(State wanted) { state.store(wanted, std::memory_order_relaxed); }
 };
+
+static_assert(sizeof(Region) == 80);
 
 class RegionSlab {
  public:

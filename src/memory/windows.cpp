@@ -13,7 +13,6 @@ Window* Windows::add(Bytes size, std::vector<Piece> pieces) {
   unused_.pop_back();
   window->size = size;
   window->pieces = std::move(pieces);
-  window->known = true;
   window->lru = lru_.insert(lru_.end(), window);
   by_size_[size].push_back(window);
   return window;
@@ -35,7 +34,6 @@ void Windows::forget(Window* window) {
   std::erase(same_size->second, window);
   if (same_size->second.empty()) by_size_.erase(same_size);
   lru_.erase(window->lru);
-  window->known = false;
   ++window->generation;
   window->address = 0;
   unused_.push_back(window);

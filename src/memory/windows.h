@@ -25,7 +25,6 @@ struct Window {
   std::vector<Piece> pieces;     // in the home range, in the order they are seen
   std::vector<Region*> regions;  // while busy: the pieces of the block
   bool busy = false;             // a live block is seen through it
-  bool known = false;            // false: forgotten, the record is free
   std::uint32_t generation = 0;  // rises when it is forgotten
   Fence last_use;                // of the last block here; it is unmapped only after it
   // For the owner of the virtual memory: the block's first byte, and the mapped range.

@@ -156,7 +156,7 @@ bool DevicePool::evict_some() {
       {
         const std::lock_guard lock(mutex_);
         oldest =
-            placement_.windows().oldest([&](const memory::Window& slot) { return passed(slot); });
+            placement_.windows().oldest([&](const memory::Window& idle) { return passed(idle); });
       }
       if (!oldest || !evict_window(oldest)) break;
       any = true;
@@ -243,7 +243,7 @@ void DevicePool::keep_windows_in_bounds() {
   if (!oldest(any)) return;
   follow(memory::kNoTimeline);
   poll();
-  while (auto* window = oldest([&](const memory::Window& slot) { return passed(slot); }))
+  while (auto* window = oldest([&](const memory::Window& idle) { return passed(idle); }))
     if (!evict_window(window)) return;
 }
 

@@ -57,7 +57,6 @@ TEST(Windows, AForgottenOneIsNotFoundAndItsRecordIsToldApart) {
   windows.leave(first, {});
   const auto generation = first->generation;
   windows.forget(first);
-  EXPECT_FALSE(first->known);
   EXPECT_FALSE(windows.find(MiB, any));
   EXPECT_FALSE(windows.oldest(any));
   windows.each([](const Window&) { FAIL() << "none is left"; });
@@ -65,7 +64,6 @@ TEST(Windows, AForgottenOneIsNotFoundAndItsRecordIsToldApart) {
   Window* again = windows.add(4 * MiB, pieces(MiB));
   EXPECT_EQ(again, first) << "records are used again";
   EXPECT_NE(again->generation, generation);
-  EXPECT_TRUE(again->known);
   EXPECT_FALSE(again->busy);
   EXPECT_TRUE(again->regions.empty());
   EXPECT_EQ(again->address, 0U);

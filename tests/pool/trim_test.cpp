@@ -35,8 +35,9 @@ TEST(Trim, KeepsWhatItIsToldToKeep) {
   EXPECT_EQ(bench.pool.trim(100 * MiB, on_stream(1)), 0U);
   const Bytes given = bench.pool.trim(50 * MiB, on_stream(1));
   EXPECT_EQ(bench.device.physical(), 100 * MiB - given);
-  EXPECT_LE(bench.device.physical(), 50 * MiB);
-  EXPECT_GT(bench.device.physical(), 0U) << "whole handles, and no more of them than needed";
+  // cuda.h, cuMemPoolTrimTo: at least that much stays; here one handle above it at most.
+  EXPECT_GE(bench.device.physical(), 50 * MiB);
+  EXPECT_LT(bench.device.physical(), 50 * MiB + 32 * MiB) << "whole handles, as many as may go";
 }
 
 TEST(Trim, LiveBlocksAreUntouched) {
