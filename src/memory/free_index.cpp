@@ -13,7 +13,7 @@ void FreeIndex::sort_in() const {
 }
 
 void FreeIndex::list(Region* region) const {
-  const Timeline timeline = region->free.fence.timeline;
+  const Timeline timeline = region->fence().timeline;
   if (timeline >= by_timeline_.size()) by_timeline_.resize(timeline + 1);
   auto& bins = by_timeline_[timeline];
   if (!bins) bins = std::make_unique<Bins>();
@@ -36,7 +36,7 @@ void FreeIndex::unlist(Region* region) {
   if (before) {
     before->free.after = after;
   } else {
-    auto& bins = *by_timeline_[region->free.fence.timeline];
+    auto& bins = *by_timeline_[region->fence().timeline];
     const auto bin = bin_of(region->size);
     bins.first[bin] = after;
     if (!after) bins.filled.clear(bin);

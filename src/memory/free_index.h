@@ -111,7 +111,7 @@ Region* FreeIndex::in_bins(const Bins& bins, Bytes size, const Order& order, Fit
     Region* best = nullptr;
     int looks = kLooks;
     for (Region* region = bins.first[bin]; region && looks-- > 0; region = region->free.after) {
-      if (region->size < size || !order.reusable(region->free.fence) || !fits(*region)) continue;
+      if (region->size < size || !order.reusable(region->fence()) || !fits(*region)) continue;
       if (!best || region->size < best->size ||
           (region->size == best->size && region->start < best->start))
         best = region;
@@ -145,7 +145,7 @@ void FreeIndex::largest(const Order& order, std::size_t most, Each each) const {
     for (auto bin = bins->filled.previous(kBins - 1); bin != BitTree::kNone && seen < most;
          bin = bin == 0 ? BitTree::kNone : bins->filled.previous(bin - 1))
       for (Region* r = bins->first[bin]; r && seen < most; r = r->free.after, ++seen)
-        if (order.reusable(r->free.fence)) each(*r);
+        if (order.reusable(r->fence())) each(*r);
   }
 }
 

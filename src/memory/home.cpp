@@ -33,7 +33,7 @@ void Home::set_absent(Region* region) {
     absorb(region);
   }
   region->become(State::absent);
-  region->free.fence = {};
+  region->set_fence({});
   absent_.add(region);
 }
 
@@ -104,22 +104,22 @@ Region* Home::cut(Region* region, Bytes start, Bytes size) {
 Region* Home::set_free(Region* region, Fence fence) {
   const auto joins = [&](const Region* other) {
     return other && other->is(State::free) && other->small == region->small &&
-           may_join(other->free.fence, fence);
+           may_join(other->fence(), fence);
   };
   auto& free = index(region->small);
   if (Region* after = region->after; joins(after)) {
     free.remove(after);
-    fence.value = std::max(fence.value, after->free.fence.value);
+    fence.value = std::max(fence.value, after->free.value);
     absorb(region);
   }
   if (Region* before = region->before; joins(before)) {
     free.remove(before);
-    fence.value = std::max(fence.value, before->free.fence.value);
+    fence.value = std::max(fence.value, before->free.value);
     region = before;
     absorb(region);
   }
   region->become(State::free);
-  region->free.fence = fence;
+  region->set_fence(fence);
   free.add(region);
   return region;
 }
@@ -129,7 +129,7 @@ Region* Home::holds(Bytes start, Bytes size, const Order& order) const {
   if (end > size_ || is_small(start)) return nullptr;
   Region* const first = locate(start);
   for (const Region* region = first;; region = region->after) {
-    if (!region->is(State::free) || region->small || !order.reusable(region->free.fence))
+    if (!region->is(State::free) || region->small || !order.reusable(region->fence()))
       return nullptr;
     if (region->end() >= end) return first;
   }
@@ -150,7 +150,7 @@ Region* Home::add_handle(Bytes start, Bytes size) {
   }
   if (region->size != size) {
     Region* rest = split(region, start + size);
-    rest->free.fence = {};
+    rest->set_fence({});
     absent_.add(rest);
   }
   region->become(State::held);
@@ -221,7 +221,7 @@ std::optional<std::string> Home::problem() const {
       ++free_count[r->small];
       const Region* next = r->after;
       if (next && next->is(State::free) && next->small == r->small &&
-          may_join(next->free.fence, r->free.fence))
+          may_join(next->fence(), r->fence()))
         return "free neighbours that should be one region";
     }
     if (r->is(State::absent) && r->after && r->after->is(State::absent))

@@ -5,7 +5,7 @@
 
 namespace gmlake::memory {
 
-std::optional<Taken> Placement::take(Bytes size, const Order& order, Recall& recall) {
+Taken Placement::take(Bytes size, const Order& order, Recall& recall) {
   if (!home_.opened()) return {};
   if (size <= rules_.small_limit) return take_small(size, order, recall);
   auto taken = take_large(size, order, recall);
@@ -22,7 +22,7 @@ Taken Placement::claim(Region* region, Bytes start, Bytes size, const Order& ord
   return {block, how, from};
 }
 
-std::optional<Taken> Placement::take_large(Bytes size, const Order& order, Recall& recall) {
+Taken Placement::take_large(Bytes size, const Order& order, Recall& recall) {
   const auto served = [&](Taken taken, const Place& place, bool recalled) {
     recall.record(size, live_, place, recalled);
     live_ += size;
@@ -31,10 +31,10 @@ std::optional<Taken> Placement::take_large(Bytes size, const Order& order, Recal
   };
   if (const Place* known = recall.guess(size, live_)) {
     const Place place = *known;
-    if (auto taken = take_place(place, size, order)) return served(*taken, place, true);
+    if (auto taken = take_place(place, size, order)) return served(taken, place, true);
   }
   if (Window* window = windows_.find(size, [&](const Window& w) { return holds(w, order); }))
-    return served(*take_window(window, order), {0, window, window->generation}, false);
+    return served(take_window(window, order), {0, window, window->generation}, false);
   Region* best = home_.index(false).best(size, order);
   if (!best) return {};
   const Place place{best->start, nullptr, 0};
@@ -42,7 +42,7 @@ std::optional<Taken> Placement::take_large(Bytes size, const Order& order, Recal
   return served(claim(best, best->start, size, order, how), place, false);
 }
 
-std::optional<Taken> Placement::take_place(const Place& place, Bytes size, const Order& order) {
+Taken Placement::take_place(const Place& place, Bytes size, const Order& order) {
   if (!place.window) {
     Region* region = home_.holds(place.start, size, order);
     if (!region && reclaim_idle(place.start, size)) region = home_.holds(place.start, size, order);
@@ -61,7 +61,7 @@ bool Placement::holds(const Window& window, const Order& order) {
   });
 }
 
-std::optional<Taken> Placement::take_window(Window* window, const Order& order) {
+Taken Placement::take_window(Window* window, const Order& order) {
   Taken taken{nullptr, Served::window, Provenance::fresh};
   for (const auto& piece : window->pieces) {
     const auto part =
@@ -75,7 +75,7 @@ std::optional<Taken> Placement::take_window(Window* window, const Order& order) 
   return taken;
 }
 
-std::optional<Taken> Placement::take_small(Bytes size, const Order& order, Recall& recall) {
+Taken Placement::take_small(Bytes size, const Order& order, Recall& recall) {
   Region* found = home_.index(true).best(size, order);
   if (!found) {
     const auto granule = granule_for_small(order, recall);
@@ -153,13 +153,13 @@ void Placement::settle(Timeline timeline, std::uint64_t value) {
   for (const bool small : {false, true}) {
     std::vector<Bytes> passed;
     home_.index(small).each_of(timeline, [&](const Region& region) {
-      const auto& fence = region.free.fence;
+      const auto fence = region.fence();
       if (!fence.owned && fence.value > kSettled && fence.value <= value)
         passed.push_back(region.start);
     });
     for (const Bytes start : passed) {
       Region* region = home_.locate(start);
-      Fence fence = region->free.fence;
+      Fence fence = region->fence();
       fence.value = kSettled;
       home_.index(small).remove(region);
       home_.set_free(region, fence);

@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "memory/home.h"
@@ -39,11 +40,14 @@ struct PlacementRules {
 
 enum class Served { exact, window, split, small, grown, stitched };
 
+// Small enough to be returned in registers.
 struct Taken {
-  Region* block = nullptr;  // live; the first piece if it is stitched
+  Region* block = nullptr;  // live; the first piece if it is stitched; null: nothing was taken
   Served how = Served::split;
   Provenance from = Provenance::fresh;
+  explicit operator bool() const { return block != nullptr; }
 };
+static_assert(sizeof(Taken) == 16 && std::is_trivially_copyable_v<Taken>);
 
 // The half-done miss: what to create and what has been taken for it.
 struct Miss {
@@ -82,7 +86,7 @@ class Placement {
   void open(Bytes bytes) { home_.open(bytes); }
 
   // Served from free bytes without any driver call, or nothing. `recall` is the asking timeline's.
-  std::optional<Taken> take(Bytes size, const Order& order, Recall& recall);
+  Taken take(Bytes size, const Order& order, Recall& recall);
 
   // Nothing if it can not be done within the rules.
   std::optional<Miss> begin(Bytes size, const Order& order, const MissRules& rules);
@@ -124,10 +128,10 @@ class Placement {
   std::optional<std::string> problem() const;
 
  private:
-  std::optional<Taken> take_small(Bytes size, const Order& order, Recall& recall);
-  std::optional<Taken> take_large(Bytes size, const Order& order, Recall& recall);
-  std::optional<Taken> take_place(const Place& place, Bytes size, const Order& order);
-  std::optional<Taken> take_window(Window* window, const Order& order);
+  Taken take_small(Bytes size, const Order& order, Recall& recall);
+  Taken take_large(Bytes size, const Order& order, Recall& recall);
+  Taken take_place(const Place& place, Bytes size, const Order& order);
+  Taken take_window(Window* window, const Order& order);
   bool holds(const Window& window, const Order& order);
   Taken claim(Region* region, Bytes start, Bytes size, const Order& order, Served how);
   std::optional<Bytes> granule_for_small(const Order& order, const Recall& recall) const;

@@ -2,9 +2,12 @@
 // their neighbours, so a free merges with what lies beside it without a search.
 //
 // Ownership: a RegionSlab owns its regions and reuses them; their addresses stay valid for its
-// life, so a stale pointer can be looked at but never trusted (check `state` and `address`).
-// `state` and the fields of a live region may be touched by the block's owner without the pool's
-// lock; everything else is guarded by it. One region is 80 bytes.
+// life, so a stale pointer can be looked at but never trusted. A region is guarded by the pool's
+// lock, but for the first one of a block: while that is live or parked, its `live`, `state` and
+// `timeline` are its owner's (pool/front.h); anybody may look at the last two.
+//
+// One cache line, and no more: a hit touches the block's and its neighbours', and no other
+// thread's.
 #pragma once
 
 #include <atomic>
@@ -34,7 +37,7 @@ enum class State : std::uint8_t {
   parked,  // a freed block that its stream may have again as it is
 };
 
-struct Region {
+struct alignas(64) Region {
   Bytes start = 0;
   Bytes size = 0;
   Region* before = nullptr;  // neighbours in the home range; null at its ends
@@ -43,33 +46,41 @@ struct Region {
   struct Free {
     Region* before;  // in its list of equals, see FreeIndex
     Region* after;
-    Fence fence;
+    std::uint64_t value;  // of its fence
   };
   struct Live {
-    Window* window;       // of a stitched block; null for a contiguous one
-    std::uint32_t slack;  // bytes of the block that were not asked for
-    std::uint32_t owner;  // the pool's own label
+    Window* window;         // of a stitched block; null for a contiguous one
+    std::uint64_t address;  // what the program was given; 0: no block starts here
+    std::uint32_t slack;    // bytes of the block that were not asked for
   };
   union {
     Free free;
     Live live;
   };
-  std::atomic<std::uint64_t> address{0};  // what the program was given; 0: no block starts here
+  // Of its fence while it is free; of the request it serves while it is live. So with `owned`.
+  std::atomic<Timeline> timeline{0};
   std::atomic<State> state{State::absent};
-  bool small = false;  // lies in a granule given over to small requests
-  // For the free indexes, by their bits: which one it is in, whether that has it in a bin, and
-  // whose queues name it, also after it was taken or recycled.
+  bool small : 1 = false;   // lies in a granule given over to small requests
+  bool owned : 1 = true;    // a stream's, see Fence
+  bool listed : 1 = false;  // has a place in a bin of its free index
+  // By the bits of the free indexes: which one it is in, and whose queues name it, also after it
+  // was taken or recycled.
   std::uint8_t free_in = 0;
-  bool listed = false;
   std::uint8_t queued_in = 0;
 
   Region() : live{} {}
+  Fence fence() const { return {timeline.load(std::memory_order_relaxed), free.value, owned}; }
+  void set_fence(Fence fence) {
+    free.value = fence.value;
+    timeline.store(fence.timeline, std::memory_order_relaxed);
+    owned = fence.owned;
+  }
   Bytes end() const { return start + size; }
   bool is(State wanted) const { return state.load(std::memory_order_relaxed) == wanted; }
   void become(State wanted) { state.store(wanted, std::memory_order_relaxed); }
 };
 
-static_assert(sizeof(Region) == 80);
+static_assert(sizeof(Region) == 64);
 
 class RegionSlab {
  public:

@@ -1,11 +1,12 @@
 // Address to block: an open-addressing hash table that is read without a lock.
 //
-// Writers hold the pool's lock. A reader may miss a block that a writer is moving at that moment,
-// never find a wrong one: who finds nothing looks again under the lock. Tables that were outgrown
-// are kept, since a reader may still be in one: twice the memory of the last at most.
+// Writers hold the pool's lock. A reader beside one may miss a block that is being moved, or be
+// told of another one: what it finds it must check (Region::live), and what it does not find it
+// must look for again under the lock. Tables that were outgrown are kept, since a reader may still
+// be in one: as much memory again as the last at most.
 //
-// O(1); at most a quarter full, so that looking for one block seldom touches another: 32 to 64
-// bytes a block, twice that with the outgrown tables.
+// O(1), in one cache line nearly always, and no block is touched. At most half full: 32 to 64 bytes
+// a block, twice that with the outgrown tables.
 #pragma once
 
 #include <atomic>
@@ -24,32 +25,34 @@ class BlockTable {
   memory::Region* find(std::uint64_t address) const {
     const auto& table = *table_.load(std::memory_order_acquire);
     for (auto i = home_of(address, table.mask);; i = (i + 1) & table.mask) {
-      memory::Region* block = table.slots[i].load(std::memory_order_acquire);
-      if (!block || block->address.load(std::memory_order_relaxed) == address) return block;
+      const auto& slot = table.slots[i];
+      const auto there = slot.address.load(std::memory_order_acquire);
+      if (there == address) return slot.block.load(std::memory_order_acquire);
+      if (there == 0) return nullptr;
     }
   }
 
-  // The block's address is set and not in the table.
-  void insert(memory::Region* block) {
-    if (4 * ++count_ > table_.load(std::memory_order_relaxed)->mask) grow();
-    place(*table_.load(std::memory_order_relaxed), block);
+  // The address is not 0 and not in the table.
+  void insert(std::uint64_t address, memory::Region* block) {
+    if (2 * ++count_ > table_.load(std::memory_order_relaxed)->mask) grow();
+    place(*table_.load(std::memory_order_relaxed), address, block);
   }
 
-  void erase(memory::Region* block) {
+  // The address is in the table.
+  void erase(std::uint64_t address) {
     auto& table = *table_.load(std::memory_order_relaxed);
-    auto hole = home_of(block->address.load(std::memory_order_relaxed), table.mask);
-    while (table.slots[hole].load(std::memory_order_relaxed) != block)
-      hole = (hole + 1) & table.mask;
+    auto hole = home_of(address, table.mask);
+    while (address_in(table.slots[hole]) != address) hole = (hole + 1) & table.mask;
     // What comes behind and belongs at the hole or before moves up, so that no search ends early.
     for (auto i = (hole + 1) & table.mask;; i = (i + 1) & table.mask) {
-      memory::Region* next = table.slots[i].load(std::memory_order_relaxed);
-      if (!next) break;
-      const auto home = home_of(next->address.load(std::memory_order_relaxed), table.mask);
+      const auto next = address_in(table.slots[i]);
+      if (next == 0) break;
+      const auto home = home_of(next, table.mask);
       if (((i - home) & table.mask) < ((i - hole) & table.mask)) continue;
-      table.slots[hole].store(next, std::memory_order_release);
+      fill(table.slots[hole], next, table.slots[i].block.load(std::memory_order_relaxed));
       hole = i;
     }
-    table.slots[hole].store(nullptr, std::memory_order_release);
+    fill(table.slots[hole], 0, nullptr);
     --count_;
   }
 
@@ -58,25 +61,36 @@ class BlockTable {
   void each(Each visit) const {
     const auto& table = *table_.load(std::memory_order_relaxed);
     for (std::size_t i = 0; i <= table.mask; ++i)
-      if (memory::Region* block = table.slots[i].load(std::memory_order_relaxed)) visit(block);
+      if (address_in(table.slots[i]) != 0)
+        visit(table.slots[i].block.load(std::memory_order_relaxed));
   }
 
  private:
+  struct Slot {
+    std::atomic<std::uint64_t> address{0};  // 0: none
+    std::atomic<memory::Region*> block{nullptr};
+  };
   struct Table {
-    explicit Table(std::size_t size)
-        : mask(size - 1), slots(std::make_unique<std::atomic<memory::Region*>[]>(size)) {}
+    explicit Table(std::size_t size) : mask(size - 1), slots(std::make_unique<Slot[]>(size)) {}
     std::size_t mask;
-    std::unique_ptr<std::atomic<memory::Region*>[]> slots;
+    std::unique_ptr<Slot[]> slots;
   };
 
+  static std::uint64_t address_in(const Slot& slot) {
+    return slot.address.load(std::memory_order_relaxed);
+  }
+  static void fill(Slot& slot, std::uint64_t address, memory::Region* block) {
+    slot.block.store(block, std::memory_order_release);
+    slot.address.store(address, std::memory_order_release);
+  }
   static std::size_t home_of(std::uint64_t address, std::size_t mask) {
     // Addresses are multiples of 512: the upper half of the product depends on all other bits.
     return static_cast<std::size_t>(((address >> 9) * 0x9e3779b97f4a7c15) >> 32) & mask;
   }
-  static void place(Table& table, memory::Region* block) {
-    auto i = home_of(block->address.load(std::memory_order_relaxed), table.mask);
-    while (table.slots[i].load(std::memory_order_relaxed)) i = (i + 1) & table.mask;
-    table.slots[i].store(block, std::memory_order_release);
+  static void place(Table& table, std::uint64_t address, memory::Region* block) {
+    auto i = home_of(address, table.mask);
+    while (address_in(table.slots[i]) != 0) i = (i + 1) & table.mask;
+    fill(table.slots[i], address, block);
   }
   void grow() {
     constexpr std::size_t kFirst = 1024;
@@ -84,8 +98,8 @@ class BlockTable {
     tables_.push_back(std::make_unique<Table>(old ? 2 * (old->mask + 1) : kFirst));
     if (old)
       for (std::size_t i = 0; i <= old->mask; ++i)
-        if (memory::Region* block = old->slots[i].load(std::memory_order_relaxed))
-          place(*tables_.back(), block);
+        if (const auto address = address_in(old->slots[i]); address != 0)
+          place(*tables_.back(), address, old->slots[i].block.load(std::memory_order_relaxed));
     table_.store(tables_.back().get(), std::memory_order_release);
   }
 

@@ -23,6 +23,15 @@ memory::PlacementRules rules_of(const config::Config& config) {
   return rules;
 }
 
+// By memory::Served and memory::Provenance.
+using Counter = std::uint64_t stats::DeviceCounters::*;
+constexpr Counter kServed[] = {&stats::DeviceCounters::hits_exact, &stats::DeviceCounters::hits_window,
+                               &stats::DeviceCounters::hits_split, &stats::DeviceCounters::hits_small,
+                               &stats::DeviceCounters::growths, &stats::DeviceCounters::stitches};
+constexpr Counter kReuse[] = {&stats::DeviceCounters::reuse_new,
+                              &stats::DeviceCounters::reuse_own_stream,
+                              &stats::DeviceCounters::reuse_completed};
+
 }  // namespace
 
 DevicePool::DevicePool(int ordinal, driver::Device& device, const config::Config& config)
@@ -42,33 +51,27 @@ memory::Order DevicePool::order_of(const Front& front) const {
 }
 
 Front& DevicePool::front_of(const Origin& origin) {
-  const auto key = origin.stream_id == 0 ? Fronts::key_of_context(origin.context)
-                                         : Fronts::key_of_stream(origin.stream_id);
+  const bool host = origin.stream_id == 0;
+  const auto key =
+      host ? Fronts::key_of_context(origin.context) : Fronts::key_of_stream(origin.stream_id);
   if (Front* known = fronts_.find(key)) return *known;
   const std::lock_guard lock(mutex_);
   if (Front* known = fronts_.find(key)) return *known;
-  Front* front = fronts_.add(key);
-  front->host = origin.stream_id == 0;
-  front->owner = label(origin.context) | (front->host ? 0 : kStreamOrdered);
-  front->timeline = front->host ? timelines_.of_context(origin.context)
-                                : timelines_.of_stream(origin.stream_id, origin.stream,
-                                                       origin.context, origin.thread_bound);
+  const auto timeline = host ? timelines_.of_context(origin.context)
+                             : timelines_.of_stream(origin.stream_id, origin.stream, origin.context,
+                                                    origin.thread_bound);
+  Front* front = fronts_.add(key, timeline);
+  front->host = host;
+  front->context = origin.context;
   fronts_.publish(front);
   return *front;
-}
-
-std::uint32_t DevicePool::label(driver::Context context) {
-  const auto known = std::find(contexts_.begin(), contexts_.end(), context);
-  const auto index = static_cast<std::uint32_t>(known - contexts_.begin());
-  if (known == contexts_.end()) contexts_.push_back(context);
-  return index << 1;
 }
 
 driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
   if (bytes > mappings_.most_bytes()) return 0;
   auto& front = front_of(origin);
   const std::lock_guard own(front.lock);
-  if (front.parked)
+  if (front.parked_count != 0 && !front.host)
     if (const auto at = take_parked(front, bytes)) return at;
   const std::lock_guard lock(mutex_);
   return take(front, bytes);
@@ -77,41 +80,50 @@ driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
 // The block this stream freed last, if it is what the policy would give: the place the request had
 // last time, or without such memory of it simply one of the right size.
 driver::Address DevicePool::take_parked(Front& front, Bytes bytes) {
-  memory::Region* block = front.parked;
+  memory::Region* block = front.parked[front.parked_count - 1];
   const Bytes size = round_up(bytes, memory::kAlignment);
-  if (block->size != size) return 0;
+  if (block->live.window || block->size != size || !block->owned) return 0;
   if (!block->small && !front.recall.takes_back(size, block->start)) return 0;
-  front.parked = nullptr;
-  block->live.slack = static_cast<std::uint32_t>(size - bytes);
-  block->live.owner = front.owner;
+  --front.parked_count;
+  // A snapshot may be reading it.
+  std::atomic_ref(block->live.slack)
+      .store(static_cast<std::uint32_t>(size - bytes), std::memory_order_relaxed);
+  block->timeline.store(front.timeline, std::memory_order_relaxed);
   block->state.store(memory::State::live, std::memory_order_release);
   front.allocations.add(1);
   front.small_allocations.add(block->small ? 1 : 0);
   front.allocated_bytes.add(static_cast<std::int64_t>(bytes));
   front.live_bytes.add(static_cast<std::int64_t>(bytes));
   front.live_blocks.add(1);
-  return block->address.load(std::memory_order_relaxed);
+  return block->live.address;
 }
 
 driver::Address DevicePool::take(Front& front, Bytes bytes) {
   unpark(front);
   const auto taken =
       placement_.take(round_up(bytes, memory::kAlignment), order_of(front), front.recall);
-  return taken ? publish(front, *taken, bytes) : 0;
+  return taken ? publish(front, taken, bytes) : 0;
 }
 
-// The parked block becomes free memory like any other.
+// The parked blocks become free memory like any other.
 void DevicePool::unpark(Front& front) {
   counters_.live_bytes += static_cast<std::uint64_t>(front.live_bytes.get());
   counters_.live_blocks += static_cast<std::uint64_t>(front.live_blocks.get());
   front.live_bytes.reset();
   front.live_blocks.reset();
-  memory::Region* block = front.parked;
-  if (!block) return;
-  front.parked = nullptr;
-  blocks_.erase(block);
-  block->address.store(0, std::memory_order_relaxed);
-  placement_.release(block, {front.timeline, timelines_.free_on(front.timeline), true});
+  for (std::size_t i = 0; i < front.parked_count; ++i) {
+    memory::Region* block = front.parked[i];
+    memory::Fence fence{front.timeline, memory::kSettled, !front.host};
+    // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete.
+    if (!front.host || !block->owned) fence.value = timelines_.free_on(front.timeline);
+    release(block, fence);
+  }
+  front.parked_count = 0;
+}
+
+void DevicePool::release(memory::Region* block, memory::Fence fence) {
+  blocks_.erase(block->live.address);
+  placement_.release(block, fence);
 }
 
 void DevicePool::flush_fronts() {
@@ -133,9 +145,10 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
   const auto at = window ? window->address : mappings_.home() + block->start;
   const Bytes size = window ? window->size : block->size;
   block->live.slack = static_cast<std::uint32_t>(size - bytes);
-  block->live.owner = front.owner;
-  block->address.store(at, std::memory_order_relaxed);
-  blocks_.insert(block);
+  block->live.address = at;
+  block->timeline.store(front.timeline, std::memory_order_relaxed);
+  block->owned = !front.host;
+  blocks_.insert(at, block);
 
   auto& c = counters_;
   ++c.allocations;
@@ -149,123 +162,107 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
     const auto live = static_cast<std::uint64_t>(static_cast<std::int64_t>(c.live_bytes) + parked);
     c.peak_live_bytes = std::max(c.peak_live_bytes, live);
   }
-  switch (taken.how) {
-    case memory::Served::exact:
-      ++c.hits_exact;
-      break;
-    case memory::Served::window:
-      ++c.hits_window;
-      break;
-    case memory::Served::split:
-      ++c.hits_split;
-      break;
-    case memory::Served::small:
-      ++c.hits_small;
-      break;
-    case memory::Served::grown:
-      ++c.growths;
-      break;
-    case memory::Served::stitched:
-      ++c.stitches;
-      break;
-  }
-  switch (taken.from) {
-    case memory::Provenance::fresh:
-      ++c.reuse_new;
-      break;
-    case memory::Provenance::own:
-      ++c.reuse_own_stream;
-      break;
-    case memory::Provenance::passed:
-      ++c.reuse_completed;
-      break;
-  }
+  ++(c.*kServed[static_cast<unsigned>(taken.how)]);
+  ++(c.*kReuse[static_cast<unsigned>(taken.from)]);
   return at;
 }
 
-// The block is nobody's from here on; gives the context it was allocated in.
-driver::Context DevicePool::unpublish(memory::Region* block) {
-  const auto* window = block->live.window;
-  const Bytes size = window ? window->size : block->size;
-  ++counters_.frees;
-  --counters_.live_blocks;
-  counters_.live_bytes -= size - block->live.slack;
-  blocks_.erase(block);
-  block->address.store(0, std::memory_order_relaxed);
-  return contexts_[block->live.owner >> 1];
-}
-
 bool DevicePool::free(driver::Address at, const Origin& from) {
-  memory::Region* block = blocks_.find(at);
-  if (!block) {
-    const std::lock_guard lock(mutex_);  // it may have been on its way to another place
-    block = blocks_.find(at);
-    if (!block) return false;
+  const bool host = from.stream_id == 0;
+  if (host && config_.streams_free == config::FreePolicy::synchronous)
+    return free_synchronously(at, from);
+  if (memory::Region* block = blocks_.find(at); block && (!host || from.context)) {
+    auto& front = front_of(from);
+    if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
+      const std::lock_guard own(front.lock);
+      if (front.owns(block, at)) {
+        block->state.store(memory::State::parked, std::memory_order_relaxed);
+        park(front, block);
+        return true;
+      }
+    }
   }
-  // Of two frees of one block one finds it live.
-  auto live = memory::State::live;
-  if (from.stream_id == 0) {
-    if (!block->state.compare_exchange_strong(live, memory::State::held)) return false;
-    return free_from_host(block, from), true;
-  }
-  auto& front = front_of(from);
+  // Another's block, or one that the table has just moved, or none.
+  Front* owner = nullptr;
+  memory::Region* block = seize(at, owner);
+  if (!block) return false;
+  auto& front = !host || from.context ? front_of(from) : host_front(owner->context);
   const std::lock_guard own(front.lock);
-  if (!block->state.compare_exchange_strong(live, memory::State::parked)) return false;
-  if (block->live.window) {
-    const std::lock_guard lock(mutex_);
-    (void)unpublish(block);
-    placement_.release(block, {front.timeline, timelines_.free_on(front.timeline), true});
-    return true;
-  }
-  if (front.parked) {
-    const std::lock_guard lock(mutex_);
-    unpark(front);
-  }
-  front.parked = block;
-  front.frees.add(1);
-  front.live_bytes.add(-static_cast<std::int64_t>(block->size - block->live.slack));
-  front.live_blocks.add(-1);
+  park(front, block);
   return true;
 }
 
-void DevicePool::free_from_host(memory::Region* block, const Origin& from) {
-  std::unique_lock lock(mutex_);
-  const bool stream_ordered = (block->live.owner & kStreamOrdered) != 0;
-  const auto allocated_in = unpublish(block);
-  const auto context = from.context ? from.context : allocated_in;  // a free needs no current one
-  memory::Fence fence{timelines_.of_context(context), memory::kSettled, false};
-  // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete.
-  bool settled = stream_ordered;
-  if (!settled && config_.streams_free == config::FreePolicy::synchronous) {
-    // As natively. The block is nobody's meanwhile, so the wait needs no lock.
-    lock.unlock();
-    settled = device_.wait_context(context).has_value();
-    lock.lock();
+// The live block at `at`, taken from its owner: the caller's from here on.
+memory::Region* DevicePool::seize(driver::Address at, Front*& owner) {
+  memory::Region* block = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    block = blocks_.find(at);
+    if (!block) return nullptr;
+    owner = &fronts_.of(block->timeline.load(std::memory_order_relaxed));
   }
-  if (!settled) {
-    fence.value = timelines_.free_on(fence.timeline);
-    ++counters_.deferred_frees;
+  const std::lock_guard own(owner->lock);
+  if (!owner->owns(block, at)) return nullptr;
+  block->state.store(memory::State::parked, std::memory_order_relaxed);
+  return block;
+}
+
+void DevicePool::park(Front& front, memory::Region* block) {
+  if (front.parked_count == Front::kMostParked) {
+    const std::lock_guard lock(mutex_);
+    unpark(front);
   }
-  placement_.release(block, fence);
+  front.parked[front.parked_count++] = block;
+  if (front.host && !block->owned) front.deferred_frees.add(1);
+  count_free(front, block);
+}
+
+void DevicePool::count_free(Front& front, const memory::Region* block) {
+  const auto* window = block->live.window;
+  const Bytes size = window ? window->size : block->size;
+  front.frees.add(1);
+  front.live_bytes.add(-static_cast<std::int64_t>(size - block->live.slack));
+  front.live_blocks.add(-1);
+}
+
+Front& DevicePool::host_front(driver::Context context) {
+  Origin origin;
+  origin.context = context;
+  return front_of(origin);
+}
+
+// As natively: the call returns when the work is done. The block is nobody's meanwhile, so the wait
+// needs no lock.
+bool DevicePool::free_synchronously(driver::Address at, const Origin& from) {
+  Front* owner = nullptr;
+  memory::Region* block = seize(at, owner);
+  if (!block) return false;
+  auto& front = host_front(from.context ? from.context : owner->context);
+  const bool settled = !owner->host || device_.wait_context(front.context);
+  const std::lock_guard own(front.lock);
+  if (!settled) return park(front, block), true;
+  count_free(front, block);
+  const std::lock_guard lock(mutex_);
+  release(block, {front.timeline, memory::kSettled, false});
+  return true;
 }
 
 void DevicePool::forget_context(driver::Context context) {
   const std::lock_guard growing(growth_);
   flush_fronts();
   fences_.forget_context(context);
+  auto& front = host_front(context);
+  const std::lock_guard own(front.lock);
   const std::lock_guard lock(mutex_);
   timelines_.forget_context(context);
   std::vector<memory::Region*> gone;
-  const auto owner = label(context);
   blocks_.each([&](memory::Region* block) {
-    auto live = memory::State::live;
-    if (block->live.owner == owner &&
-        block->state.compare_exchange_strong(live, memory::State::held))
-      gone.push_back(block);
+    if (front.owns(block, block->live.address)) gone.push_back(block);
   });
+  unpark(front);
   for (memory::Region* block : gone) {
-    (void)unpublish(block);
-    placement_.release(block, {timelines_.of_context(context), memory::kSettled, false});
+    count_free(front, block);
+    release(block, {front.timeline, memory::kSettled, false});
   }
 }
 
@@ -296,6 +293,7 @@ stats::DeviceReport DevicePool::report() const {
       c.reuse_own_stream += allocations;
       c.allocated_bytes += static_cast<std::uint64_t>(front->allocated_bytes.get());
       c.frees += static_cast<std::uint64_t>(front->frees.get());
+      c.deferred_frees += static_cast<std::uint64_t>(front->deferred_frees.get());
       c.live_bytes += static_cast<std::uint64_t>(front->live_bytes.get());
       c.live_blocks += static_cast<std::uint64_t>(front->live_blocks.get());
     }
@@ -309,7 +307,7 @@ std::string DevicePool::picture() const {
   const auto& c = counters_;
   Bytes waiting = 0;
   placement_.each_free([&](const memory::Region& region) {
-    const auto& fence = region.free.fence;
+    const auto fence = region.fence();
     if (fence.value > timelines_.all_passed()[fence.timeline]) waiting += region.size;
   });
   return fmt::format(

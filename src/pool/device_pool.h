@@ -1,9 +1,9 @@
 // One device's pool: requests become blocks. The ladder of a request, from a hit to out of memory,
 // is here.
 //
-// Thread-safe. A stream that takes back the block it freed last takes its own front's lock alone;
-// any other hit the pool's lock as well, and neither calls anything outside the pool. A miss takes
-// the growth lock, then makes its driver calls without the others, so hits and frees of other
+// Thread-safe. A free, and a stream that takes back the block it freed last, take the front's lock
+// alone; any other hit the pool's lock as well, and neither calls anything outside the pool. A miss
+// takes the growth lock, then makes its driver calls without the others, so hits and frees of other
 // threads go on meanwhile.
 //
 // Complexity: finding a block O(1) without a lock; a hit and a free as in memory/placement.h. None
@@ -117,25 +117,25 @@ class DevicePool {
 
  private:
   using Lock = RankedSpinLock<Rank::pool>;
-  // A block's owner: its context's index, shifted by one, and this bit if it came from the Async
-  // family.
-  static constexpr std::uint32_t kStreamOrdered = 1;
 
   // Fronts: found without a lock, made on first use.
   Front& front_of(const Origin& origin);
+  Front& host_front(driver::Context context);
   // With the front's lock held.
   static driver::Address take_parked(Front& front, Bytes bytes);
+  void park(Front& front, memory::Region* block);
+  static void count_free(Front& front, const memory::Region* block);
   // With neither it nor the pool's.
   void flush_fronts();
-  void free_from_host(memory::Region* block, const Origin& from);
+  memory::Region* seize(driver::Address at, Front*& owner);
+  bool free_synchronously(driver::Address at, const Origin& from);
 
   // With the pool's lock held, and the front's where one is given.
   memory::Order order_of(const Front& front) const;
   driver::Address take(Front& front, Bytes bytes);
   driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes);
-  driver::Context unpublish(memory::Region* block);
+  void release(memory::Region* block, memory::Fence fence);
   void unpark(Front& front);
-  std::uint32_t label(driver::Context context);
   bool passed(const memory::Window& window) const;
   void passed(stream::Timeline timeline, std::uint64_t value);
 
@@ -176,7 +176,6 @@ class DevicePool {
   mutable Lock mutex_;
   memory::Placement placement_;
   stream::Timelines timelines_;
-  std::vector<driver::Context> contexts_;  // by label
   stats::DeviceCounters counters_;
 };
 

@@ -1,17 +1,21 @@
-// A timeline's own corner of the pool: the block it freed last, which it may have again as it is,
-// and what it recalls of its requests. An allocation that takes the parked block back touches
+// A timeline's own corner of the pool: its blocks, the few of them it freed last, and what it
+// recalls of its requests. A free, and an allocation that takes the last freed block back, touch
 // nothing that other streams touch.
 //
-// Fronts are found without a lock and live as long as their pool. Everything in one but its counts
-// is guarded by its lock; a front's lock is taken before the pool's.
+// Fronts are found without a lock and live as long as their pool. The front that a block was
+// allocated on owns it: its lock guards that block's state, so that of two frees of one block one
+// finds it live. Everything else in a front but its counts is guarded by its lock too; it is taken
+// before the pool's, and never two of them.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <cassert>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "driver/device.h"
 #include "memory/recall.h"
 #include "memory/region.h"
 #include "stream/timelines.h"
@@ -33,15 +37,28 @@ class FrontCount {
 };
 
 struct alignas(128) Front {
+  // Whether `block` is the live block of this front at `address`. With its lock held.
+  bool owns(const memory::Region* block, std::uint64_t address) const {
+    return block->state.load(std::memory_order_acquire) == memory::State::live &&
+           block->timeline.load(std::memory_order_relaxed) == timeline &&
+           block->live.address == address;
+  }
+
   RankedSpinLock<Rank::front> lock;
-  memory::Region* parked = nullptr;  // contiguous, state parked, in the table of blocks
   stream::Timeline timeline = 0;
-  std::uint32_t owner = 0;  // label of blocks allocated here, see DevicePool
-  bool host = false;        // stands for requests without a stream: nothing is parked
+  bool host = false;  // stands for requests without a stream: what it freed is nobody's at once
+  driver::Context context = nullptr;
+
+  // Freed here, the last one last: state parked, still in the table of blocks. They become free
+  // memory like any other with the next request that they do not serve.
+  static constexpr std::size_t kMostParked = 16;
+  std::array<memory::Region*, kMostParked> parked{};
+  std::size_t parked_count = 0;
+
   memory::Recall recall;
 
-  // Served here, without the pool; not yet in its counters.
-  FrontCount allocations, allocated_bytes, small_allocations, frees;
+  // Done here, without the pool; not in its counters.
+  FrontCount allocations, allocated_bytes, small_allocations, frees, deferred_frees;
   // Levels since the last time the pool's were brought up to date.
   FrontCount live_bytes, live_blocks;
 
@@ -62,16 +79,19 @@ class Fronts {
     return reinterpret_cast<std::uintptr_t>(context) & ~std::uint64_t{1};
   }
 
-  // With the pool's lock held.
-  Front* add(std::uint64_t key) {
+  // With the pool's lock held. They are added in the order of their timelines.
+  Front* add(std::uint64_t key, stream::Timeline timeline) {
+    assert(timeline == fronts_.size());
     fronts_.push_back(std::make_unique<Front>());
     Front* front = fronts_.back().get();
     front->key = key;
+    front->timeline = timeline;
     front->next.store(bucket(key).load(std::memory_order_relaxed), std::memory_order_relaxed);
     return front;
   }
   void publish(Front* front) { bucket(front->key).store(front, std::memory_order_release); }
   const std::vector<std::unique_ptr<Front>>& all() const { return fronts_; }
+  Front& of(stream::Timeline timeline) const { return *fronts_[timeline]; }
 
  private:
   static constexpr std::size_t kBuckets = 1024;

@@ -54,7 +54,7 @@ Shortage DevicePool::shortage(Bytes wanted) const {
   s.limit_left = growth_limit();
   s.pending.resize(timelines_.size());
   placement_.each_free([&](const memory::Region& region) {
-    const auto& fence = region.free.fence;
+    const auto fence = region.fence();
     if (fence.value > timelines_.all_passed()[fence.timeline])
       s.pending[fence.timeline] += region.size;
   });
@@ -116,13 +116,14 @@ std::string DevicePool::snapshot(const Shortage& s) const {
       one.size = region->size;
       one.state = region->state.load(std::memory_order_relaxed);
       one.small = region->small;
-      one.address = region->address.load(std::memory_order_relaxed);
       one.window = -1;
-      if (one.state == memory::State::free) one.fence = region->free.fence;
-      if (one.state == memory::State::live && one.address != 0) {
+      if (one.state == memory::State::free) one.fence = region->fence();
+      if (one.state == memory::State::live && region->live.address != 0) {
         const auto* window = region->live.window;
+        one.address = region->live.address;
         one.whole = window ? window->size : region->size;
-        one.requested = one.whole - region->live.slack;
+        one.requested =
+            one.whole - std::atomic_ref(region->live.slack).load(std::memory_order_relaxed);
         if (window)
           one.window = std::find(windows.begin(), windows.end(), window) - windows.begin();
       }

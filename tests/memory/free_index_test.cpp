@@ -20,7 +20,7 @@ struct Bench {
     auto& region = regions.emplace_back();
     region.start = start;
     region.size = size;
-    region.free.fence = fence;
+    region.set_fence(fence);
     region.become(State::free);
     index.add(&region);
     listed.push_back(&region);
@@ -34,7 +34,7 @@ struct Bench {
   Region* best_of(Timeline timeline, Bytes size, const Order& order) const {
     Region* best = nullptr;
     for (Region* r : listed) {
-      if (r->free.fence.timeline != timeline || r->size < size || !order.reusable(r->free.fence))
+      if (r->fence().timeline != timeline || r->size < size || !order.reusable(r->fence()))
         continue;
       if (!best || r->size < best->size || (r->size == best->size && r->start < best->start))
         best = r;
@@ -143,7 +143,7 @@ TEST(FreeIndex, AgreesWithAList) {
       Bytes bytes = 0, largest = 0;
       for (const Region* r : bench.listed) {
         all.insert(r);
-        if (order.reusable(r->free.fence)) reusable.insert(r);
+        if (order.reusable(r->fence())) reusable.insert(r);
         bytes += r->size;
         largest = std::max(largest, r->size);
       }
@@ -153,11 +153,11 @@ TEST(FreeIndex, AgreesWithAList) {
       ASSERT_EQ(seen, all);
       seen.clear();
       bench.index.each_of(order.prefer, [&](const Region& r) {
-        ASSERT_EQ(r.free.fence.timeline, order.prefer);
+        ASSERT_EQ(r.fence().timeline, order.prefer);
         seen.insert(&r);
       });
       for (const Region* r : all)
-        ASSERT_EQ(seen.count(r) == 1, r->free.fence.timeline == order.prefer);
+        ASSERT_EQ(seen.count(r) == 1, r->fence().timeline == order.prefer);
       seen.clear();
       bench.index.largest(order, 1000, [&](const Region& r) { seen.insert(&r); });
       ASSERT_EQ(seen, reusable);
@@ -186,11 +186,11 @@ TEST(FreeIndex, OfManyTheAnswerIsNearTheBest) {
     ASSERT_TRUE(!found || found->size >= size) << "step " << step;
     if (!near) continue;
     ASSERT_TRUE(found) << "step " << step;
-    ASSERT_EQ(found->free.fence.timeline, order.prefer);
+    ASSERT_EQ(found->fence().timeline, order.prefer);
     ASSERT_LE(found->size, near->size + near->size / 64 + 512);
 
     std::size_t seen[4] = {};
-    bench.index.largest(order, 3, [&](const Region& r) { ++seen[r.free.fence.timeline]; });
+    bench.index.largest(order, 3, [&](const Region& r) { ++seen[r.fence().timeline]; });
     for (const auto count : seen) ASSERT_LE(count, 3U);
   }
 }

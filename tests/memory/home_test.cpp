@@ -51,7 +51,7 @@ TEST_F(HomeTest, MergesNeighboursOfOneTimelineAndJoinsTheirFences) {
   const Region* whole = home_.set_free(b, {1, 5});
   EXPECT_EQ(count_free(home_), 1U);
   EXPECT_EQ(whole->size, kGranule);
-  EXPECT_EQ(whole->free.fence.value, 7U);
+  EXPECT_EQ(whole->free.value, 7U);
 }
 
 TEST_F(HomeTest, KeepsTimelinesApart) {
@@ -72,7 +72,7 @@ TEST_F(HomeTest, KeepsFencesOfAnUnownedTimelineApartUntilTheyAreSettled) {
   add(4 * kGranule, kGranule, {1, kSettled, false});
   add(5 * kGranule, kGranule, {1, 0, false});
   EXPECT_EQ(count_free(home_), 3U) << "what is settled merges with what was never used";
-  EXPECT_EQ(home_.locate(4 * kGranule)->free.fence.value, kSettled)
+  EXPECT_EQ(home_.locate(4 * kGranule)->free.value, kSettled)
       << "and does not count as unused";
 }
 
@@ -112,7 +112,7 @@ TEST_F(HomeTest, AClaimTellsTheFencesOfAllItTakes) {
   EXPECT_EQ(provenance(parts[2].fence, kOn1), Provenance::own);
   EXPECT_EQ(home_.index(false).bytes(), kGranule);
   EXPECT_EQ(home_.locate(0)->size, kGranule / 2);
-  EXPECT_EQ(home_.locate(kGranule / 2 * 5)->free.fence.value, 9U) << "the rest keeps its fence";
+  EXPECT_EQ(home_.locate(kGranule / 2 * 5)->free.value, 9U) << "the rest keeps its fence";
 }
 
 TEST_F(HomeTest, RestorePutsBytesBackWithTheirFences) {
@@ -125,8 +125,8 @@ TEST_F(HomeTest, RestorePutsBytesBackWithTheirFences) {
   home_.restore(held, parts);
   EXPECT_EQ(count_free(home_), 2U) << "each part has joined what it came from";
   EXPECT_EQ(home_.locate(0)->size, kGranule);
-  EXPECT_EQ(home_.locate(0)->free.fence.value, 3U);
-  EXPECT_EQ(home_.locate(kGranule)->free.fence.timeline, 2U);
+  EXPECT_EQ(home_.locate(0)->free.value, 3U);
+  EXPECT_EQ(home_.locate(kGranule)->fence().timeline, 2U);
 }
 
 TEST_F(HomeTest, JoinMakesOneOfHeldNeighbours) {
@@ -186,7 +186,7 @@ TEST_F(HomeTest, AGranuleIsGivenToSmallRequestsAndTakenBack) {
   home_.take_from_small(kGranule);
   balanced();
   EXPECT_EQ(count_free(home_), 1U) << "it has joined what lies beside it";
-  EXPECT_EQ(home_.locate(kGranule)->free.fence.value, 3U);
+  EXPECT_EQ(home_.locate(kGranule)->free.value, 3U);
 }
 
 TEST_F(HomeTest, SmallBlocksAreCountedInEveryGranuleTheyTouch) {
@@ -315,7 +315,7 @@ TEST(Home, AgreesWithAnArray) {
     for (Bytes unit = 0; unit < kUnits; ++unit) {
       const Region* region = home.locate(unit * kUnit);
       const int is = region->is(State::absent) ? kAbsent
-                     : region->is(State::free) ? static_cast<int>(region->free.fence.timeline)
+                     : region->is(State::free) ? static_cast<int>(region->fence().timeline)
                                                : kTaken;
       ASSERT_EQ(is, units[unit]) << "unit " << unit;
     }

@@ -53,7 +53,7 @@ class Loop {
 
  private:
   Region* allocate(Bytes size) {
-    if (auto taken = placement_.take(size, order_, recall_)) return taken->block;
+    if (auto taken = placement_.take(size, order_, recall_)) return taken.block;
     ++misses_;
     return placement_.finish(std::move(*placement_.begin(size, order_, {})), recall_).block;
   }
@@ -146,12 +146,12 @@ class Model {
     auto taken = placement_->take(size, order(timeline), recall_[timeline]);
     if (!taken) taken = miss(size, timeline);
     if (!taken) return;
-    stitched += taken->how == Served::stitched ? 1 : 0;
-    windows += taken->how == Served::window ? 1 : 0;
-    add(*taken, size, timeline);
+    stitched += taken.how == Served::stitched ? 1 : 0;
+    windows += taken.how == Served::window ? 1 : 0;
+    add(taken, size, timeline);
   }
 
-  std::optional<Taken> miss(Bytes size, Timeline timeline) {
+  Taken miss(Bytes size, Timeline timeline) {
     MissRules rules;
     rules.frugal = random_() % 2 == 0;
     rules.may_stitch = random_() % 4 != 0;
@@ -164,7 +164,7 @@ class Model {
       if (random_() % 2 == 0) release();
       const auto other = static_cast<Timeline>(random_() % kTimelines);
       if (const auto taken = placement_->take(3 * MiB, order(other), recall_[other]))
-        add(*taken, 3 * MiB, other);
+        add(taken, 3 * MiB, other);
       expect_no_problem();
     }
     if (random_() % 8 != 0) return placement_->finish(std::move(*miss), recall_[timeline]);

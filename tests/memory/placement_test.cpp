@@ -31,7 +31,7 @@ class PlacementTest : public testing::Test {
       taken = placement_.finish(std::move(*miss), recall_);
     }
     balanced();
-    return *taken;
+    return taken;
   }
   void release(const Taken& taken) { release(taken, {1, ++clock_}); }
   void release(const Taken& taken, Fence fence) {
@@ -145,8 +145,8 @@ TEST_F(PlacementTest, AWindowIsRefusedToAStreamThatMayNotHaveItsBytesYet) {
   passed_[1] = clock_;
   const auto taken = placement_.take(20 * MiB, other_, recall);
   ASSERT_TRUE(taken);
-  EXPECT_EQ(taken->how, Served::window);
-  EXPECT_EQ(taken->from, Provenance::passed);
+  EXPECT_EQ(taken.how, Served::window);
+  EXPECT_EQ(taken.from, Provenance::passed);
 }
 
 TEST_F(PlacementTest, AForgottenWindowIsNotRecalled) {
