@@ -50,11 +50,8 @@ memory::Order DevicePool::order_of(const Front& front) const {
           &timelines_.all_passed()};
 }
 
-Front& DevicePool::front_of(const Origin& origin) {
+Front& DevicePool::new_front(std::uint64_t key, const Origin& origin) {
   const bool host = origin.stream_id == 0;
-  const auto key =
-      host ? Fronts::key_of_context(origin.context) : Fronts::key_of_stream(origin.stream_id);
-  if (Front* known = fronts_.find(key)) return *known;
   const std::lock_guard lock(mutex_);
   if (Front* known = fronts_.find(key)) return *known;
   const auto timeline = host ? timelines_.of_context(origin.context)

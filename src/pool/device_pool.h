@@ -119,7 +119,13 @@ class DevicePool {
   using Lock = RankedSpinLock<Rank::pool>;
 
   // Fronts: found without a lock, made on first use.
-  Front& front_of(const Origin& origin);
+  Front& front_of(const Origin& origin) {
+    const auto key = origin.stream_id == 0 ? Fronts::key_of_context(origin.context)
+                                           : Fronts::key_of_stream(origin.stream_id);
+    Front* known = fronts_.find(key);
+    return known ? *known : new_front(key, origin);
+  }
+  Front& new_front(std::uint64_t key, const Origin& origin);
   Front& host_front(driver::Context context);
   // With the front's lock held.
   static driver::Address take_parked(Front& front, Bytes bytes);
