@@ -85,8 +85,9 @@ bool Recall::takes_back(Bytes size, Bytes start) {
     const auto& place = entry(count_ - period).place;
     return !place.window && place.start == start;
   };
-  // The request before this one was the same: then so it was last time round.
-  if (period_ != 0 && !was(period_) && !was(1)) return false;
+  // The same again counts once, however often: a loop may repeat it more or less often next time.
+  if (was(1)) return true;
+  if (period_ != 0 && !was(period_)) return false;
   append(size, {start, nullptr, 0}, true);
   return true;
 }

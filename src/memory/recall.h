@@ -40,7 +40,7 @@ class Recall {
   void record(Bytes size, Bytes live, const Place& place, bool taken_up);
   // For a request that could have the contiguous place at `start`, just freed, back at once:
   // whether that is what it had last time, or nothing is known of it. If so, the request is
-  // recorded.
+  // recorded, unless it repeats the one before.
   bool takes_back(Bytes size, Bytes start);
 
   // Granules taken over for small requests between two of these requests: `visit` gets the starts

@@ -25,9 +25,10 @@ memory::PlacementRules rules_of(const config::Config& config) {
 
 // By memory::Served and memory::Provenance.
 using Counter = std::uint64_t stats::DeviceCounters::*;
-constexpr Counter kServed[] = {&stats::DeviceCounters::hits_exact, &stats::DeviceCounters::hits_window,
-                               &stats::DeviceCounters::hits_split, &stats::DeviceCounters::hits_small,
-                               &stats::DeviceCounters::growths, &stats::DeviceCounters::stitches};
+constexpr Counter kServed[] = {
+    &stats::DeviceCounters::hits_exact, &stats::DeviceCounters::hits_window,
+    &stats::DeviceCounters::hits_split, &stats::DeviceCounters::hits_small,
+    &stats::DeviceCounters::growths,    &stats::DeviceCounters::stitches};
 constexpr Counter kReuse[] = {&stats::DeviceCounters::reuse_new,
                               &stats::DeviceCounters::reuse_own_stream,
                               &stats::DeviceCounters::reuse_completed};

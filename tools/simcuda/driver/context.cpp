@@ -13,7 +13,7 @@
 namespace gmlake::simcuda {
 namespace {
 
-constinit thread_local ContextStack stack{};
+constinit thread_local ContextStack stack __attribute__((tls_model("initial-exec"))){};
 constinit thread_local std::uint64_t thread_number = 0;
 constinit std::atomic<std::uint64_t> next_thread{1};
 

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "../simcuda.h"
+#include "call_counts.h"
 #include "entry.h"
 
 namespace gmlake::simcuda {

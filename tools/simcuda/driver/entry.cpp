@@ -3,10 +3,10 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 
 #include "../simcuda.h"
+#include "call_counts.h"
 #include "config.h"
 #include "costs.h"
 #include "faults.h"
@@ -18,20 +18,20 @@ namespace gmlake::simcuda {
 namespace {
 
 // Constant-initialised: nothing runs when the library is loaded.
-constinit std::array<std::atomic<std::uint64_t>, kFunctions> counts{};
 constinit std::atomic<Life> current_life{Life::none};
-constinit thread_local bool in_host_function = false;
+constinit thread_local bool in_host_function __attribute__((tls_model("initial-exec"))) = false;
 
 constinit std::atomic<std::uint64_t> call_number{0};
-constinit thread_local Caller current{};
+constinit thread_local Caller current __attribute__((tls_model("initial-exec"))){};
 
 CUresult count(unsigned function) {
-  const auto call = counts[function].fetch_add(1, std::memory_order_relaxed) + 1;
   current.function = function;
   if (checking_calls()) current.number = call_number.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (!have_faults()) [[likely]]
+  if (!have_faults()) [[likely]] {
+    count_call(function);
     return CUDA_SUCCESS;
-  return injected_fault(function, call);
+  }
+  return injected_fault(function, count_call_in_turn(function));
 }
 
 void at_exit() {
@@ -45,10 +45,6 @@ void at_exit() {
 }
 
 }  // namespace
-
-std::uint64_t call_count(unsigned function) {
-  return counts[function].load(std::memory_order_relaxed);
-}
 
 void charge_call(std::uint64_t units) {
   charge(current.function, units);

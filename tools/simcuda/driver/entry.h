@@ -33,7 +33,6 @@ constexpr unsigned function_index(std::string_view name) {
 
 CUresult enter(unsigned function);        // needs cuInit
 CUresult enter_early(unsigned function);  // legal before cuInit
-std::uint64_t call_count(unsigned function);
 // Adds `units` to the modelled time of the calling thread's current call (costs.h).
 void charge_call(std::uint64_t units);
 

@@ -13,6 +13,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "../simcuda.h"
+#include "call_counts.h"
 #include "config.h"
 #include "entry.h"
 

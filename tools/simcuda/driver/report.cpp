@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "../simcuda.h"
+#include "call_counts.h"
 #include "config.h"
 #include "costs.h"
 #include "entry.h"
