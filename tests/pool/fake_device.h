@@ -115,7 +115,8 @@ class FakeDevice final : public driver::Device {
   }
 
   Result<driver::Address> reserve(Bytes size) override {
-    if (auto failed = call("cuMemAddressReserve")) return fail(*failed);
+    if (auto failed = call("cuMemAddressReserve", __builtin_return_address(0)))
+      return fail(*failed);
     const auto at = next_address_;
     next_address_ += round_up(size, chunk_) + chunk_;
     reservations_[at] = {size};
@@ -126,7 +127,7 @@ class FakeDevice final : public driver::Device {
     require(found != reservations_.end() && found->second.size == size,
             "a reservation freed that is none");
     require(!mapped(at, size), "a reservation freed while mapped");
-    if (auto failed = call("cuMemAddressFree")) {
+    if (auto failed = call("cuMemAddressFree", __builtin_return_address(0))) {
       found->second.stuck = true;
       return fail(*failed);
     }
@@ -134,7 +135,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Result<driver::Handle> create(Bytes size) override {
-    if (auto failed = call("cuMemCreate")) return fail(*failed);
+    if (auto failed = call("cuMemCreate", __builtin_return_address(0))) return fail(*failed);
     require(size != 0 && size % chunk_ == 0, "an odd handle");
     if (physical_ + size > memory_) {
       ++refusals;
@@ -153,7 +154,7 @@ class FakeDevice final : public driver::Device {
       require(mapping.handle != handle || mapping.stuck, "a handle released while mapped");
       shown = shown || mapping.handle == handle;
     }
-    if (auto failed = call("cuMemRelease")) {
+    if (auto failed = call("cuMemRelease", __builtin_return_address(0))) {
       found->second.stuck = true;
       return fail(*failed);
     }
@@ -163,7 +164,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status map(driver::Address at, Bytes size, driver::Handle handle) override {
-    if (auto failed = call("cuMemMap")) return fail(*failed);
+    if (auto failed = call("cuMemMap", __builtin_return_address(0))) return fail(*failed);
     if (mappings_.size() >= mapping_limit) return fail(2, "cuMemMap");
     auto range = reservations_.upper_bound(at);
     require(range != reservations_.begin(), "mapping outside a reservation");
@@ -177,7 +178,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status unmap(driver::Address at, Bytes size) override {
-    const auto failed = call("cuMemUnmap");
+    const auto failed = call("cuMemUnmap", __builtin_return_address(0));
     if (!failed) unmapping(at, size);
     for (const auto end = at + size; at < end;) {
       const auto found = mappings_.find(at);
@@ -193,7 +194,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status set_access(driver::Address at, Bytes size) override {
-    if (auto failed = call("cuMemSetAccess")) return fail(*failed);
+    if (auto failed = call("cuMemSetAccess", __builtin_return_address(0))) return fail(*failed);
     for (const auto end = at + size; at < end;) {
       const auto found = mappings_.find(at);
       require(found != mappings_.end(), "access to what is not mapped");
@@ -203,12 +204,12 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Result<driver::MemoryInfo> memory_info() override {
-    if (auto failed = call("cuMemGetInfo")) return fail(*failed);
+    if (auto failed = call("cuMemGetInfo", __builtin_return_address(0))) return fail(*failed);
     return driver::MemoryInfo{memory_ - physical(), memory_};
   }
 
   Result<driver::Event> create_event(driver::Context context) override {
-    if (auto failed = call("cuEventCreate")) return fail(*failed);
+    if (auto failed = call("cuEventCreate", __builtin_return_address(0))) return fail(*failed);
     auto* event = reinterpret_cast<void*>(++last_event_);
     events_[event] = {context, {}, false};
     return event;
@@ -216,7 +217,7 @@ class FakeDevice final : public driver::Device {
   Status destroy_event(driver::Event event) override {
     const auto found = events_.find(event);
     require(found != events_.end(), "an event destroyed twice");
-    if (auto failed = call("cuEventDestroy")) {
+    if (auto failed = call("cuEventDestroy", __builtin_return_address(0))) {
       found->second.stuck = true;
       return fail(*failed);
     }
@@ -224,30 +225,30 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status record(driver::Event event, driver::Context, driver::Stream stream) override {
-    if (auto failed = call("cuEventRecord")) return fail(*failed);
+    if (auto failed = call("cuEventRecord", __builtin_return_address(0))) return fail(*failed);
     events_.at(event).points = {{stream, submitted[stream]}};
     return {};
   }
   Status record_context(driver::Event event, driver::Context) override {
     if (!has_context_events) return fail(801, "cuCtxRecordEvent");
-    if (auto failed = call("cuCtxRecordEvent")) return fail(*failed);
+    if (auto failed = call("cuCtxRecordEvent", __builtin_return_address(0))) return fail(*failed);
     events_.at(event).points = submitted;
     return {};
   }
   Result<bool> query(driver::Event event) override {
-    if (auto failed = call("cuEventQuery")) return fail(*failed);
+    if (auto failed = call("cuEventQuery", __builtin_return_address(0))) return fail(*failed);
     for (const auto& [stream, point] : events_.at(event).points)
       if (completed[stream] < point) return false;
     return true;
   }
   Status wait(driver::Event event) override {
-    if (auto failed = call("cuEventSynchronize")) return fail(*failed);
+    if (auto failed = call("cuEventSynchronize", __builtin_return_address(0))) return fail(*failed);
     for (const auto& [stream, point] : events_.at(event).points)
       completed[stream] = std::max(completed[stream], point);
     return {};
   }
   Status wait_context(driver::Context) override {
-    if (auto failed = call("cuCtxSynchronize")) return fail(*failed);
+    if (auto failed = call("cuCtxSynchronize", __builtin_return_address(0))) return fail(*failed);
     finish_all();
     return {};
   }
@@ -257,6 +258,14 @@ class FakeDevice final : public driver::Device {
   std::map<std::string, std::uint64_t> faulted;  // by function: made to fail
   std::uint64_t failures = 0;                    // of all functions
   std::uint64_t refusals = 0;                    // for want of memory
+
+  // A place in the pool's code that makes a call.
+  struct Place {
+    std::uint64_t calls = 0;
+    std::uint64_t failures = 0;
+    bool first_failed = false;
+  };
+  std::map<const void*, Place> places;  // by the address behind the call
 
  private:
   struct Mapping {
@@ -301,12 +310,16 @@ class FakeDevice final : public driver::Device {
     physical_ -= handle->second.size;
     handles_.erase(handle);
   }
-  std::optional<Error> call(const char* name) {
+  std::optional<Error> call(const char* name, const void* from) {
     const auto count = ++calls[name];
+    auto& place = places[from];
+    ++place.calls;
     if (fail_too != name) {
       if (fail_call != name || count <= fail_after || fail_times == 0) return {};
       --fail_times;
     }
+    place.first_failed = place.first_failed || place.calls == 1;
+    ++place.failures;
     ++faulted[name];
     ++failures;
     return Error{fail_code, name};

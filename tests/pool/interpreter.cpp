@@ -11,7 +11,6 @@
 #include <optional>
 
 #include "pool/device_pool.h"
-#include "pool/fake_device.h"
 
 namespace gmlake::testing {
 namespace {
@@ -150,6 +149,9 @@ class Interpreter {
       outcome_.calls[i] = device_.calls[kFunctions[i]];
       outcome_.faulted[i] = device_.faulted[kFunctions[i]];
     }
+    require(device_.places.size() <= std::size(outcome_.places), "more places than were foreseen");
+    auto* out = outcome_.places;
+    for (const auto& [from, place] : device_.places) *out++ = {place, from};
   }
 
   // Nothing is live, nothing pending, no call fails.
@@ -232,6 +234,7 @@ class Interpreter {
                  at.error().code == kInjected || memory_failures() == memory ||
                  device_.refusals > full,
              "the driver's error did not reach the program");
+      (void)pool_->shortage(size);  // as the program's log asks for it
       return;
     }
     expect(*at % 512 == 0, "a block that is not aligned");

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "pool/fake_device.h"
 #include "pool/program.h"
 
 namespace gmlake::testing {
@@ -17,6 +18,11 @@ struct Outcome {
   std::uint64_t stitches = 0, windows = 0, crossings = 0, faults = 0, trims = 0;
   // By function of kFunctions: how often it was called, and made to fail.
   std::uint64_t calls[kFunctionCount] = {}, faulted[kFunctionCount] = {};
+  // The places that made calls; as many as there are, the others have no address.
+  struct Place : FakeDevice::Place {
+    const void* from = nullptr;
+  };
+  Place places[64];
 };
 
 // One function that fails from outside of the program.
