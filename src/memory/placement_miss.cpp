@@ -153,7 +153,7 @@ Taken Placement::finish(Miss&& miss, Recall& recall) {
       if (region->size != piece.size) claim_new(region->end());
     }
     home_.join(region, piece.size);
-    region->become(State::live);
+    region->become(regions.empty() ? State::live : State::piece);
     region->live = {};
     regions.push_back(region);
   }

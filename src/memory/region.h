@@ -27,11 +27,13 @@ struct Stretch {
 };
 
 enum class State : std::uint8_t {
-  absent,  // no physical memory behind it
-  free,    // anybody's whose order covers its fence
-  held,    // taken, but nobody's block yet: a miss is under way
-  live,    // a block, or one piece of a stitched block
-  parked,  // a freed block that its stream may have again as it is
+  absent,   // no physical memory behind it
+  free,     // anybody's whose order covers its fence
+  held,     // taken, but nobody's block yet or any more: a miss or a free is under way
+  live,     // a block starts here
+  piece,    // of a stitched block, behind its first
+  claimed,  // live, and perhaps about to be held or parked, see Region::claim
+  parked,   // a freed block that its stream may have again as it is
 };
 
 struct Region {
@@ -66,7 +68,20 @@ struct Region {
   Region() : live{} {}
   Bytes end() const { return start + size; }
   bool is(State wanted) const { return state.load(std::memory_order_relaxed) == wanted; }
-  void become(State wanted) { state.store(wanted, std::memory_order_relaxed); }
+  // Released, so that who finds it live does not see the address of an earlier block.
+  void become(State wanted) { state.store(wanted, std::memory_order_release); }
+  // Takes the live block at `at` away from the program. Of all who try at once one does. Needs no
+  // lock: a record that has become another block's since it was found stays that.
+  bool claim(std::uint64_t at, State as) {
+    auto known = State::live;
+    while (!state.compare_exchange_weak(known, State::claimed, std::memory_order_acquire)) {
+      if (known != State::live && known != State::claimed) return false;
+      known = State::live;
+    }
+    const bool meant = address.load(std::memory_order_relaxed) == at;
+    state.store(meant ? as : State::live, std::memory_order_release);
+    return meant;
+  }
 };
 
 static_assert(sizeof(Region) == 80);

@@ -202,15 +202,13 @@ bool DevicePool::free(driver::Address at, const Origin& from) {
     block = blocks_.find(at);
     if (!block) return false;
   }
-  // Of two frees of one block one finds it live.
-  auto live = memory::State::live;
   if (from.stream_id == 0) {
-    if (!block->state.compare_exchange_strong(live, memory::State::held)) return false;
+    if (!block->claim(at, memory::State::held)) return false;
     return free_from_host(block, from), true;
   }
   auto& front = front_of(from);
   const std::lock_guard own(front.lock);
-  if (!block->state.compare_exchange_strong(live, memory::State::parked)) return false;
+  if (!block->claim(at, memory::State::parked)) return false;
   if (block->live.window) {
     const std::lock_guard lock(mutex_);
     (void)unpublish(block);
@@ -258,9 +256,8 @@ void DevicePool::forget_context(driver::Context context) {
   std::vector<memory::Region*> gone;
   const auto owner = label(context);
   blocks_.each([&](memory::Region* block) {
-    auto live = memory::State::live;
     if (block->live.owner == owner &&
-        block->state.compare_exchange_strong(live, memory::State::held))
+        block->claim(block->address.load(std::memory_order_relaxed), memory::State::held))
       gone.push_back(block);
   });
   for (memory::Region* block : gone) {

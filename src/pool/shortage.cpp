@@ -23,6 +23,8 @@ const char* word(memory::State state) {
     case memory::State::held:
       return "held";
     case memory::State::live:
+    case memory::State::piece:
+    case memory::State::claimed:
       return "live";
     case memory::State::parked:
       return "parked";
