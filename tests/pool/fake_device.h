@@ -80,6 +80,13 @@ class FakeDevice final : public driver::Device {
     finish_all();
     std::erase_if(events_, [&](const auto& entry) { return entry.second.context == context; });
   }
+  // Behind the first reservation, but for what could not be unmapped.
+  Bytes mapped_behind_first() const {
+    Bytes bytes = 0;
+    for (const auto& [at, mapping] : mappings_)
+      if (!mapping.stuck && !in_first_reservation(at)) bytes += mapping.size;
+    return bytes;
+  }
   std::size_t mapping_count() const { return mappings_.size(); }
   // Of the reservations that there are now.
   bool in_first_reservation(driver::Address at) const {

@@ -326,6 +326,7 @@ class Interpreter {
            "live blocks miscounted");
     expect(c.live_bytes == bytes, "live bytes miscounted");
     expect(c.physical_bytes == device_.physical() - device_.stuck(), "physical bytes miscounted");
+    expect(c.window_bytes == device_.mapped_behind_first(), "bytes of windows miscounted");
     expect(settings_.limit == 0 || c.physical_bytes <= settings_.limit, "past the limit");
     expect(c.hits_exact + c.hits_window + c.hits_split + c.hits_small + c.stitches + c.growths ==
                c.allocations,

@@ -216,6 +216,20 @@ TEST(Threads, ABlockIsFreedOnce) {
   EXPECT_EQ(bench.counters().live_blocks, 1U);
 }
 
+// A free without a stream takes the block before it has the pool's lock.
+TEST(Threads, TheBooksBalanceWhileAFreeIsUnderWay) {
+  Bench bench;
+  bench.get(512, kHost);
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    while (!over) EXPECT_TRUE(bench.pool.free(bench.get(4096, kHost), kHost));
+  });
+  for (int i = 0; i < 2000; ++i) bench.pool.check();
+  over = true;
+  other.join();
+  EXPECT_GT(bench.counters().frees, 0U);
+}
+
 // The second free of a block comes while its record becomes that of another one, which must stay
 // untouched.
 TEST(Threads, AStaleFreeDoesNotReachAnotherBlock) {
