@@ -17,6 +17,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "driver/device.h"
@@ -145,8 +146,7 @@ class FakeDevice final : public driver::Device {
     if (auto failed = call("cuMemCreate", __builtin_return_address(0))) return fail(*failed);
     require(size != 0 && size % chunk_ == 0, "an odd handle");
     if (physical_ + size > memory_) {
-      ++refusals;
-      return fail(2, "cuMemCreate");
+      return fail(refuse("cuMemCreate"));
     }
     handles_[++last_handle_] = {next_physical_, size, false, false};
     next_physical_ += size;
@@ -172,7 +172,7 @@ class FakeDevice final : public driver::Device {
   }
   Status map(driver::Address at, Bytes size, driver::Handle handle) override {
     if (auto failed = call("cuMemMap", __builtin_return_address(0))) return fail(*failed);
-    if (mappings_.size() >= mapping_limit) return fail(2, "cuMemMap");
+    if (mappings_.size() >= mapping_limit) return fail(refuse("cuMemMap"));
     auto range = reservations_.upper_bound(at);
     require(range != reservations_.begin(), "mapping outside a reservation");
     --range;
@@ -264,7 +264,8 @@ class FakeDevice final : public driver::Device {
   std::map<std::string, std::uint64_t> calls;    // by function, failed ones too
   std::map<std::string, std::uint64_t> faulted;  // by function: made to fail
   std::uint64_t failures = 0;                    // of all functions
-  std::uint64_t refusals = 0;                    // for want of memory
+  // Of the first call that was to give memory and did not, since the test forgot it.
+  std::optional<int> memory_error;
 
   // A place in the pool's code that makes a call.
   struct Place {
@@ -329,7 +330,15 @@ class FakeDevice final : public driver::Device {
     ++place.failures;
     ++faulted[name];
     ++failures;
+    for (const char* giver : {"cuMemAddressReserve", "cuMemCreate", "cuMemMap", "cuMemSetAccess"})
+      if (std::string_view(name) == giver && !memory_error) memory_error = fail_code;
     return Error{fail_code, name};
+  }
+  // There is none.
+  Error refuse(const char* name) {
+    constexpr int kOutOfMemory = 2;
+    if (!memory_error) memory_error = kOutOfMemory;
+    return {kOutOfMemory, name};
   }
 
   const Bytes memory_;

@@ -204,35 +204,17 @@ class Interpreter {
     return true;
   }
 
-  // Calls without which there is no memory: the program is told of their failure.
-  std::uint64_t memory_failures() {
-    return device_.faulted["cuMemGetInfo"] + device_.faulted["cuMemAddressReserve"] +
-           device_.faulted["cuMemCreate"] + device_.faulted["cuMemMap"] +
-           device_.faulted["cuMemSetAccess"];
-  }
-
-  // Whether the request fits beside the live blocks, whatever shape the free memory has.
-  bool fits(Bytes size) const {
-    constexpr Bytes kGranule = 2 * MiB, kSpare = 4 * kGranule;
-    Bytes needed = round_up(size, kGranule) + kSpare;
-    for (const auto& block : live_) needed += round_up(block.size, kGranule);
-    return needed <=
-           (settings_.limit == 0 ? settings_.memory : std::min(settings_.memory, settings_.limit));
-  }
-
   void allocate(Bytes size, std::uint64_t stream) {
-    const auto failures = device_.failures, memory = memory_failures(), full = device_.refusals;
+    const auto failures = device_.failures, unmaps = device_.faulted["cuMemUnmap"];
+    device_.memory_error.reset();
     const auto at = pool_->allocate(size, origin(stream));
     if (!at) {
-      expect(at.error().code == kOutOfMemory || at.error().code == kInjected,
-             "an error that the driver did not give");
-      expect(at.error().code != kInjected || device_.failures > failures,
-             "an error of an earlier request");
-      // Half-done growth may leave no room for the next try where nothing can be stitched; and
-      // where there is none to begin with, that is what the program is told.
-      expect(!settings_.stitch || settings_.pieces < 1024 || !fits(size) ||
-                 at.error().code == kInjected || memory_failures() == memory ||
-                 device_.refusals > full,
+      const int code = at.error().code;
+      expect(code == kOutOfMemory || code == kInjected, "an error that the driver did not give");
+      expect(code != kInjected || device_.failures > failures, "an error of an earlier request");
+      // The first there was; what could not be unmapped earlier may have failed again before it.
+      expect(code == device_.memory_error.value_or(code) ||
+                 (code == kInjected && device_.faulted["cuMemUnmap"] > unmaps),
              "the driver's error did not reach the program");
       (void)pool_->shortage(size);  // as the program's log asks for it
       return;
