@@ -49,6 +49,7 @@
   X(cuCtxSynchronize, ctx_synchronize, CUresult, ())                                                                 \
   X(cuStreamSynchronize, stream_synchronize, CUresult, (CUstream))                                                   \
   X(cuStreamSynchronize_ptsz, stream_synchronize_ptsz, CUresult, (CUstream))                                         \
+  X(cuEventSynchronize, event_synchronize, CUresult, (CUevent))                                                      \
   GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
   /* what the stream layer must see: handles that die, contexts that die, captures */                                \
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \

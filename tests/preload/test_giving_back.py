@@ -61,6 +61,10 @@ class GivingBack(harness.Case):
         self.assertLessEqual(report["physical_bytes"], 96 * MIB)
         self.assertGreater(report["trims"], 0)
 
+    def test_release_threshold_at_an_event(self):
+        _, report, _ = self.run_program("event", GMLAKE_POOL_RELEASE_THRESHOLD="64MiB")
+        self.assertLessEqual(report["physical_bytes"], 96 * MIB)
+
     def test_share_of_the_device(self):
         _, report, _ = self.run_program("exhaust", GMLAKE_POOL_MAX_SHARE="0.5", GMLAKE_POOL_NATIVE_FALLBACK="false")
         self.assertLessEqual(report["peak_physical_bytes"], 512 * MIB)

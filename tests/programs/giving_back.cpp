@@ -24,8 +24,20 @@ unsigned long long device_free() {
   return free;
 }
 
+int wait_for_all() {
+  return cudaDeviceSynchronize();
+}
+
+int wait_for_event() {
+  cudaEvent_t event = nullptr;
+  if (const auto error = cudaEventCreate(&event)) return error;
+  if (const auto error = cudaEventRecord(event, nullptr)) return error;
+  if (const auto error = cudaEventSynchronize(event)) return error;
+  return cudaEventDestroy(event);
+}
+
 // `count` blocks of 8 MiB, written and freed.
-int use(int count) {
+int use(int count, int (*wait)() = wait_for_all) {
   std::vector<void*> blocks(static_cast<std::size_t>(count));
   for (auto& block : blocks) {
     if (const auto error = cudaMalloc(&block, 8 * kMiB)) return error;
@@ -33,7 +45,7 @@ int use(int count) {
   }
   for (auto* block : blocks)
     if (const auto error = cudaFree(block)) return error;
-  return cudaDeviceSynchronize();
+  return wait();
 }
 
 void trim(bool through_api) {
@@ -76,6 +88,9 @@ int main(int, char** arguments) {
     std::size_t pitch = 0;
     say("pitch", cuMemAllocPitch(&at, &pitch, kMiB, 768, 4));
     say("free", cuMemFree(at));
+  } else if (std::strcmp(what, "event") == 0) {
+    say("use", use(64, wait_for_event));
+    return 0;
   } else if (std::strcmp(what, "exhaust") == 0) {
     void* block = nullptr;
     int error = 0, count = 0;
