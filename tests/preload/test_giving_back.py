@@ -10,8 +10,8 @@ USED = 64 * 8 * MIB
 
 
 class GivingBack(harness.Case):
-    def run_program(self, what, **settings):
-        process, report = self.served(PROGRAM, what, SIMCUDA_MEMORY="1GiB", SIMCUDA_BACKING="none", **settings)
+    def run_program(self, *what, **settings):
+        process, report = self.served(PROGRAM, *what, SIMCUDA_MEMORY="1GiB", SIMCUDA_BACKING="none", **settings)
         return [tuple(line.rsplit(" ", 1)) for line in process.stdout.splitlines()], report, process
 
     def values(self, said, name):
@@ -101,6 +101,12 @@ class GivingBack(harness.Case):
         self.assertEqual(sizes.get("free", 0), memory["free"])
         self.assertEqual(document["counters"]["out_of_memory"], report["out_of_memory"])
         self.assertTrue(document["timelines"])
+
+    def test_each_failure_has_its_file(self):
+        said, _, _ = self.run_program("exhaust", "again", GMLAKE_STATS_OOM_FILE=self.folder / "oom.json")
+        self.assertEqual(self.values(said, "again"), [2])
+        asked = [json.loads((self.folder / name).read_text())["request"]["bytes"] for name in ("oom.json", "oom.2.json")]
+        self.assertEqual(asked, [100 * MIB, 200 * MIB])
 
 
 if __name__ == "__main__":

@@ -97,6 +97,7 @@ int main(int, char** arguments) {
     for (; count < 1000 && (error = cudaMalloc(&block, 100 * kMiB)) == 0;) ++count;
     say("blocks", static_cast<unsigned long long>(count));
     say("error", static_cast<unsigned long long>(error));
+    if (arguments[2]) say("again", cudaMalloc(&block, 200 * kMiB));
     return 0;
   }
   say("use", use(8));
