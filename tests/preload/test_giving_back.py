@@ -54,6 +54,14 @@ class GivingBack(harness.Case):
         self.assertEqual(self.values(said, "use"), [0, 0])
         self.assertEqual(report["native_retries"], 1)
 
+    def test_a_kernel_s_first_launch(self):
+        for call in ("cuLaunchKernel", "cuLaunchKernelEx", "cuLaunchCooperativeKernel"):
+            with self.subTest(call=call):
+                said, report, _ = self.run_program("launch", SIMCUDA_FAULTS=f"{call}:1=2")
+                self.assertEqual(self.values(said, "launch"), [0, 0, 0])
+                self.assertEqual(report["native_retries"], 1)
+                self.assertGreater(report["trimmed_bytes"], 0)
+
     def test_release_threshold(self):
         _, report, _ = self.run_program("nothing")
         self.assertEqual(report["trims"], 0)

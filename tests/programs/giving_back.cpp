@@ -73,6 +73,18 @@ void create(std::size_t bytes) {
   if (handle != 0) say("release", cuMemRelease(handle));
 }
 
+// As a kernel that is loaded by its first launch.
+void launch() {
+  CUmodule module = nullptr;
+  CUfunction kernel = nullptr;
+  say("load", cuModuleLoadData(&module, "any"));
+  say("get", cuModuleGetFunction(&kernel, module, "kernel"));
+  const CUlaunchConfig one{1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, 0};
+  say("launch", cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr));
+  say("launch", cuLaunchKernelEx(&one, kernel, nullptr, nullptr));
+  say("launch", cuLaunchCooperativeKernel(kernel, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr));
+}
+
 }  // namespace
 
 int main(int, char** arguments) {
@@ -88,6 +100,8 @@ int main(int, char** arguments) {
     std::size_t pitch = 0;
     say("pitch", cuMemAllocPitch(&at, &pitch, kMiB, 768, 4));
     say("free", cuMemFree(at));
+  } else if (std::strcmp(what, "launch") == 0) {
+    launch();
   } else if (std::strcmp(what, "event") == 0) {
     say("use", use(64, wait_for_event));
     return 0;
