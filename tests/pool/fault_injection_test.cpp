@@ -167,22 +167,27 @@ class Tally {
       const auto plain = try_program(scenario.program, {"", 0, 0, "", to_the_end});
       ASSERT_FALSE(plain.failed) << scenario.name << ": " << plain.what;
       for (const auto& place : plain.places) manners_[place.from].again |= place.calls > 1;
+      std::vector<Injection> each;
       for (std::size_t f = 0; f < kFunctionCount; ++f)
         for (std::uint64_t n = 0; n < plain.calls[f]; ++n)
-          for (const std::uint64_t times : {std::uint64_t{1}, ~std::uint64_t{0}}) {
-            const auto outcome =
-                try_program(scenario.program, {kFunctions[f], n, times, also, to_the_end});
-            EXPECT_FALSE(outcome.failed)
-                << scenario.name << ", call " << n << " of " << kFunctions[f]
-                << (times == 1 ? "" : " and all after it") << (to_the_end ? " to the end" : "")
-                << (*also ? ", and all of " : "") << also << ": operation " << outcome.step << ": "
-                << outcome.what;
-            // Another function's failures may keep the program from getting so far.
-            if (!*also) {
-              EXPECT_GE(outcome.faulted[f], 1U) << "the call did not come";
-            }
-            add(outcome);
-          }
+          for (const std::uint64_t times : {std::uint64_t{1}, ~std::uint64_t{0}})
+            each.push_back({kFunctions[f], n, times, also, to_the_end});
+      const auto outcomes = try_programs(scenario.program, each);
+      for (std::size_t i = 0; i < each.size(); ++i) {
+        const auto& injected = each[i];
+        const auto& outcome = outcomes[i];
+        SCOPED_TRACE(::testing::Message()
+                     << scenario.name << ", call " << injected.after << " of " << injected.function
+                     << (injected.times == 1 ? "" : " and all after it")
+                     << (to_the_end ? " to the end" : "") << (*also ? ", and all of " : "")
+                     << also);
+        EXPECT_FALSE(outcome.failed) << "operation " << outcome.step << ": " << outcome.what;
+        // Another function's failures may keep the program from getting so far.
+        if (!*also) {
+          EXPECT_GE(outcome.faults, 1U) << "the call did not come";
+        }
+        add(outcome);
+      }
     }
   }
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <new>
+#include <memory>
 #include <optional>
 
 #include "pool/device_pool.h"
@@ -111,9 +111,9 @@ class Interpreter {
     outcome_.stitches += counters.stitches;
     outcome_.windows += counters.hits_window;
     outcome_.crossings += counters.reuse_completed;
-    outcome_.faults += device_.failures;
     pool_.reset();  // the device's end aborts if anything of it is left
     if (to_the_end_) count_calls();
+    outcome_.faults += device_.failures;
   }
 
  private:
@@ -145,10 +145,8 @@ class Interpreter {
   }
 
   void count_calls() {
-    for (std::size_t i = 0; i < kFunctionCount; ++i) {
+    for (std::size_t i = 0; i < kFunctionCount; ++i)
       outcome_.calls[i] = device_.calls[kFunctions[i]];
-      outcome_.faulted[i] = device_.faulted[kFunctions[i]];
-    }
     require(device_.places.size() <= std::size(outcome_.places), "more places than were foreseen");
     auto* out = outcome_.places;
     for (const auto& [from, place] : device_.places) *out++ = {place, from};
@@ -339,27 +337,39 @@ void run_program(const Program& program, Outcome& outcome, const Injection& inje
   interpreter.finish();
 }
 
-Outcome try_program(const Program& program, const Injection& injection) {
+std::vector<Outcome> try_programs(const Program& program, const std::vector<Injection>& each) {
+  const auto bytes = each.size() * sizeof(Outcome);
   void* const memory =
-      mmap(nullptr, sizeof(Outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   require(memory != MAP_FAILED, "no memory to share with a child");
-  auto* const shared = new (memory) Outcome;
-  const auto child = fork();
-  require(child >= 0, "no child");
-  if (child == 0) {
-    alarm(60);  // a program that hangs has failed
-    run_program(program, *shared, injection);
-    _exit(0);
+  auto* const shared = static_cast<Outcome*>(memory);
+  std::uninitialized_default_construct_n(shared, each.size());
+  for (std::size_t next = 0; next < each.size(); ++next) {
+    const auto child = fork();
+    require(child >= 0, "no child");
+    if (child == 0) {
+      for (; next < each.size(); ++next) {
+        alarm(60);  // a program that hangs has failed
+        run_program(program, shared[next], each[next]);
+        shared[next].over = true;
+      }
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    while (next < each.size() && shared[next].over) ++next;
+    if (next == each.size() || shared[next].failed) continue;
+    shared[next].failed = true;
+    std::snprintf(shared[next].what, sizeof shared[next].what, "ended with signal %d",
+                  WTERMSIG(status));
   }
-  int status = 0;
-  waitpid(child, &status, 0);
-  Outcome outcome = *shared;
-  munmap(memory, sizeof(Outcome));
-  if (status != 0 && !outcome.failed) {
-    outcome.failed = true;
-    std::snprintf(outcome.what, sizeof outcome.what, "ended with signal %d", WTERMSIG(status));
-  }
-  return outcome;
+  std::vector<Outcome> outcomes(shared, shared + each.size());
+  munmap(memory, bytes);
+  return outcomes;
+}
+
+Outcome try_program(const Program& program, const Injection& injection) {
+  return try_programs(program, {injection}).front();
 }
 
 namespace {
