@@ -235,7 +235,7 @@ TEST(Threads, TheBooksBalanceWhileAFreeIsUnderWay) {
 TEST(Threads, AStaleFreeDoesNotReachAnotherBlock) {
   Bench bench;
   const auto stream = on_stream(1);
-  constexpr int kRounds = 20000;
+  constexpr int kRounds = 4000;
   std::atomic<int> round{0}, done{0};
   std::atomic<driver::Address> stale{0};
   std::atomic<bool> freed{false};
