@@ -331,5 +331,19 @@ TEST(Home, AgreesWithAnArray) {
   EXPECT_GT(moved, 50);
 }
 
+TEST_F(HomeTest, ABlockIsClaimedOnceAndByItsOwnAddress) {
+  add(0, kGranule);
+  Region* block = take(0, kGranule / 2);
+  block->address = 512;
+  EXPECT_FALSE(block->claim(1024, State::held));
+  EXPECT_TRUE(block->is(State::live)) << "as it was";
+  EXPECT_TRUE(block->claim(512, State::held));
+  EXPECT_TRUE(block->is(State::held));
+  EXPECT_FALSE(block->claim(512, State::held));
+  block->address = 0;
+  home_.set_free(block, {});
+  EXPECT_FALSE(home_.locate(0)->claim(0, State::held)) << "free memory is no block";
+}
+
 }  // namespace
 }  // namespace gmlake::memory
