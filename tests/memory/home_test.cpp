@@ -345,5 +345,16 @@ TEST_F(HomeTest, ABlockIsClaimedOnceAndByItsOwnAddress) {
   EXPECT_FALSE(home_.locate(0)->claim(0, State::held)) << "free memory is no block";
 }
 
+// A free takes the block first, before it has the lock under which the books are looked at.
+TEST_F(HomeTest, ASmallBlockOnItsWayToFreeStillCounts) {
+  add(0, kGranule);
+  home_.give_to_small(0);
+  Region* block = take(0, 512);
+  home_.small_taken(*block, ignore);
+  EXPECT_TRUE(block->claim(0, State::held));
+  balanced();
+  EXPECT_EQ(home_.small_live(0), 1U);
+}
+
 }  // namespace
 }  // namespace gmlake::memory

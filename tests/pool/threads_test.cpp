@@ -216,20 +216,6 @@ TEST(Threads, ABlockIsFreedOnce) {
   EXPECT_EQ(bench.counters().live_blocks, 1U);
 }
 
-// A free without a stream takes the block before it has the pool's lock.
-TEST(Threads, TheBooksBalanceWhileAFreeIsUnderWay) {
-  Bench bench;
-  bench.get(512, kHost);
-  constexpr int kFrees = 1000;
-  std::atomic<bool> over{false};
-  std::thread other([&] {
-    for (int i = 0; i < kFrees; ++i) EXPECT_TRUE(bench.pool.free(bench.get(4096, kHost), kHost));
-    over = true;
-  });
-  while (!over) bench.pool.check();
-  other.join();
-}
-
 // The second free of a block comes while its record becomes that of another one, which must stay
 // untouched.
 TEST(Threads, AStaleFreeDoesNotReachAnotherBlock) {
