@@ -135,6 +135,11 @@ CUresult stream_synchronize_ptsz(CUstream stream) {
   return waited(*real, real->stream_synchronize_ptsz(stream));
 }
 
+CUresult event_synchronize(CUevent event) {
+  GMLAKE_REAL(event_synchronize);
+  return waited(*real, real->event_synchronize(event));
+}
+
 CUresult stream_destroy(CUstream stream) {
   GMLAKE_REAL(stream_destroy);
   if (open()) before_stream_dies(*real, stream);

@@ -29,7 +29,18 @@
   X(cuFuncLoad, func_load, CUresult, (CUfunction))                                                                   \
   X(cuKernelGetFunction, kernel_get_function, CUresult, (CUfunction*, CUkernel))                                     \
   X(cuLibraryGetModule, library_get_module, CUresult, (CUmodule*, CUlibrary))                                        \
-  X(cuLibraryGetKernel, library_get_kernel, CUresult, (CUkernel*, CUlibrary, const char*))
+  X(cuLibraryGetKernel, library_get_kernel, CUresult, (CUkernel*, CUlibrary, const char*))                           \
+  /* a kernel may be loaded by its first launch */                                                                   \
+  X(cuLaunchKernel, launch_kernel, CUresult,                                                                         \
+    (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**, void**))    \
+  X(cuLaunchKernel_ptsz, launch_kernel_ptsz, CUresult,                                                               \
+    (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**, void**))    \
+  X(cuLaunchKernelEx, launch_kernel_ex, CUresult, (const CUlaunchConfig*, CUfunction, void**, void**))               \
+  X(cuLaunchKernelEx_ptsz, launch_kernel_ex_ptsz, CUresult, (const CUlaunchConfig*, CUfunction, void**, void**))     \
+  X(cuLaunchCooperativeKernel, launch_cooperative_kernel, CUresult,                                                  \
+    (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**))            \
+  X(cuLaunchCooperativeKernel_ptsz, launch_cooperative_kernel_ptsz, CUresult,                                        \
+    (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**))
 
 #define GMLAKE_DRIVER_HOOKS(X)                                                                                       \
   /* the gate through which every cudart gets its driver functions */                                                \
@@ -49,6 +60,7 @@
   X(cuCtxSynchronize, ctx_synchronize, CUresult, ())                                                                 \
   X(cuStreamSynchronize, stream_synchronize, CUresult, (CUstream))                                                   \
   X(cuStreamSynchronize_ptsz, stream_synchronize_ptsz, CUresult, (CUstream))                                         \
+  X(cuEventSynchronize, event_synchronize, CUresult, (CUevent))                                                      \
   GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
   /* what the stream layer must see: handles that die, contexts that die, captures */                                \
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \

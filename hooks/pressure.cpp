@@ -73,4 +73,39 @@ CUresult library_get_kernel(CUkernel* out, CUlibrary library, const char* name) 
   return with_room<&RealDriver::library_get_kernel>(out, library, name);
 }
 
+CUresult launch_kernel(CUfunction kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                       unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
+                       CUstream stream, void** parameters, void** extra) {
+  return with_room<&RealDriver::launch_kernel>(kernel, grid_x, grid_y, grid_z, block_x, block_y,
+                                               block_z, shared, stream, parameters, extra);
+}
+CUresult launch_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                            unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
+                            CUstream stream, void** parameters, void** extra) {
+  return with_room<&RealDriver::launch_kernel_ptsz>(
+      kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters, extra);
+}
+CUresult launch_kernel_ex(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
+                          void** extra) {
+  return with_room<&RealDriver::launch_kernel_ex>(how, kernel, parameters, extra);
+}
+CUresult launch_kernel_ex_ptsz(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
+                               void** extra) {
+  return with_room<&RealDriver::launch_kernel_ex_ptsz>(how, kernel, parameters, extra);
+}
+CUresult launch_cooperative_kernel(CUfunction kernel, unsigned grid_x, unsigned grid_y,
+                                   unsigned grid_z, unsigned block_x, unsigned block_y,
+                                   unsigned block_z, unsigned shared, CUstream stream,
+                                   void** parameters) {
+  return with_room<&RealDriver::launch_cooperative_kernel>(
+      kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters);
+}
+CUresult launch_cooperative_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsigned grid_y,
+                                        unsigned grid_z, unsigned block_x, unsigned block_y,
+                                        unsigned block_z, unsigned shared, CUstream stream,
+                                        void** parameters) {
+  return with_room<&RealDriver::launch_cooperative_kernel_ptsz>(
+      kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters);
+}
+
 }  // namespace gmlake::hooks

@@ -13,7 +13,7 @@
 namespace gmlake::hooks {
 namespace {
 
-constexpr int kMostSnapshots = 3;  // in one process; of one name the last stays
+constexpr int kMostSnapshots = 3;  // in one process
 
 }  // namespace
 
@@ -86,9 +86,11 @@ void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept
   log::warning("{}", pool.explain(shortage));
   const auto& name = Process::get().config().stats_oom_file;
   // A program may try again and again: the first pictures tell the most.
-  static std::atomic<int> left{kMostSnapshots};
-  if (name.empty() || left.fetch_sub(1) <= 0) return;
-  const auto path = config::expand_pattern(name, config::process_pattern_values());
+  static std::atomic<int> tries{0};
+  const int number = ++tries;
+  if (name.empty() || number > kMostSnapshots) return;
+  const auto path =
+      stats::numbered_path(config::expand_pattern(name, config::process_pattern_values()), number);
   if (const int error = stats::replace_file(path, pool.snapshot(shortage)))
     log::error("stats.oom_file can not be written to {}: {}", path, std::strerror(error));
 } catch (const std::exception&) {  // no host memory: there is nothing left to say it with

@@ -97,6 +97,9 @@ std::optional<Refusal> read_size(const Option& option, const json& value, Bytes&
   const auto parsed = parse_bytes(text);
   if (!parsed) {
     if (text.starts_with('-')) return refuse(option, shown(value) + " is negative");
+    // A share of the device's memory is an option of its own.
+    if (text.ends_with('%') && option.path() == "pool.max_bytes")
+      return Refusal{shown(value) + " is a share, not a size", "set pool.max_share, 0.9 is 90 %"};
     const auto unit = text.find_first_not_of("0123456789. ");
     if (unit != 0 && unit != std::string::npos)
       return refuse(option, fmt::format("{} has no unit known here ({})", shown(value),

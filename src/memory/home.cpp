@@ -232,7 +232,7 @@ std::optional<std::string> Home::problem() const {
         return "the handles and the regions disagree";
       if (!r->is(State::absent) && small != r->small)
         return "a region of one heap in a granule of the other";
-      if (small && (r->is(State::live) || r->is(State::parked))) ++live[g];
+      if (small && !r->is(State::free)) ++live[g];
     }
   }
   if (at != size_) return "the regions do not cover the home range";

@@ -50,6 +50,13 @@ class Home {
   }
   // Puts a held region's bytes back with the fences they had.
   void restore(Region* region, const std::vector<Stretch>& parts);
+  // The region is taken: nobody's yet, before it can be seen as live, so that who still looks at it
+  // for an earlier block does not take it for one of his.
+  static void begin_block(Region* region, State state) {
+    region->live = {};
+    region->timeline.store(kNoTimeline, std::memory_order_relaxed);
+    region->become(state);
+  }
   // Makes one region of this one and those behind it, all held, up to `size` bytes.
   void join(Region* region, Bytes size);
 
@@ -143,11 +150,7 @@ Region* Home::claim(Region* region, Bytes start, Bytes size, State state, Each e
     take(whole->after);
     absorb(whole);
   }
-  // Nobody's yet, before it can be seen as live: who looks at it by mistake must not take it for
-  // one of his.
-  whole->live = {};
-  whole->timeline.store(kNoTimeline, std::memory_order_relaxed);
-  whole->state.store(state, std::memory_order_release);
+  begin_block(whole, state);
   return whole;
 }
 

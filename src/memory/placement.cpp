@@ -14,9 +14,10 @@ Taken Placement::take(Bytes size, const Order& order, Recall& recall) {
   return taken;
 }
 
-Taken Placement::claim(Region* region, Bytes start, Bytes size, const Order& order, Served how) {
+Taken Placement::claim(Region* region, Bytes start, Bytes size, const Order& order, Served how,
+                       State state) {
   auto from = Provenance::fresh;
-  Region* block = home_.claim(region, start, size, State::live, [&](const Stretch& part) {
+  Region* block = home_.claim(region, start, size, state, [&](const Stretch& part) {
     from = std::max(from, provenance(part.fence, order));
   });
   return {block, how, from};
@@ -64,8 +65,9 @@ bool Placement::holds(const Window& window, const Order& order) {
 Taken Placement::take_window(Window* window, const Order& order) {
   Taken taken{nullptr, Served::window, Provenance::fresh};
   for (const auto& piece : window->pieces) {
+    const auto state = window->regions.empty() ? State::live : State::piece;
     const auto part =
-        claim(home_.locate(piece.start), piece.start, piece.size, order, Served::window);
+        claim(home_.locate(piece.start), piece.start, piece.size, order, Served::window, state);
     taken.from = std::max(taken.from, part.from);
     window->regions.push_back(part.block);
   }

@@ -133,7 +133,8 @@ class Placement {
   Taken take_place(const Place& place, Bytes size, const Order& order);
   Taken take_window(Window* window, const Order& order);
   bool holds(const Window& window, const Order& order);
-  Taken claim(Region* region, Bytes start, Bytes size, const Order& order, Served how);
+  Taken claim(Region* region, Bytes start, Bytes size, const Order& order, Served how,
+              State state = State::live);
   std::optional<Bytes> granule_for_small(const Order& order, const Recall& recall) const;
   void release_small(Region* block, Fence fence);
   bool reclaim_idle(Bytes start, Bytes size);  // granules in there; whether there were any

@@ -153,8 +153,7 @@ Taken Placement::finish(Miss&& miss, Recall& recall) {
       if (region->size != piece.size) claim_new(region->end());
     }
     home_.join(region, piece.size);
-    region->become(State::live);
-    region->live = {};
+    Home::begin_block(region, regions.empty() ? State::live : State::piece);
     regions.push_back(region);
   }
   live_ += miss.size;

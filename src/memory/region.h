@@ -32,8 +32,9 @@ struct Stretch {
 enum class State : std::uint8_t {
   absent,  // no physical memory behind it
   free,    // anybody's whose order covers its fence
-  held,    // taken, but nobody's block yet: a miss is under way
-  live,    // a block, or one piece of a stitched block
+  held,    // taken, but nobody's block yet or any more: a miss or a free is under way
+  live,    // a block starts here
+  piece,   // of a stitched block, behind its first
   parked,  // a freed block that its stream may have again as it is
 };
 
@@ -77,7 +78,8 @@ struct alignas(64) Region {
   }
   Bytes end() const { return start + size; }
   bool is(State wanted) const { return state.load(std::memory_order_relaxed) == wanted; }
-  void become(State wanted) { state.store(wanted, std::memory_order_relaxed); }
+  // Released, so that who finds it live does not see the address of an earlier block.
+  void become(State wanted) { state.store(wanted, std::memory_order_release); }
 };
 
 static_assert(sizeof(Region) == 64);

@@ -71,7 +71,7 @@ Status Mappings::grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t&
   if (const auto access = device_.set_access(home() + start, end - start); !access) {
     (void)unmap(home() + start, end - start);
     created = 0;
-    return access;
+    return problem ? access : problem;
   }
   return problem;
 }

@@ -156,7 +156,14 @@ Result<driver::Address> DevicePool::attempt(Bytes bytes, const Origin& origin, b
 // Free memory that can not be mapped side by side (too many pieces, a request below
 // stitch.min_request) is given back, so that the same bytes can be had in one piece: as much as is
 // missing, or nothing if that is not there. What the driver's own allocator would lack counts too.
+// A pool with nothing live begins anew, even if it may not stitch.
 bool DevicePool::change_shape(Bytes bytes) {
+  bool empty = false;
+  {
+    const std::lock_guard lock(mutex_);
+    empty = counters_.live_blocks == 0;
+  }
+  if (!config_.stitch_enabled && !empty) return false;
   const auto info = device_.memory_info();
   if (!info) return false;
   const Bytes wanted = round_up(bytes, placement_.granule());
@@ -165,8 +172,8 @@ bool DevicePool::change_shape(Bytes bytes) {
   if (const Bytes native = lacking(info->free); config_.pool_native_fallback && native != 0)
     lack = std::min(lack, native);
   const Bytes most = lack + std::max(config_.pool_chunk_size, config_.pool_largest_chunk);
-  return lack != 0 &&
-         give_back(placement_.physical() - std::min(placement_.physical(), most), lack) != 0;
+  const Bytes keep = empty ? 0 : placement_.physical() - std::min(placement_.physical(), most);
+  return lack != 0 && give_back(keep, lack) != 0;
 }
 
 // The rungs, cheapest first.
@@ -196,7 +203,7 @@ Result<driver::Address> DevicePool::ladder(Bytes bytes, const Origin& origin, Er
     served = again(&stats::DeviceCounters::ladder_evictions);
   while (!served && may_order && wait_for_frees())
     served = again(&stats::DeviceCounters::ladder_waits);
-  if (!served && may_order && config_.stitch_enabled && change_shape(bytes))
+  if (!served && may_order && change_shape(bytes))
     served = again(&stats::DeviceCounters::ladder_trims);
   if (!served && head_room() != 0) {
     into_head_room = true;

@@ -23,6 +23,7 @@ const char* word(memory::State state) {
     case memory::State::held:
       return "held";
     case memory::State::live:
+    case memory::State::piece:
       return "live";
     case memory::State::parked:
       return "parked";

@@ -71,4 +71,12 @@ int replace_file(const std::string& path, std::string_view text) {
   return error;
 }
 
+std::string numbered_path(const std::string& path, int n) {
+  if (n == 1 || must_be_written_in_place(path)) return path;
+  const auto name = path.rfind('/') + 1;  // 0 without one
+  const auto dot = path.rfind('.');
+  const auto end = dot == std::string::npos || dot <= name ? path.size() : dot;
+  return path.substr(0, end) + '.' + std::to_string(n) + path.substr(end);
+}
+
 }  // namespace gmlake::stats

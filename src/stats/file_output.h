@@ -15,4 +15,8 @@ int write_descriptor(int descriptor, std::string_view text);
 // unchanged.
 int replace_file(const std::string& path, std::string_view text);
 
+// The name of the n-th file (from 1) that one process writes where `path` says: a.json, a.2.json,
+// a.3.json. What is no regular file has one name.
+std::string numbered_path(const std::string& path, int n);
+
 }  // namespace gmlake::stats

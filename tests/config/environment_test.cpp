@@ -42,6 +42,9 @@ TEST(Variables, WrongValuesNameTheVariableAndTheOption) {
                     HasSubstr("from 2MiB to 1GiB")));
   EXPECT_THAT(problem_of({{"GMLAKE_STITCH_ENABLED", "maybe"}}), HasSubstr("give true or false"));
   EXPECT_THAT(problem_of({{"GMLAKE_STITCH_ENABLED", ""}}), HasSubstr("is empty"));
+  EXPECT_EQ(problem_of({{"GMLAKE_POOL_MAX_BYTES", "90%"}}),
+            "GMLAKE_POOL_MAX_BYTES: pool.max_bytes: \"90%\" is a share, not a size; set "
+            "pool.max_share, 0.9 is 90 %");
   EXPECT_THAT(problem_of({{"GMLAKE_STITCH_MAX_WINDOWS", "-1"}}), HasSubstr("-1 is negative"));
   EXPECT_THAT(problem_of({{"GMLAKE_STITCH_MAX_WINDOWS", "1.5"}}), HasSubstr("1.5 is a fraction"));
   EXPECT_THAT(problem_of({{"GMLAKE_STITCH_MAX_WINDOWS", "12x"}}), HasSubstr("is text (\"12x\")"));

@@ -185,7 +185,7 @@ Scene scene(std::mt19937& random) {
   Scene scene;
   auto& [borders, runs, room] = scene;
   Bytes at = 0;
-  const auto handles = [&](std::size_t n) {
+  const auto handles = [&, &borders = scene.borders](std::size_t n) {
     borders.insert(at);
     for (; n != 0; --n) borders.insert(at += kGranule * (1 + random() % 4));
   };

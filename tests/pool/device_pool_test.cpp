@@ -170,6 +170,24 @@ TEST(DevicePool, WithoutStitchingTheSameIsOutOfMemory) {
   EXPECT_FALSE(bench.pool.allocate(20 * MiB, on_stream(1)));
 }
 
+// Free memory on both sides of what was given back: of no use where nothing is mapped side by side.
+TEST(DevicePool, WithoutStitchingAPoolWithNothingLiveBeginsAnew) {
+  auto config = plain();
+  config.stitch_enabled = false;
+  Bench bench(44 * MiB, config);
+  const auto first = bench.get(20 * MiB, on_stream(1));
+  const auto middle = bench.get(2 * MiB, on_stream(1));
+  const auto last = bench.get(20 * MiB, on_stream(1));
+  bench.use_and_free(middle, on_stream(1));
+  bench.device.finish_all();
+  EXPECT_EQ(bench.pool.trim(0, on_stream(1)), 2 * MiB);
+  bench.use_and_free(first, on_stream(1));
+  EXPECT_FALSE(bench.pool.allocate(24 * MiB, on_stream(1))) << "something is live";
+  bench.use_and_free(last, on_stream(1));
+  bench.use_and_free(bench.get(40 * MiB, on_stream(1)), on_stream(1));
+  EXPECT_EQ(bench.counters().ladder_trims, 1U);
+}
+
 TEST(DevicePool, WaitsForPendingFreesBeforeItFails) {
   Bench bench(40 * MiB);
   const auto at = bench.get(40 * MiB, on_stream(1));

@@ -17,6 +17,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "driver/device.h"
@@ -80,6 +81,13 @@ class FakeDevice final : public driver::Device {
     finish_all();
     std::erase_if(events_, [&](const auto& entry) { return entry.second.context == context; });
   }
+  // Behind the first reservation, but for what could not be unmapped.
+  Bytes mapped_behind_first() const {
+    Bytes bytes = 0;
+    for (const auto& [at, mapping] : mappings_)
+      if (!mapping.stuck && !in_first_reservation(at)) bytes += mapping.size;
+    return bytes;
+  }
   std::size_t mapping_count() const { return mappings_.size(); }
   // Of the reservations that there are now.
   bool in_first_reservation(driver::Address at) const {
@@ -115,7 +123,8 @@ class FakeDevice final : public driver::Device {
   }
 
   Result<driver::Address> reserve(Bytes size) override {
-    if (auto failed = call("cuMemAddressReserve")) return fail(*failed);
+    if (auto failed = call("cuMemAddressReserve", __builtin_return_address(0)))
+      return fail(*failed);
     const auto at = next_address_;
     next_address_ += round_up(size, chunk_) + chunk_;
     reservations_[at] = {size};
@@ -126,7 +135,7 @@ class FakeDevice final : public driver::Device {
     require(found != reservations_.end() && found->second.size == size,
             "a reservation freed that is none");
     require(!mapped(at, size), "a reservation freed while mapped");
-    if (auto failed = call("cuMemAddressFree")) {
+    if (auto failed = call("cuMemAddressFree", __builtin_return_address(0))) {
       found->second.stuck = true;
       return fail(*failed);
     }
@@ -134,11 +143,10 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Result<driver::Handle> create(Bytes size) override {
-    if (auto failed = call("cuMemCreate")) return fail(*failed);
+    if (auto failed = call("cuMemCreate", __builtin_return_address(0))) return fail(*failed);
     require(size != 0 && size % chunk_ == 0, "an odd handle");
     if (physical_ + size > memory_) {
-      ++refusals;
-      return fail(2, "cuMemCreate");
+      return fail(refuse("cuMemCreate"));
     }
     handles_[++last_handle_] = {next_physical_, size, false, false};
     next_physical_ += size;
@@ -153,7 +161,7 @@ class FakeDevice final : public driver::Device {
       require(mapping.handle != handle || mapping.stuck, "a handle released while mapped");
       shown = shown || mapping.handle == handle;
     }
-    if (auto failed = call("cuMemRelease")) {
+    if (auto failed = call("cuMemRelease", __builtin_return_address(0))) {
       found->second.stuck = true;
       return fail(*failed);
     }
@@ -163,8 +171,8 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status map(driver::Address at, Bytes size, driver::Handle handle) override {
-    if (auto failed = call("cuMemMap")) return fail(*failed);
-    if (mappings_.size() >= mapping_limit) return fail(2, "cuMemMap");
+    if (auto failed = call("cuMemMap", __builtin_return_address(0))) return fail(*failed);
+    if (mappings_.size() >= mapping_limit) return fail(refuse("cuMemMap"));
     auto range = reservations_.upper_bound(at);
     require(range != reservations_.begin(), "mapping outside a reservation");
     --range;
@@ -177,7 +185,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status unmap(driver::Address at, Bytes size) override {
-    const auto failed = call("cuMemUnmap");
+    const auto failed = call("cuMemUnmap", __builtin_return_address(0));
     if (!failed) unmapping(at, size);
     for (const auto end = at + size; at < end;) {
       const auto found = mappings_.find(at);
@@ -193,7 +201,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status set_access(driver::Address at, Bytes size) override {
-    if (auto failed = call("cuMemSetAccess")) return fail(*failed);
+    if (auto failed = call("cuMemSetAccess", __builtin_return_address(0))) return fail(*failed);
     for (const auto end = at + size; at < end;) {
       const auto found = mappings_.find(at);
       require(found != mappings_.end(), "access to what is not mapped");
@@ -203,12 +211,12 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Result<driver::MemoryInfo> memory_info() override {
-    if (auto failed = call("cuMemGetInfo")) return fail(*failed);
+    if (auto failed = call("cuMemGetInfo", __builtin_return_address(0))) return fail(*failed);
     return driver::MemoryInfo{memory_ - physical(), memory_};
   }
 
   Result<driver::Event> create_event(driver::Context context) override {
-    if (auto failed = call("cuEventCreate")) return fail(*failed);
+    if (auto failed = call("cuEventCreate", __builtin_return_address(0))) return fail(*failed);
     auto* event = reinterpret_cast<void*>(++last_event_);
     events_[event] = {context, {}, false};
     return event;
@@ -216,7 +224,7 @@ class FakeDevice final : public driver::Device {
   Status destroy_event(driver::Event event) override {
     const auto found = events_.find(event);
     require(found != events_.end(), "an event destroyed twice");
-    if (auto failed = call("cuEventDestroy")) {
+    if (auto failed = call("cuEventDestroy", __builtin_return_address(0))) {
       found->second.stuck = true;
       return fail(*failed);
     }
@@ -224,30 +232,30 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status record(driver::Event event, driver::Context, driver::Stream stream) override {
-    if (auto failed = call("cuEventRecord")) return fail(*failed);
+    if (auto failed = call("cuEventRecord", __builtin_return_address(0))) return fail(*failed);
     events_.at(event).points = {{stream, submitted[stream]}};
     return {};
   }
   Status record_context(driver::Event event, driver::Context) override {
     if (!has_context_events) return fail(801, "cuCtxRecordEvent");
-    if (auto failed = call("cuCtxRecordEvent")) return fail(*failed);
+    if (auto failed = call("cuCtxRecordEvent", __builtin_return_address(0))) return fail(*failed);
     events_.at(event).points = submitted;
     return {};
   }
   Result<bool> query(driver::Event event) override {
-    if (auto failed = call("cuEventQuery")) return fail(*failed);
+    if (auto failed = call("cuEventQuery", __builtin_return_address(0))) return fail(*failed);
     for (const auto& [stream, point] : events_.at(event).points)
       if (completed[stream] < point) return false;
     return true;
   }
   Status wait(driver::Event event) override {
-    if (auto failed = call("cuEventSynchronize")) return fail(*failed);
+    if (auto failed = call("cuEventSynchronize", __builtin_return_address(0))) return fail(*failed);
     for (const auto& [stream, point] : events_.at(event).points)
       completed[stream] = std::max(completed[stream], point);
     return {};
   }
   Status wait_context(driver::Context) override {
-    if (auto failed = call("cuCtxSynchronize")) return fail(*failed);
+    if (auto failed = call("cuCtxSynchronize", __builtin_return_address(0))) return fail(*failed);
     finish_all();
     return {};
   }
@@ -256,7 +264,16 @@ class FakeDevice final : public driver::Device {
   std::map<std::string, std::uint64_t> calls;    // by function, failed ones too
   std::map<std::string, std::uint64_t> faulted;  // by function: made to fail
   std::uint64_t failures = 0;                    // of all functions
-  std::uint64_t refusals = 0;                    // for want of memory
+  // Of the first call that was to give memory and did not, since the test forgot it.
+  std::optional<int> memory_error;
+
+  // A place in the pool's code that makes a call.
+  struct Place {
+    std::uint64_t calls = 0;
+    std::uint64_t failures = 0;
+    bool first_failed = false;
+  };
+  std::map<const void*, Place> places;  // by the address behind the call
 
  private:
   struct Mapping {
@@ -301,15 +318,27 @@ class FakeDevice final : public driver::Device {
     physical_ -= handle->second.size;
     handles_.erase(handle);
   }
-  std::optional<Error> call(const char* name) {
+  std::optional<Error> call(const char* name, const void* from) {
     const auto count = ++calls[name];
+    auto& place = places[from];
+    ++place.calls;
     if (fail_too != name) {
       if (fail_call != name || count <= fail_after || fail_times == 0) return {};
       --fail_times;
     }
+    place.first_failed = place.first_failed || place.calls == 1;
+    ++place.failures;
     ++faulted[name];
     ++failures;
+    for (const char* giver : {"cuMemAddressReserve", "cuMemCreate", "cuMemMap", "cuMemSetAccess"})
+      if (std::string_view(name) == giver && !memory_error) memory_error = fail_code;
     return Error{fail_code, name};
+  }
+  // There is none.
+  Error refuse(const char* name) {
+    constexpr int kOutOfMemory = 2;
+    if (!memory_error) memory_error = kOutOfMemory;
+    return {kOutOfMemory, name};
   }
 
   const Bytes memory_;

@@ -1,6 +1,7 @@
 // Every driver call the pool makes fails in turn: short programs that together reach every place a
 // call is made at, each run once for every call it makes, with that call failing alone, with it and
-// all later ones of its function failing, and with that lasting to the pool's end.
+// all later ones of its function failing, and with that lasting to the pool's end. That no place is
+// left out is judged by the sources themselves (call_places.h).
 //
 // What must hold is checked by the interpreter after every operation: no byte in two hands, no work
 // overtaken, the driver's own error for the program, counters that agree with the device. At the
@@ -8,8 +9,10 @@
 // are over the pool gives all of its memory back and serves again.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
+#include "pool/call_places.h"
 #include "pool/interpreter.h"
 
 namespace gmlake::testing {
@@ -69,6 +72,27 @@ std::vector<Scenario> scenarios() {
          {submit, 3, 0},
          {free, 1, 3},
          {allocate, 24 * MiB, 2}}}},
+      // Several events, which are idle in the end or still pending.
+      {"several streams' memory",
+       {with(),
+        {{allocate, 10 * MiB, 1},
+         {allocate, 10 * MiB, 2},
+         {submit, 1, 0},
+         {submit, 2, 0},
+         {free, 0, 1},
+         {free, 0, 2},
+         {allocate, 10 * MiB, 3},
+         {synchronise, 0, 0},
+         {allocate, 24 * MiB, 3}}}},
+      {"several streams' work",
+       {with(),
+        {{allocate, 10 * MiB, 1},
+         {allocate, 10 * MiB, 2},
+         {submit, 1, 0},
+         {submit, 2, 0},
+         {free, 0, 1},
+         {free, 0, 2},
+         {allocate, 10 * MiB, 3}}}},
       // record_context, and a wait for it.
       {"frees of the host",
        {with(),
@@ -83,7 +107,13 @@ std::vector<Scenario> scenarios() {
       // wait_context, of the ladder and of a free.
       {"no events of a context",
        {with([](Settings& s) { s.context_events = false; }),
-        {{allocate, 40 * MiB, 0}, {submit, 1, 0}, {free, 0, 0}, {allocate, 40 * MiB, 0}}}},
+        {{allocate, 40 * MiB, 0},
+         {submit, 1, 0},
+         {free, 0, 0},
+         {allocate, 40 * MiB, 0},
+         {submit, 1, 0},
+         {free, 0, 0},
+         {allocate, 40 * MiB, 0}}}},
       {"synchronous frees",
        {with([](Settings& s) { s.synchronous = true; }),
         {{allocate, 40 * MiB, 0}, {submit, 1, 0}, {free, 0, 0}, {allocate, 40 * MiB, 0}}}},
@@ -102,6 +132,15 @@ std::vector<Scenario> scenarios() {
       {"trimming",
        {with(),
         {{allocate, 30 * MiB, 1}, {free, 0, 1}, {trim, 10 * MiB, 0}, {allocate, 40 * MiB, 1}}}},
+      // Two stretches of the home range are left.
+      {"trimming in the middle",
+       {with(),
+        {{allocate, 10 * MiB, 1},
+         {allocate, 2 * MiB, 1},
+         {allocate, 10 * MiB, 1},
+         {free, 1, 1},
+         {synchronise, 0, 0},
+         {trim, 0, 0}}}},
       {"trimming behind windows",
        {with(), stitched({{free, 2, 1},
                           {trim, 30 * MiB, 0},
@@ -112,50 +151,86 @@ std::vector<Scenario> scenarios() {
   };
 }
 
-struct Tally {
-  std::uint64_t runs = 0;
-  std::uint64_t faulted[kFunctionCount] = {};
+// How a place that makes a call was made to fail.
+struct Manners {
+  bool first = false;   // when it was reached first
+  bool later = false;   // and once that had succeeded
+  bool always = false;  // every time
+  bool again = false;   // a run without failures comes by there more than once
 };
 
-// All of one scenario's faults, with another function failing all along.
-void fail_in_turn(const Scenario& scenario, const char* also, Tally& tally) {
-  for (const bool to_the_end : {false, true}) {
-    const auto plain = try_program(scenario.program, {"", 0, 0, "", to_the_end});
-    ASSERT_FALSE(plain.failed) << scenario.name << ": " << plain.what;
-    for (std::size_t f = 0; f < kFunctionCount; ++f)
-      for (std::uint64_t n = 0; n < plain.calls[f]; ++n)
-        for (const std::uint64_t times : {std::uint64_t{1}, ~std::uint64_t{0}}) {
-          const auto outcome =
-              try_program(scenario.program, {kFunctions[f], n, times, also, to_the_end});
-          EXPECT_FALSE(outcome.failed)
-              << scenario.name << ", call " << n << " of " << kFunctions[f]
-              << (times == 1 ? "" : " and all after it") << (to_the_end ? " to the end" : "")
-              << (*also ? ", and all of " : "") << also << ": operation " << outcome.step << ": "
-              << outcome.what;
-          // Another function's failures may keep the program from getting so far.
-          if (!*also) {
-            EXPECT_GE(outcome.faulted[f], 1U) << "the call did not come";
-          }
-          tally.faulted[f] += outcome.faulted[f];
-          ++tally.runs;
+class Tally {
+ public:
+  // Every function's calls fail in turn in this scenario; `also` is another one that always fails.
+  void fail_in_turn(const Scenario& scenario, const char* also) {
+    for (const bool to_the_end : {false, true}) {
+      const auto plain = try_program(scenario.program, {"", 0, 0, "", to_the_end});
+      ASSERT_FALSE(plain.failed) << scenario.name << ": " << plain.what;
+      for (const auto& place : plain.places) manners_[place.from].again |= place.calls > 1;
+      std::vector<Injection> each;
+      for (std::size_t f = 0; f < kFunctionCount; ++f)
+        for (std::uint64_t n = 0; n < plain.calls[f]; ++n)
+          for (const std::uint64_t times : {std::uint64_t{1}, ~std::uint64_t{0}})
+            each.push_back({kFunctions[f], n, times, also, to_the_end});
+      const auto outcomes = try_programs(scenario.program, each);
+      for (std::size_t i = 0; i < each.size(); ++i) {
+        const auto& injected = each[i];
+        const auto& outcome = outcomes[i];
+        SCOPED_TRACE(::testing::Message()
+                     << scenario.name << ", call " << injected.after << " of " << injected.function
+                     << (injected.times == 1 ? "" : " and all after it")
+                     << (to_the_end ? " to the end" : "") << (*also ? ", and all of " : "")
+                     << also);
+        EXPECT_FALSE(outcome.failed) << "operation " << outcome.step << ": " << outcome.what;
+        // Another function's failures may keep the program from getting so far.
+        if (!*also) {
+          EXPECT_GE(outcome.faults, 1U) << "the call did not come";
         }
+        add(outcome);
+      }
+    }
   }
-}
 
-TEST(FaultInjection, EveryCallFailsInTurnAndEveryFunctionDoes) {
-  Tally tally;
-  for (const auto& scenario : scenarios()) fail_in_turn(scenario, "", tally);
-  for (std::size_t f = 0; f < kFunctionCount; ++f)
-    EXPECT_GT(tally.faulted[f], 0U) << kFunctions[f] << " was never reached";
-  RecordProperty("runs", std::to_string(tally.runs));
-}
+  std::map<std::string, Manners> by_place() const {
+    std::map<std::string, Manners> all;
+    for (const auto& [from, manners] : manners_) {
+      if (!from) continue;
+      auto& sum = all[place_of(from)];
+      sum.first |= manners.first;
+      sum.later |= manners.later;
+      sum.always |= manners.always;
+      sum.again |= manners.again;
+    }
+    return all;
+  }
 
-// What undoes a half-done change fails as well.
-TEST(FaultInjection, GivingBackFailsToo) {
+ private:
+  void add(const Outcome& outcome) {
+    for (const auto& place : outcome.places) {
+      if (place.failures == 0) continue;
+      auto& manners = manners_[place.from];
+      manners.first |= place.first_failed;
+      manners.later |= !place.first_failed;
+      manners.always |= place.failures == place.calls;
+    }
+  }
+  std::map<const void*, Manners> manners_;
+};
+
+// With what leaves a change half-done or undoes one failing as well, so that the places that undo
+// are reached.
+TEST(FaultInjection, EveryPlaceThatMakesACallFailsInEachManner) {
   Tally tally;
   for (const auto& scenario : scenarios())
-    for (const char* also : {"cuMemUnmap", "cuMemRelease"}) fail_in_turn(scenario, also, tally);
-  RecordProperty("runs", std::to_string(tally.runs));
+    for (const char* also : {"", "cuMemMap", "cuMemSetAccess", "cuMemUnmap", "cuMemRelease"})
+      tally.fail_in_turn(scenario, also);
+  auto seen = tally.by_place();
+  for (const auto& place : call_places()) {
+    const auto& manners = seen[place];
+    EXPECT_TRUE(manners.first) << place << " never failed when it was reached first";
+    EXPECT_TRUE(manners.later || !manners.again) << place << " never failed after a success";
+    EXPECT_TRUE(manners.always) << place << " never failed each time";
+  }
 }
 
 }  // namespace

@@ -7,11 +7,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <new>
+#include <memory>
 #include <optional>
 
 #include "pool/device_pool.h"
-#include "pool/fake_device.h"
 
 namespace gmlake::testing {
 namespace {
@@ -112,9 +111,9 @@ class Interpreter {
     outcome_.stitches += counters.stitches;
     outcome_.windows += counters.hits_window;
     outcome_.crossings += counters.reuse_completed;
-    outcome_.faults += device_.failures;
     pool_.reset();  // the device's end aborts if anything of it is left
     if (to_the_end_) count_calls();
+    outcome_.faults += device_.failures;
   }
 
  private:
@@ -146,10 +145,11 @@ class Interpreter {
   }
 
   void count_calls() {
-    for (std::size_t i = 0; i < kFunctionCount; ++i) {
+    for (std::size_t i = 0; i < kFunctionCount; ++i)
       outcome_.calls[i] = device_.calls[kFunctions[i]];
-      outcome_.faulted[i] = device_.faulted[kFunctions[i]];
-    }
+    require(device_.places.size() <= std::size(outcome_.places), "more places than were foreseen");
+    auto* out = outcome_.places;
+    for (const auto& [from, place] : device_.places) *out++ = {place, from};
   }
 
   // Nothing is live, nothing pending, no call fails.
@@ -202,36 +202,19 @@ class Interpreter {
     return true;
   }
 
-  // Calls without which there is no memory: the program is told of their failure.
-  std::uint64_t memory_failures() {
-    return device_.faulted["cuMemGetInfo"] + device_.faulted["cuMemAddressReserve"] +
-           device_.faulted["cuMemCreate"] + device_.faulted["cuMemMap"] +
-           device_.faulted["cuMemSetAccess"];
-  }
-
-  // Whether the request fits beside the live blocks, whatever shape the free memory has.
-  bool fits(Bytes size) const {
-    constexpr Bytes kGranule = 2 * MiB, kSpare = 4 * kGranule;
-    Bytes needed = round_up(size, kGranule) + kSpare;
-    for (const auto& block : live_) needed += round_up(block.size, kGranule);
-    return needed <=
-           (settings_.limit == 0 ? settings_.memory : std::min(settings_.memory, settings_.limit));
-  }
-
   void allocate(Bytes size, std::uint64_t stream) {
-    const auto failures = device_.failures, memory = memory_failures(), full = device_.refusals;
+    const auto failures = device_.failures, unmaps = device_.faulted["cuMemUnmap"];
+    device_.memory_error.reset();
     const auto at = pool_->allocate(size, origin(stream));
     if (!at) {
-      expect(at.error().code == kOutOfMemory || at.error().code == kInjected,
-             "an error that the driver did not give");
-      expect(at.error().code != kInjected || device_.failures > failures,
-             "an error of an earlier request");
-      // Half-done growth may leave no room for the next try where nothing can be stitched; and
-      // where there is none to begin with, that is what the program is told.
-      expect(!settings_.stitch || settings_.pieces < 1024 || !fits(size) ||
-                 at.error().code == kInjected || memory_failures() == memory ||
-                 device_.refusals > full,
+      const int code = at.error().code;
+      expect(code == kOutOfMemory || code == kInjected, "an error that the driver did not give");
+      expect(code != kInjected || device_.failures > failures, "an error of an earlier request");
+      // The first there was; what could not be unmapped earlier may have failed again before it.
+      expect(code == device_.memory_error.value_or(code) ||
+                 (code == kInjected && device_.faulted["cuMemUnmap"] > unmaps),
              "the driver's error did not reach the program");
+      (void)pool_->shortage(size);  // as the program's log asks for it
       return;
     }
     expect(*at % 512 == 0, "a block that is not aligned");
@@ -323,6 +306,7 @@ class Interpreter {
            "live blocks miscounted");
     expect(c.live_bytes == bytes, "live bytes miscounted");
     expect(c.physical_bytes == device_.physical() - device_.stuck(), "physical bytes miscounted");
+    expect(c.window_bytes == device_.mapped_behind_first(), "bytes of windows miscounted");
     expect(settings_.limit == 0 || c.physical_bytes <= settings_.limit, "past the limit");
     expect(c.hits_exact + c.hits_window + c.hits_split + c.hits_small + c.stitches + c.growths ==
                c.allocations,
@@ -353,27 +337,39 @@ void run_program(const Program& program, Outcome& outcome, const Injection& inje
   interpreter.finish();
 }
 
-Outcome try_program(const Program& program, const Injection& injection) {
+std::vector<Outcome> try_programs(const Program& program, const std::vector<Injection>& each) {
+  const auto bytes = each.size() * sizeof(Outcome);
   void* const memory =
-      mmap(nullptr, sizeof(Outcome), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   require(memory != MAP_FAILED, "no memory to share with a child");
-  auto* const shared = new (memory) Outcome;
-  const auto child = fork();
-  require(child >= 0, "no child");
-  if (child == 0) {
-    alarm(60);  // a program that hangs has failed
-    run_program(program, *shared, injection);
-    _exit(0);
+  auto* const shared = static_cast<Outcome*>(memory);
+  std::uninitialized_default_construct_n(shared, each.size());
+  for (std::size_t next = 0; next < each.size(); ++next) {
+    const auto child = fork();
+    require(child >= 0, "no child");
+    if (child == 0) {
+      for (; next < each.size(); ++next) {
+        alarm(60);  // a program that hangs has failed
+        run_program(program, shared[next], each[next]);
+        shared[next].over = true;
+      }
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    while (next < each.size() && shared[next].over) ++next;
+    if (next == each.size() || shared[next].failed) continue;
+    shared[next].failed = true;
+    std::snprintf(shared[next].what, sizeof shared[next].what, "ended with signal %d",
+                  WTERMSIG(status));
   }
-  int status = 0;
-  waitpid(child, &status, 0);
-  Outcome outcome = *shared;
-  munmap(memory, sizeof(Outcome));
-  if (status != 0 && !outcome.failed) {
-    outcome.failed = true;
-    std::snprintf(outcome.what, sizeof outcome.what, "ended with signal %d", WTERMSIG(status));
-  }
-  return outcome;
+  std::vector<Outcome> outcomes(shared, shared + each.size());
+  munmap(memory, bytes);
+  return outcomes;
+}
+
+Outcome try_program(const Program& program, const Injection& injection) {
+  return try_programs(program, {injection}).front();
 }
 
 namespace {

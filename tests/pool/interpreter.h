@@ -5,18 +5,25 @@
 
 #include <string>
 
+#include "pool/fake_device.h"
 #include "pool/program.h"
 
 namespace gmlake::testing {
 
 struct Outcome {
+  bool over = false;
   bool failed = false;
   std::uint64_t step = 0;  // the operation that was under way
   char what[240] = "";
   // That the interesting paths were taken.
   std::uint64_t stitches = 0, windows = 0, crossings = 0, faults = 0, trims = 0;
-  // By function of kFunctions: how often it was called, and made to fail.
-  std::uint64_t calls[kFunctionCount] = {}, faulted[kFunctionCount] = {};
+  // By function of kFunctions: how often it was called.
+  std::uint64_t calls[kFunctionCount] = {};
+  // The places that made calls; as many as there are, the others have no address.
+  struct Place : FakeDevice::Place {
+    const void* from = nullptr;
+  };
+  Place places[64];
 };
 
 // One function that fails from outside of the program.
@@ -32,6 +39,8 @@ struct Injection {
 // pool must give everything back and serve a request again.
 void run_program(const Program& program, Outcome& outcome, const Injection& injection = {});
 Outcome try_program(const Program& program, const Injection& injection = {});
+// One after the other: another process is needed only behind a crash.
+std::vector<Outcome> try_programs(const Program& program, const std::vector<Injection>& each);
 // A shorter program that fails too.
 Program shrink(Program program);
 

@@ -216,5 +216,51 @@ TEST(Threads, ABlockIsFreedOnce) {
   EXPECT_EQ(bench.counters().live_blocks, 1U);
 }
 
+// The second free of a block comes while its record becomes that of another one, which must stay
+// untouched.
+TEST(Threads, AStaleFreeDoesNotReachAnotherBlock) {
+  Bench bench;
+  const auto stream = on_stream(1);
+  constexpr int kRounds = 4000;
+  std::atomic<int> round{0}, done{0};
+  std::atomic<driver::Address> stale{0};
+  std::atomic<bool> freed{false};
+  // At once where there are cores enough.
+  const auto reach = [](const std::atomic<int>& count, int wanted) {
+    for (int looks = 0; count < wanted; ++looks)
+      if (looks > 1000) std::this_thread::yield();
+  };
+  std::thread other([&] {
+    for (int i = 1; i <= kRounds; ++i) {
+      reach(round, i);
+      freed = bench.pool.free(stale, stream);
+      done = i;
+    }
+  });
+  bench.use_and_free(bench.get(20 * MiB, stream), stream);
+  int twice = 0, lost = 0;
+  for (int i = 0; i <= kRounds; ++i) {
+    const auto before = bench.get(4 * MiB, stream);
+    stale = bench.get(2 * MiB, stream);
+    // Where it was last time, behind the other two: they become one free region with it, and the
+    // record of the second becomes its own.
+    if (i == 0) bench.use_and_free(bench.get(6 * MiB, stream), stream);
+    bench.use_and_free(before, stream);
+    round = i;
+    const bool own = bench.pool.free(stale, stream);
+    if (i == 0) continue;
+    const auto behind = bench.get(6 * MiB, stream);
+    EXPECT_NE(behind, stale);
+    reach(done, i);
+    twice += own == freed ? 1 : 0;
+    lost += bench.pool.free(behind, stream) ? 0 : 1;
+  }
+  other.join();
+  bench.pool.check();
+  EXPECT_EQ(twice, 0);
+  EXPECT_EQ(lost, 0);
+  EXPECT_EQ(bench.counters().live_blocks, 0U);
+}
+
 }  // namespace
 }  // namespace gmlake::pool

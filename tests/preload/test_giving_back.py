@@ -10,8 +10,8 @@ USED = 64 * 8 * MIB
 
 
 class GivingBack(harness.Case):
-    def run_program(self, what, **settings):
-        process, report = self.served(PROGRAM, what, SIMCUDA_MEMORY="1GiB", SIMCUDA_BACKING="none", **settings)
+    def run_program(self, *what, **settings):
+        process, report = self.served(PROGRAM, *what, SIMCUDA_MEMORY="1GiB", SIMCUDA_BACKING="none", **settings)
         return [tuple(line.rsplit(" ", 1)) for line in process.stdout.splitlines()], report, process
 
     def values(self, said, name):
@@ -54,12 +54,24 @@ class GivingBack(harness.Case):
         self.assertEqual(self.values(said, "use"), [0, 0])
         self.assertEqual(report["native_retries"], 1)
 
+    def test_a_kernel_s_first_launch(self):
+        for call in ("cuLaunchKernel", "cuLaunchKernelEx", "cuLaunchCooperativeKernel"):
+            with self.subTest(call=call):
+                said, report, _ = self.run_program("launch", SIMCUDA_FAULTS=f"{call}:1=2")
+                self.assertEqual(self.values(said, "launch"), [0, 0, 0])
+                self.assertEqual(report["native_retries"], 1)
+                self.assertGreater(report["trimmed_bytes"], 0)
+
     def test_release_threshold(self):
         _, report, _ = self.run_program("nothing")
         self.assertEqual(report["trims"], 0)
         _, report, _ = self.run_program("nothing", GMLAKE_POOL_RELEASE_THRESHOLD="64MiB")
         self.assertLessEqual(report["physical_bytes"], 96 * MIB)
         self.assertGreater(report["trims"], 0)
+
+    def test_release_threshold_at_an_event(self):
+        _, report, _ = self.run_program("event", GMLAKE_POOL_RELEASE_THRESHOLD="64MiB")
+        self.assertLessEqual(report["physical_bytes"], 96 * MIB)
 
     def test_share_of_the_device(self):
         _, report, _ = self.run_program("exhaust", GMLAKE_POOL_MAX_SHARE="0.5", GMLAKE_POOL_NATIVE_FALLBACK="false")
@@ -97,6 +109,12 @@ class GivingBack(harness.Case):
         self.assertEqual(sizes.get("free", 0), memory["free"])
         self.assertEqual(document["counters"]["out_of_memory"], report["out_of_memory"])
         self.assertTrue(document["timelines"])
+
+    def test_each_failure_has_its_file(self):
+        said, _, _ = self.run_program("exhaust", "again", GMLAKE_STATS_OOM_FILE=self.folder / "oom.json")
+        self.assertEqual(self.values(said, "again"), [2])
+        asked = [json.loads((self.folder / name).read_text())["request"]["bytes"] for name in ("oom.json", "oom.2.json")]
+        self.assertEqual(asked, [100 * MIB, 200 * MIB])
 
 
 if __name__ == "__main__":

@@ -24,8 +24,20 @@ unsigned long long device_free() {
   return free;
 }
 
+int wait_for_all() {
+  return cudaDeviceSynchronize();
+}
+
+int wait_for_event() {
+  cudaEvent_t event = nullptr;
+  if (const auto error = cudaEventCreate(&event)) return error;
+  if (const auto error = cudaEventRecord(event, nullptr)) return error;
+  if (const auto error = cudaEventSynchronize(event)) return error;
+  return cudaEventDestroy(event);
+}
+
 // `count` blocks of 8 MiB, written and freed.
-int use(int count) {
+int use(int count, int (*wait)() = wait_for_all) {
   std::vector<void*> blocks(static_cast<std::size_t>(count));
   for (auto& block : blocks) {
     if (const auto error = cudaMalloc(&block, 8 * kMiB)) return error;
@@ -33,7 +45,7 @@ int use(int count) {
   }
   for (auto* block : blocks)
     if (const auto error = cudaFree(block)) return error;
-  return cudaDeviceSynchronize();
+  return wait();
 }
 
 void trim(bool through_api) {
@@ -61,6 +73,18 @@ void create(std::size_t bytes) {
   if (handle != 0) say("release", cuMemRelease(handle));
 }
 
+// As a kernel that is loaded by its first launch.
+void launch() {
+  CUmodule module = nullptr;
+  CUfunction kernel = nullptr;
+  say("load", cuModuleLoadData(&module, "any"));
+  say("get", cuModuleGetFunction(&kernel, module, "kernel"));
+  const CUlaunchConfig one{1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, 0};
+  say("launch", cuLaunchKernel(kernel, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr));
+  say("launch", cuLaunchKernelEx(&one, kernel, nullptr, nullptr));
+  say("launch", cuLaunchCooperativeKernel(kernel, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr));
+}
+
 }  // namespace
 
 int main(int, char** arguments) {
@@ -76,12 +100,18 @@ int main(int, char** arguments) {
     std::size_t pitch = 0;
     say("pitch", cuMemAllocPitch(&at, &pitch, kMiB, 768, 4));
     say("free", cuMemFree(at));
+  } else if (std::strcmp(what, "launch") == 0) {
+    launch();
+  } else if (std::strcmp(what, "event") == 0) {
+    say("use", use(64, wait_for_event));
+    return 0;
   } else if (std::strcmp(what, "exhaust") == 0) {
     void* block = nullptr;
     int error = 0, count = 0;
     for (; count < 1000 && (error = cudaMalloc(&block, 100 * kMiB)) == 0;) ++count;
     say("blocks", static_cast<unsigned long long>(count));
     say("error", static_cast<unsigned long long>(error));
+    if (arguments[2]) say("again", cudaMalloc(&block, 200 * kMiB));
     return 0;
   }
   say("use", use(8));

@@ -52,6 +52,15 @@ TEST_F(FileOutput, MakesFoldersAndLeavesNothingElse) {
   EXPECT_EQ(std::distance(fs::directory_iterator(path.parent_path()), fs::directory_iterator()), 1);
 }
 
+TEST_F(FileOutput, LaterFilesAreNumbered) {
+  EXPECT_EQ(numbered_path("a.b/oom.json", 1), "a.b/oom.json");
+  EXPECT_EQ(numbered_path("a.b/oom.json", 2), "a.b/oom.2.json");
+  EXPECT_EQ(numbered_path("oom.json", 3), "oom.3.json");
+  EXPECT_EQ(numbered_path("a.b/oom", 3), "a.b/oom.3");
+  EXPECT_EQ(numbered_path("a.b/.oom", 2), "a.b/.oom.2");
+  EXPECT_EQ(numbered_path("/dev/stderr", 2), "/dev/stderr");
+}
+
 // A reader that has the old file open keeps all of it: the new one is another file under the same
 // name.
 TEST_F(FileOutput, ReplacesRatherThanOverwrites) {
