@@ -128,8 +128,11 @@ class Placement {
   std::optional<Taken> take_large(Bytes size, const Order& order, Recall& recall);
   std::optional<Taken> take_place(const Place& place, Bytes size, const Order& order);
   std::optional<Taken> take_window(Window* window, const Order& order);
+  Bytes spot_in(const Region& region, Bytes size) const;
   bool holds(const Window& window, const Order& order);
   Taken claim(Region* region, Bytes start, Bytes size, const Order& order, Served how);
+  Region* small_hole(Bytes size, const Order& order) const;
+  std::optional<Bytes> known_granule(const Order& order, const Recall& recall) const;
   std::optional<Bytes> granule_for_small(const Order& order, const Recall& recall) const;
   void release_small(Region* block, Fence fence);
   bool reclaim_idle(Bytes start, Bytes size);  // granules in there; whether there were any
