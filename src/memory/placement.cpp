@@ -46,7 +46,7 @@ std::optional<Taken> Placement::take_large(Bytes size, const Order& order, Recal
 // anybody can use. What takes whole granules is best put on borders, as it leaves whole ones when
 // it goes, whatever has become of its neighbours; but not for more than a little lost beside it.
 Bytes Placement::spot_in(const Region& region, Bytes size) const {
-  if (region.size == size) return region.start;
+  if (region.size == size || !rules_.stitch) return region.start;
   const auto whole = [&](Bytes start, Bytes end) {
     const Bytes up = home_.border_up(start), down = home_.border_down(end);
     return down > up ? down - up : 0;
