@@ -38,9 +38,35 @@ Taken Placement::take_large(Bytes size, const Order& order, Recall& recall) {
     return served(take_window(window, order), {0, window, window->generation}, false);
   Region* best = home_.index(false).best(size, order);
   if (!best) return {};
-  const Place place{best->start, nullptr, 0};
+  const Place place{spot_in(*best, size), nullptr, 0};
   const auto how = best->size == size ? Served::exact : Served::split;
-  return served(claim(best, best->start, size, order, how), place, false);
+  return served(claim(best, place.start, size, order, how), place, false);
+}
+
+// Where in a free region: at its beginning, unless its end keeps more whole handles free, which
+// anybody can use. What takes whole granules is best put on borders, as it leaves whole ones when
+// it goes, whatever has become of its neighbours; but not for more than a little lost beside it.
+Bytes Placement::spot_in(const Region& region, Bytes size) const {
+  if (region.size == size || !rules_.stitch) return region.start;
+  const auto whole = [&](Bytes start, Bytes end) {
+    const Bytes up = home_.border_up(start), down = home_.border_down(end);
+    return down > up ? down - up : 0;
+  };
+  const auto kept = [&](Bytes at) {
+    return whole(region.start, at) + whole(at + size, region.end());
+  };
+  Bytes best = region.start, most = kept(best);
+  const Bytes right = region.end() - size;
+  if (const Bytes also = kept(right); also > most) best = right, most = also;
+
+  const Bytes up = home_.border_up(region.start), down = home_.border_down(region.end());
+  if (size % rules_.granule != 0 || up == region.start || down < up + size) return best;
+  const Bytes before = up - region.start, behind = region.end() - down;
+  const bool lower = before < behind;
+  const Bytes at = lower ? up : down - size;
+  const bool aligned = home_.border_up(at) == at && home_.border_down(at + size) == at + size;
+  if (aligned && std::min(before, behind) <= rules_.granule / 8 && kept(at) >= most) best = at;
+  return best;
 }
 
 Taken Placement::take_place(const Place& place, Bytes size, const Order& order) {
@@ -77,34 +103,61 @@ Taken Placement::take_window(Window* window, const Order& order) {
   return taken;
 }
 
+// The smallest, but a tiny request goes among many: one that stays keeps its granule from all
+// others, and where there are many it does so anyhow.
+Region* Placement::small_hole(Bytes size, const Order& order) const {
+  const auto& holes = home_.index(true);
+  constexpr unsigned kMany = 8;
+  if (size <= rules_.granule / 32)
+    if (Region* found = holes.search(
+            size, order, [&](const Region& hole) { return home_.small_live(hole.start) >= kMany; }))
+      return found;
+  return holes.best(size, order);
+}
+
 Taken Placement::take_small(Bytes size, const Order& order, Recall& recall) {
-  Region* found = home_.index(true).best(size, order);
+  Region* found = small_hole(size, order);
+  // An empty granule that was kept is as good as a new one, unless last time it was another.
+  if (const Bytes kept = found ? round_down(found->start, rules_.granule) : 0;
+      found && is_idle(kept)) {
+    if (known_granule(order, recall).value_or(kept) == kept) {
+      recall.record_granule(kept);
+    } else {
+      reclaim_idle(kept, 1);
+      found = nullptr;
+    }
+  }
   if (!found) {
     const auto granule = granule_for_small(order, recall);
     if (!granule) return {};
     recall.record_granule(*granule);
     home_.give_to_small(*granule);
-    idle_.insert(*granule);
-    found = home_.index(true).best(size, order);
+    add_idle(*granule);
+    found = small_hole(size, order);
     // A granule of several fences may offer no part that is large enough alone: small requests do
     // not cross them.
     if (!found) return {};
   }
   auto taken = claim(found, found->start, size, order, Served::small);
-  home_.small_taken(*taken.block, [&](Bytes granule) { idle_.erase(granule); });
+  home_.small_taken(*taken.block, [&](Bytes granule) { std::erase(idle_, granule); });
   small_live_ += size;
   return taken;
 }
 
-// Where it was last time, else in the smallest hole.
-std::optional<Bytes> Placement::granule_for_small(const Order& order, const Recall& recall) const {
-  const Bytes granule = rules_.granule;
+// Where it was last time, if that is free.
+std::optional<Bytes> Placement::known_granule(const Order& order, const Recall& recall) const {
   std::optional<Bytes> found;
   recall.each_granule([&](Bytes start) {
-    if (home_.holds(start, granule, order)) found = start;
+    if (is_idle(start) || home_.holds(start, rules_.granule, order)) found = start;
     return found.has_value();
   });
-  if (found) return found;
+  return found;
+}
+
+// There, else in the smallest hole.
+std::optional<Bytes> Placement::granule_for_small(const Order& order, const Recall& recall) const {
+  const Bytes granule = rules_.granule;
+  if (const auto known = known_granule(order, recall); known && !is_idle(*known)) return known;
   const Region* best = home_.index(false).search(granule, order, [&](const Region& region) {
     return round_up(region.start, granule) + granule <= region.end();
   });
@@ -133,18 +186,27 @@ void Placement::release_small(Region* block, Fence fence) {
   const Bytes start = block->start, size = block->size;
   small_live_ -= size;
   home_.set_free(block, fence);
-  home_.small_freed(start, size, [&](Bytes granule) { idle_.insert(granule); });
+  home_.small_freed(start, size, [&](Bytes granule) { add_idle(granule); });
   while (idle_.size() > kKeep) {
-    const auto last = std::prev(idle_.end());
-    home_.take_from_small(*last);
-    idle_.erase(last);
+    const Bytes last = idle_.back();
+    home_.take_from_small(last);
+    idle_.pop_back();
   }
+}
+
+bool Placement::is_idle(Bytes granule) const {
+  return std::find(idle_.begin(), idle_.end(), granule) != idle_.end();
+}
+
+void Placement::add_idle(Bytes granule) {
+  idle_.insert(std::lower_bound(idle_.begin(), idle_.end(), granule), granule);
 }
 
 bool Placement::reclaim_idle(Bytes start, Bytes size) {
   if (idle_.empty()) return false;
-  const auto first = idle_.lower_bound(round_down(start, rules_.granule));
-  const auto last = idle_.lower_bound(start + size);
+  const auto first =
+      std::lower_bound(idle_.begin(), idle_.end(), round_down(start, rules_.granule));
+  const auto last = std::lower_bound(first, idle_.end(), start + size);
   for (auto at = first; at != last; ++at) home_.take_from_small(*at);
   const bool any = first != last;
   idle_.erase(first, last);

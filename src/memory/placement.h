@@ -14,7 +14,6 @@
 #pragma once
 
 #include <optional>
-#include <set>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -132,11 +131,16 @@ class Placement {
   Taken take_large(Bytes size, const Order& order, Recall& recall);
   Taken take_place(const Place& place, Bytes size, const Order& order);
   Taken take_window(Window* window, const Order& order);
+  Bytes spot_in(const Region& region, Bytes size) const;
+  Region* small_hole(Bytes size, const Order& order) const;
+  std::optional<Bytes> known_granule(const Order& order, const Recall& recall) const;
   bool holds(const Window& window, const Order& order);
   Taken claim(Region* region, Bytes start, Bytes size, const Order& order, Served how,
               State state = State::live);
   std::optional<Bytes> granule_for_small(const Order& order, const Recall& recall) const;
   void release_small(Region* block, Fence fence);
+  bool is_idle(Bytes granule) const;
+  void add_idle(Bytes granule);
   bool reclaim_idle(Bytes start, Bytes size);  // granules in there; whether there were any
   // At most `most` regions of each timeline, the largest.
   std::vector<Run> runs(const Order& order, std::size_t most) const;
@@ -145,11 +149,11 @@ class Placement {
   PlacementRules rules_;
   Home home_;
   Windows windows_;
-  std::set<Bytes> idle_;  // granules of the small heap with no live block in them
-  Bytes live_ = 0;        // bytes in live blocks above the small limit
-  Bytes small_live_ = 0;  // and in small ones
-  Bytes peak_ = 0;        // highest live_
-  Bytes held_ = 0;        // taken by the miss or trim under way
+  std::vector<Bytes> idle_;  // granules of the small heap with no live block: few, in order
+  Bytes live_ = 0;           // bytes in live blocks above the small limit
+  Bytes small_live_ = 0;     // and in small ones
+  Bytes peak_ = 0;           // highest live_
+  Bytes held_ = 0;           // taken by the miss or trim under way
   std::size_t handle_count_ = 0;
   bool freed_ = false;  // some large block has ever been
 };

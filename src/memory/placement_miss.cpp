@@ -54,11 +54,11 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 }
 
 // Handles for new memory. A large handle is cheaper to make and to map than many small ones, but
-// what is left over in one can not be stitched: so it is at most a quarter of the growth, and once
-// memory comes and goes at most 1/2048 of what there is.
+// what is left over in one can not be stitched: so it is at most a quarter of the growth, and a
+// small share of what there is then; a smaller one once memory comes and goes.
 std::vector<Bytes> Placement::handles_for(Bytes bytes) const {
-  Bytes most = std::min(rules_.largest_handle, bytes / 4);
-  if (freed_) most = std::min(most, home_.physical() / 2048);
+  const Bytes share = (home_.physical() + bytes) / (freed_ ? 2048 : 256);
+  Bytes most = std::min({rules_.largest_handle, bytes / 4, share});
   most = std::max(rules_.granule, round_down(most, rules_.granule));
   std::vector<Bytes> handles;
   for (; bytes != 0; bytes -= handles.back()) handles.push_back(std::min(bytes, most));
@@ -99,6 +99,7 @@ std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissR
       const auto peak = static_cast<double>(std::max(peak_, live_ + size));
       rules.cheap_physical = static_cast<Bytes>(peak * (1 + rules_.growth_slack));
     }
+    rules.border_down = [&](Bytes at) { return home_.border_down(at); };
     auto found = plan(runs(order, kMostRuns), room, size, rules);
     if (!found) return {};
     miss.plan = std::move(*found);

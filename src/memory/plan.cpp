@@ -7,76 +7,117 @@
 namespace gmlake::memory {
 namespace {
 
-// The stitchable parts of the free runs: whole handles, and the two kinds of partial ends.
+// The stitchable parts of the free runs: whole handles, and the partial ones that a stitch may
+// begin and end in. No two of them overlap.
 struct Parts {
-  std::multiset<std::pair<Bytes, Bytes>> whole;  // size, start: runs of whole handles
+  std::set<std::pair<Bytes, Bytes>> whole;  // size, start: runs of whole handles
   Bytes whole_bytes = 0;
-  Run first;             // ends on a border and reaches furthest into the handle before its first
-                         // border; size 0: none
-  Bytes first_head = 0;  // its bytes in that partial handle
-  Piece last;            // the longest beginning of a handle that does not fill it; size 0: none
+  std::vector<Piece> heads;  // the free ends of handles, the smallest first
+  std::vector<Piece> tails;  // and their free beginnings
+
+  void add_new(Bytes start, Bytes size) {
+    const auto joins = std::find_if(whole.begin(), whole.end(), [&](const auto& run) {
+      return run.second + run.first == start;
+    });
+    if (joins != whole.end()) {
+      size += joins->first;
+      start = joins->second;
+      whole.erase(joins);
+    }
+    whole.emplace(size, start);
+  }
 };
 
 Parts parts_of(const std::vector<Run>& runs) {
   Parts parts;
   for (const auto& run : runs) {
     if (run.up > run.down) continue;
-    if (run.whole() != 0) {
-      parts.whole.emplace(run.whole(), run.up);
-      parts.whole_bytes += run.whole();
-    }
-    if (run.down == run.end() && run.up - run.start > parts.first_head) {
-      parts.first = run;
-      parts.first_head = run.up - run.start;
-    }
-    if (run.end() - run.down > parts.last.size) parts.last = {run.down, run.end() - run.down};
+    if (run.whole() != 0) parts.whole.emplace(run.whole(), run.up);
+    parts.whole_bytes += run.whole();
+    if (run.start != run.up) parts.heads.push_back({run.start, run.up - run.start});
+    if (run.end() != run.down) parts.tails.push_back({run.down, run.end() - run.down});
   }
+  const auto by_size = [](const Piece& a, const Piece& b) {
+    return std::pair(a.size, a.start) < std::pair(b.size, b.start);
+  };
+  std::sort(parts.heads.begin(), parts.heads.end(), by_size);
+  std::sort(parts.tails.begin(), parts.tails.end(), by_size);
   return parts;
 }
 
-// Bytes missing to stitch `size` from these parts, in whole granules.
-Bytes shortfall(const Parts& parts, Bytes size, Bytes granule) {
-  const Bytes have = parts.whole_bytes + parts.first_head;
-  if (have >= size) return 0;
-  // The last handle need not be wholly free.
-  const Bytes missing = size - have;
-  return round_up(missing - std::min(missing, parts.last.size), granule);
+// What a stitch of `size` bytes consists of: the end of a handle, whole granules, the beginning of
+// a handle. Anybody can use whole granules and few the ends, so: as few granules as can be, and the
+// pair of ends that then fits best.
+struct Shape {
+  Piece head, tail;  // of no size: none
+  Bytes body = 0;
+};
+
+Shape shape_of(const Parts& parts, Bytes size, Bytes granule) {
+  const auto largest = [](const std::vector<Piece>& ends) {
+    return ends.empty() ? 0 : ends.back().size;
+  };
+  const Bytes most = largest(parts.heads) + largest(parts.tails);
+  Shape shape;
+  shape.body = round_up(size - std::min(size, most), granule);
+  if (shape.body >= size) return shape;
+
+  // The smallest tail that is enough beside each head; it shrinks as the head grows.
+  const Bytes needed = size - shape.body;
+  Bytes best = ~Bytes{0};
+  auto tail = parts.tails.size();
+  for (std::size_t head = 0; head <= parts.heads.size(); ++head) {
+    const auto of = [](const std::vector<Piece>& ends, std::size_t count) {
+      return count == 0 ? Piece{} : ends[count - 1];
+    };
+    const Piece first = of(parts.heads, head);
+    while (tail != 0 && first.size + of(parts.tails, tail - 1).size >= needed) --tail;
+    const Piece last = of(parts.tails, tail);
+    if (first.size + last.size < needed || first.size + last.size >= best) continue;
+    best = first.size + last.size;
+    const Bytes used = std::min(first.size, needed);
+    shape.head = {first.end() - used, used};
+    shape.tail = {last.start, needed - used};
+  }
+  return shape;
 }
 
-// The fewest pieces: a partial head, the largest whole runs, and to end with the smallest run that
-// is enough.
-std::optional<std::vector<Piece>> pieces_from(Parts parts, Bytes size) {
+// Few pieces: the largest runs, and to end with the smallest that is enough.
+std::vector<Piece> pieces_of(const Shape& shape, Parts parts, Bytes size, const PlanRules& rules) {
   std::vector<Piece> pieces;
   Bytes left = size;
-  auto add = [&](Bytes start, Bytes n) {
-    pieces.push_back({start, n});
+  const auto add = [&](Bytes start, Bytes n) {
+    if (!pieces.empty() && pieces.back().end() == start)
+      pieces.back().size += n;
+    else
+      pieces.push_back({start, n});
     left -= n;
   };
-  if (parts.first.size != 0) {
-    const Bytes start = parts.first.up;
-    if (auto run = parts.whole.find({parts.first.end() - start, start}); run != parts.whole.end())
-      parts.whole.erase(run);
-    add(parts.first.start, std::min(parts.first.size, left));
-  }
-  auto overlaps = [&](Bytes start, Bytes n) {
-    return std::any_of(pieces.begin(), pieces.end(), [&](const Piece& piece) {
-      return piece.start < start + n && start < piece.end();
-    });
+  if (shape.head.size != 0) add(shape.head.start, shape.head.size);
+  // As much of a run as leaves what the tail holds; 0 if no handle ends there.
+  const auto up_to_tail = [&](Bytes start, Bytes n) -> Bytes {
+    const Bytes most = std::min(n, left);
+    if (shape.tail.size == 0) return most;
+    const Bytes whole = rules.border_down(start + most) - start;
+    return whole >= left - shape.tail.size ? whole : 0;
   };
-  while (left != 0) {
-    if (auto fit = parts.whole.lower_bound({left, 0}); fit != parts.whole.end()) {
-      add(fit->second, left);
-    } else if (left <= parts.last.size && !overlaps(parts.last.start, left)) {
-      add(parts.last.start, left);
-    } else if (!parts.whole.empty()) {
-      const auto largest = std::prev(parts.whole.end());
-      const auto [n, start] = *largest;
-      parts.whole.erase(largest);
-      add(start, std::min(n, left));
-    } else {
-      return {};
+  constexpr int kLooks = 16;
+  while (left > shape.tail.size) {
+    auto run = parts.whole.lower_bound({left - shape.tail.size, 0});
+    Bytes n = 0;
+    for (int looks = kLooks; looks != 0 && run != parts.whole.end(); --looks, ++run)
+      if ((n = up_to_tail(run->second, run->first)) != 0) break;
+    if (n == 0) {
+      // The largest that is not too large, else the first bytes of one that is.
+      run = parts.whole.upper_bound({left, ~Bytes{0}});
+      if (run != parts.whole.begin()) --run;
+      n = std::min(run->first, left);
     }
+    const Bytes start = run->second;
+    parts.whole.erase(run);
+    add(start, n);
   }
+  if (left != 0) add(shape.tail.start, left);
   return pieces;
 }
 
@@ -111,36 +152,19 @@ std::optional<Plan> plan(const std::vector<Run>& runs, const Room& room, Bytes s
   const bool may_extend = extend <= limit;
   const Plan contiguous{{{room.start - tail, size}}, extend};
 
-  const Bytes short_of = rules.may_stitch ? shortfall(parts_of(runs), size, rules.granule) : extend;
+  auto parts = parts_of(runs);
+  const auto shape = shape_of(parts, size, rules.granule);
+  const Bytes short_of =
+      rules.may_stitch ? shape.body - std::min(shape.body, parts.whole_bytes) : extend;
   const bool cheap = rules.physical + extend <= rules.cheap_physical;
   if (may_extend && (extend <= short_of || cheap)) return contiguous;
-  if (!rules.may_stitch) return {};
+  if (!rules.may_stitch || short_of > limit) return {};
 
-  // Overlaps between the partial ends can leave it a granule short of what was counted: try one
-  // more.
-  for (Bytes grow = short_of; grow <= std::min(short_of + rules.granule, limit);
-       grow += rules.granule) {
-    auto grown = runs;
-    if (grow != 0) {
-      const auto end = room.start + grow;
-      const auto at = std::find_if(grown.begin(), grown.end(),
-                                   [&](const Run& run) { return run.end() >= room.start; });
-      if (tail != 0) {
-        at->size += grow;
-        at->down = end;
-        at->up = std::min(at->up, room.start);
-      } else {
-        grown.insert(at, {room.start, grow, room.start, end});
-      }
-    }
-    auto pieces = pieces_from(parts_of(grown), size);
-    if (!pieces) continue;
-    Plan stitch{std::move(*pieces), grow};
-    const bool bounded =
-        stitch.pieces.size() <= rules.max_pieces && worth_it(stitch, size, extend, rules);
-    if (bounded || (!may_extend && stitch.pieces.size() <= rules.max_pieces)) return stitch;
-    break;
-  }
+  if (short_of != 0) parts.add_new(room.start, short_of);
+  const Plan stitch{pieces_of(shape, std::move(parts), size, rules), short_of};
+  if (stitch.pieces.size() <= rules.max_pieces &&
+      (!may_extend || worth_it(stitch, size, extend, rules)))
+    return stitch;
   if (may_extend) return contiguous;
   return {};
 }

@@ -6,6 +6,7 @@
 // the first may start inside a handle and the last may end inside one.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -55,8 +56,9 @@ struct PlanRules {
   double map_cost = 0;
   double grow_cost = 0;
   double worth_per_byte = 1;
-  Bytes mean_handle = 2 * MiB;  // of what there is, to estimate the handles of a piece
-  Bytes new_handle = 2 * MiB;   // the largest that growth creates
+  Bytes mean_handle = 2 * MiB;              // of what there is, to estimate the handles of a piece
+  Bytes new_handle = 2 * MiB;               // the largest that growth creates
+  std::function<Bytes(Bytes)> border_down;  // the last handle border at or before an address
 };
 
 // `runs` in address order, none adjacent to another. Nothing if the request can not be served

@@ -104,6 +104,10 @@ void Recall::grow() {
 }
 
 void Recall::record_granule(Bytes start) {
+  if (granule_count_ != 0) {
+    const auto& last = granules_[(granule_count_ - 1) % kGranules];
+    if (last.position == count_ && last.start == start) return;
+  }
   if (granules_.size() < kGranules)
     granules_.push_back({count_, start});
   else

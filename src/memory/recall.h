@@ -44,7 +44,8 @@ class Recall {
   bool takes_back(Bytes size, Bytes start);
 
   // Granules taken over for small requests between two of these requests: `visit` gets the starts
-  // of those that were taken at about this point last time, until it says true.
+  // of those that were taken at about this point last time, the likeliest first, until it says
+  // true.
   void record_granule(Bytes start);
   template <typename Visit>
   void each_granule(Visit visit) const;
@@ -104,10 +105,18 @@ void Recall::each_granule(Visit visit) const {
   if (period_ == 0 || count_ < period_) return;
   const std::uint64_t about = count_ - period_;
   constexpr std::uint64_t kNear = 4;
-  for (auto i = first_granule(about < kNear ? 0 : about - kNear); i < granule_count_; ++i) {
-    const auto& granule = granules_[i % kGranules];
-    if (granule.position > about + kNear || visit(granule.start)) return;
-  }
+  const auto each = [&](std::uint64_t from, std::uint64_t to, auto skip) {
+    for (auto i = first_granule(from); i < granule_count_; ++i) {
+      const auto& granule = granules_[i % kGranules];
+      if (granule.position > to) break;
+      if (!skip(granule.position) && visit(granule.start)) return true;
+    }
+    return false;
+  };
+  // Those taken at this very point, then what a few requests too many or too few have moved.
+  if (each(about, about, [](std::uint64_t) { return false; })) return;
+  each(about < kNear ? 0 : about - kNear, about + kNear,
+       [&](std::uint64_t position) { return position == about; });
 }
 
 }  // namespace gmlake::memory

@@ -91,7 +91,7 @@ TEST_F(PlacementTest, ALargerFreeRegionIsSplit) {
 TEST_F(PlacementTest, GrowsAtTheFreeEndInHandlesThatMatchTheRequest) {
   auto miss = placement_.begin(64 * MiB, order_, miss_rules_);
   ASSERT_TRUE(miss);
-  EXPECT_EQ(miss->handles, std::vector<Bytes>(4, 16 * MiB)) << "each a quarter of it";
+  EXPECT_EQ(miss->handles, std::vector<Bytes>(32, 2 * MiB)) << "there is not much yet";
   const auto first = placement_.finish(std::move(*miss), recall_);
   const auto small = allocate(10 * MiB + 512);
   EXPECT_EQ(placement_.physical(), 76 * MiB) << "whole granules";
@@ -103,6 +103,54 @@ TEST_F(PlacementTest, GrowsAtTheFreeEndInHandlesThatMatchTheRequest) {
   EXPECT_EQ(miss->plan.grow, 24 * MiB) << "what is free before it is used";
   EXPECT_EQ(miss->handles, std::vector<Bytes>(12, 2 * MiB)) << "small ones once memory was freed";
   placement_.abandon(std::move(*miss), 0);
+}
+
+TEST_F(PlacementTest, HandlesAreAShareOfTheRequestAndOfWhatThereIs) {
+  const auto handles = [&](Bytes size) {
+    auto miss = placement_.begin(size, order_, miss_rules_);
+    EXPECT_TRUE(miss);
+    const Bytes first = miss->handles.front();
+    placement_.abandon(std::move(*miss), 0);
+    return first;
+  };
+  allocate(4 * GiB);
+  EXPECT_EQ(handles(40 * MiB), 10 * MiB) << "a quarter of the request";
+  EXPECT_EQ(handles(GiB), 20 * MiB) << "1/256 of what there is then";
+  const auto more = allocate(4 * GiB);
+  EXPECT_EQ(handles(GiB), 32 * MiB) << "the largest";
+  release(more);
+  EXPECT_EQ(handles(6 * GiB), 4 * MiB) << "1/2048 once memory was freed";
+}
+
+TEST_F(PlacementTest, WhatTakesWholeGranulesIsPutOnBordersIfLittleIsLostBeside) {
+  allocate(10 * MiB + 128 * KiB);
+  const auto hole = allocate(14 * MiB);
+  allocate(10 * MiB);
+  const Bytes start = hole.block->start;
+  release(hole);
+  EXPECT_EQ(allocate(4 * MiB).block->start, start + 14 * MiB - 128 * KiB - 4 * MiB)
+      << "128 KiB are lost behind it";
+  EXPECT_EQ(allocate(3 * MiB).block->start, start) << "no whole granules: at the beginning";
+}
+
+TEST_F(PlacementTest, MuchIsNotLostForTheSakeOfABorder) {
+  allocate(11 * MiB);
+  const auto hole = allocate(14 * MiB);
+  allocate(10 * MiB);
+  const Bytes start = hole.block->start;
+  release(hole);
+  EXPECT_EQ(allocate(4 * MiB).block->start, start);
+}
+
+TEST_F(PlacementTest, TheEndOfAHoleThatKeepsMoreHandlesWholeIsTaken) {
+  allocate(10 * MiB);
+  const auto hole = allocate(9 * MiB + MiB / 2);
+  allocate(10 * MiB);
+  const Bytes start = hole.block->start, end = hole.block->end();
+  release(hole);
+  // At the beginning it would break a handle, at the end it fits into one that is broken.
+  EXPECT_EQ(allocate(MiB + MiB / 4).block->end(), end);
+  EXPECT_EQ(allocate(MiB + MiB / 4).block->start, start);
 }
 
 TEST_F(PlacementTest, AStitchIsMadeOnceAndIsAWindowAfterwards) {
@@ -228,6 +276,36 @@ TEST_F(PlacementTest, OneEmptyGranuleIsKeptForSmallRequestsTheOthersGoBack) {
   EXPECT_EQ(again.how, Served::small);
   release(again);
   EXPECT_EQ(allocate(8 * MiB).how, Served::exact) << "nor is that one kept from anybody";
+}
+
+TEST_F(PlacementTest, ASmallRequestTakesTheGranuleItHadNotTheOneThatWasKept) {
+  const std::array earlier{allocate(MiB), allocate(MiB)};  // fill the first granule
+  const auto loop = [&](auto between) {
+    const auto a = allocate(3 * MiB);
+    const auto small = allocate(512);
+    const auto b = allocate(40 * MiB);
+    between();
+    const Bytes granule = round_down(small.block->start, 2 * MiB);
+    for (const auto& block : {a, small, b}) release(block);
+    return granule;
+  };
+  const Bytes had = loop([&] {
+    for (const auto& small : earlier) release(small);
+  });
+  EXPECT_NE(had, 0U);
+  EXPECT_EQ(loop([] {}), had);
+}
+
+TEST_F(PlacementTest, ATinyRequestGoesAmongMany) {
+  std::vector<Taken> many;
+  for (int i = 0; i < 16; ++i) many.push_back(allocate(64 * KiB));
+  const auto large = allocate(MiB - 64 * KiB);
+  const auto other = allocate(MiB);
+  const auto rest = allocate(MiB - 32 * KiB);  // leaves the smaller hole, among few
+  const Bytes granule = round_down(many[0].block->start, 2 * MiB);
+  EXPECT_NE(round_down(rest.block->start, 2 * MiB), granule);
+  EXPECT_EQ(round_down(allocate(512).block->start, 2 * MiB), granule);
+  for (const auto& block : {large, other, rest}) release(block);
 }
 
 TEST_F(PlacementTest, AnAbandonedMissLeavesEverythingAsItWasBesideNewHandles) {

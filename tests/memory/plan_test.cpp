@@ -31,6 +31,7 @@ Run between(const std::set<Bytes>& borders, Bytes start, Bytes size) {
 PlanRules rules() {
   PlanRules rules;
   rules.granule = rules.mean_handle = rules.new_handle = kGranule;
+  rules.border_down = [](Bytes at) { return round_down(at, kGranule); };
   return rules;
 }
 PlanRules without_stitching() {
@@ -82,7 +83,30 @@ TEST(Plan, StitchesWholeHandlesRatherThanGrow) {
 TEST(Plan, UsesPartialHandlesAtBothEnds) {
   // 24..32 reaches back into a handle, 64..84 ends inside one: 8 + 20 bytes.
   expect_pieces(plan_below(96, small_handles({{24, 8}, {64, 20}}), 28, rules()),
-                {{24, 8}, {64, 16}, {80, 4}}, 0);
+                {{24, 8}, {64, 20}}, 0);
+}
+
+TEST(Plan, UsesPartialHandlesBeforeItBreaksAWholeOne) {
+  // The whole handles alone would do; without one of them the rest is worth more.
+  const auto runs = small_handles({{24, 8}, {48, 32}, {96, 6}});
+  expect_pieces(plan_below(128, runs, 46, rules()), {{24, 8}, {48, 32}, {96, 6}}, 0);
+}
+
+TEST(Plan, OfThePartialHandlesThePairThatFitsBestIsTaken) {
+  const auto runs = small_handles({{4, 12}, {24, 8}, {48, 32}, {96, 4}, {112, 10}});
+  // 12 bytes beside a whole handle: 8 and 4 rather than any more.
+  expect_pieces(plan_below(128, runs, 44, rules()), {{24, 8}, {48, 32}, {96, 4}}, 0);
+  // 18 of them: one whole handle less, and 8 and 10.
+  expect_pieces(plan_below(128, runs, 34, rules()), {{24, 8}, {48, 16}, {112, 10}}, 0);
+}
+
+TEST(Plan, EndsTheWholePartAtAHandlesBorder) {
+  // A handle of two granules can not be cut before the tail: it is broken instead.
+  auto large = rules();
+  large.border_down = [](Bytes at) { return at < 80 ? round_down(at, 32) : round_down(at, 16); };
+  const Runs runs{{32, 32, 32, 64}, {96, 6, 96, 96}};
+  expect_pieces(plan_below(128, runs, 22, large), {{32, 22}}, 0);
+  expect_pieces(plan_below(128, runs, 38, large), {{32, 32}, {96, 6}}, 0);
 }
 
 TEST(Plan, GrowsOnlyTheShortfall) {
@@ -217,6 +241,9 @@ TEST(Plan, IsAlwaysMappable) {
     SCOPED_TRACE(testing::Message() << "round " << round);
     const auto [borders, runs, room] = scene(random);
     auto with = rules();
+    with.border_down = [&, &borders = borders](Bytes at) {
+      return *std::prev(borders.upper_bound(at));
+    };
     with.may_stitch = random() % 4 != 0;
     if (random() % 2 == 0) with.grow_limit = random() % 200;
     if (random() % 2 == 0) with.cheap_physical = random() % 300;

@@ -255,6 +255,26 @@ TEST(Recall, GranulesForSmallRequestsAreOfferedAtTheirPoint) {
     }
 }
 
+TEST(Recall, AGranuleOfTheVeryPointComesFirst) {
+  Recall recall;
+  const auto sizes = different_sizes(100);
+  std::vector<Bytes> starts;
+  for (int repetition = 0; repetition < 2; ++repetition)
+    for (Bytes i = 0; i < (repetition == 0 ? sizes.size() : 31); ++i) {
+      const Place* guess = recall.guess(sizes[i], i);
+      recall.record(sizes[i], i, {i, nullptr, 0}, guess != nullptr);
+      if (repetition == 0 && i >= 28 && i <= 32) {
+        recall.record_granule(i * GiB);
+        recall.record_granule(i * GiB);  // once is enough
+      }
+    }
+  recall.each_granule([&](Bytes start) {
+    starts.push_back(start / GiB);
+    return false;
+  });
+  EXPECT_EQ(starts, (std::vector<Bytes>{30, 28, 29, 31, 32}));
+}
+
 TEST(Recall, ManyGranulesGoRound) {
   Recall recall;
   for (Bytes i = 0; i < 10000; ++i) {
