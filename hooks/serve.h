@@ -76,8 +76,9 @@ CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native nat
   auto& process = Process::get();
   if (auto* owner = process.owner(at)) {
     // Also during exit: the books are kept, the driver is not called.
-    return owner->free(at, caller ? caller->origin : pool::Origin{}) ? CUDA_SUCCESS
-                                                                     : CUDA_ERROR_INVALID_VALUE;
+    static constexpr pool::Origin kNobody{};
+    const auto& origin = caller ? caller->origin : kNobody;
+    return owner->free(at, origin) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
   }
   const CUresult result = native();
   if (at != 0 && result == CUDA_SUCCESS && caller)

@@ -162,14 +162,14 @@ Taken Placement::finish(Miss&& miss, Recall& recall) {
 
   Region* block = regions.front();
   if (regions.size() == 1) {
-    recall.record(miss.size, live_ - miss.size, {block->start, nullptr, 0}, false);
+    recall.record(miss.size, live_ - miss.size, place_of(*block), false);
     return {block, miss.plan.grow != 0 ? Served::grown : Served::split, miss.from};
   }
   Window* window = windows_.add(miss.size, std::move(miss.plan.pieces));
   window->regions = std::move(regions);
   windows_.use(window);
   block->live.window = window;
-  recall.record(miss.size, live_ - miss.size, {0, window, window->generation}, false);
+  recall.record(miss.size, live_ - miss.size, place_of(*block), false);
   return {block, Served::stitched, miss.from};
 }
 

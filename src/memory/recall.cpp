@@ -79,16 +79,15 @@ void Recall::append(Bytes size, const Place& place, bool taken_up) {
   ++count_;
 }
 
-bool Recall::takes_back(Bytes size, Bytes start) {
+bool Recall::takes_back(Bytes size, const Place& place) {
   const auto was = [&](std::uint64_t period) {
     if (!matches(period, size)) return false;
-    const auto& place = entry(count_ - period).place;
-    return !place.window && place.start == start;
+    return entry(count_ - period).place == place;
   };
   // The same again counts once, however often: a loop may repeat it more or less often next time.
   if (was(1)) return true;
   if (period_ != 0 && !was(period_)) return false;
-  append(size, {start, nullptr, 0}, true);
+  append(size, place, true);
   return true;
 }
 

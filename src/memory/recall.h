@@ -29,6 +29,7 @@ struct Place {
   Bytes start = 0;
   Window* window = nullptr;
   std::uint32_t generation = 0;  // of the window
+  friend bool operator==(const Place&, const Place&) = default;
 };
 
 class Recall {
@@ -38,10 +39,10 @@ class Recall {
   const Place* guess(Bytes size, Bytes live);
   // `taken_up`: the guess was followed.
   void record(Bytes size, Bytes live, const Place& place, bool taken_up);
-  // For a request that could have the contiguous place at `start`, just freed, back at once:
+  // For a request that could have the place, just freed, back at once:
   // whether that is what it had last time, or nothing is known of it. If so, the request is
   // recorded, unless it repeats the one before.
-  bool takes_back(Bytes size, Bytes start);
+  bool takes_back(Bytes size, const Place& place);
 
   // Granules taken over for small requests between two of these requests: `visit` gets the starts
   // of those that were taken at about this point last time, the likeliest first, until it says

@@ -16,6 +16,7 @@
 
 #include "memory/fence.h"
 #include "memory/plan.h"
+#include "memory/recall.h"
 #include "memory/region.h"
 
 namespace gmlake::memory {
@@ -33,6 +34,12 @@ struct Window {
   Bytes mapped_size = 0;
   std::list<Window*>::iterator lru;
 };
+
+// Where a live block is.
+inline Place place_of(const Region& block) {
+  Window* window = block.live.window;
+  return window ? Place{0, window, window->generation} : Place{block.start, nullptr, 0};
+}
 
 class Windows {
  public:

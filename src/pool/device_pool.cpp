@@ -79,9 +79,10 @@ driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
 // last time, or without such memory of it simply one of the right size.
 driver::Address DevicePool::take_parked(Front& front, Bytes bytes) {
   memory::Region* block = front.parked[front.parked_count - 1];
+  const auto* window = block->live.window;
   const Bytes size = round_up(bytes, memory::kAlignment);
-  if (block->live.window || block->size != size || !block->owned) return 0;
-  if (!block->small && !front.recall.takes_back(size, block->start)) return 0;
+  if ((window ? window->size : block->size) != size || !block->owned) return 0;
+  if (!block->small && !front.recall.takes_back(size, memory::place_of(*block))) return 0;
   --front.parked_count;
   // A snapshot may be reading it.
   std::atomic_ref(block->live.slack)

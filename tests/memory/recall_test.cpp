@@ -189,7 +189,7 @@ TEST(Recall, ALoopLongerThanTheRingIsNotGuessed) {
 
 TEST(Recall, TakesBackOnlyWhatTheLoopWouldHaveHere) {
   Recall recall;
-  EXPECT_TRUE(recall.takes_back(2 * MiB, 5 * MiB)) << "nothing is known";
+  EXPECT_TRUE(recall.takes_back(2 * MiB, Place{5 * MiB})) << "nothing is known";
   const std::vector<Bytes> sizes = different_sizes(20);
   const auto loop = [&] {
     for (Bytes i = 0; i < sizes.size(); ++i) {
@@ -200,16 +200,17 @@ TEST(Recall, TakesBackOnlyWhatTheLoopWouldHaveHere) {
   loop();
   loop();
   ASSERT_TRUE(recall.guess(sizes[0], 0)) << "a period is known now";
-  EXPECT_FALSE(recall.takes_back(sizes[0], GiB)) << "it had another place";
-  EXPECT_FALSE(recall.takes_back(sizes[0] + 512, 0)) << "another size";
-  EXPECT_TRUE(recall.takes_back(sizes[0], 0));
-  EXPECT_TRUE(recall.takes_back(sizes[1], GiB)) << "and it counts as a request";
+  EXPECT_FALSE(recall.takes_back(sizes[0], Place{GiB})) << "it had another place";
+  EXPECT_FALSE(recall.takes_back(sizes[0] + 512, Place{0})) << "another size";
+  EXPECT_TRUE(recall.takes_back(sizes[0], Place{0}));
+  EXPECT_TRUE(recall.takes_back(sizes[0], Place{0})) << "the same again";
+  EXPECT_TRUE(recall.takes_back(sizes[1], Place{GiB})) << "which counted once";
   const Place* next = recall.guess(sizes[2], 2);
   ASSERT_TRUE(next);
   EXPECT_EQ(next->start, 2 * GiB);
 }
 
-TEST(Recall, AWindowIsNotTakenBack) {
+TEST(Recall, AWindowIsTakenBackAsItWas) {
   Recall recall;
   auto* window = reinterpret_cast<Window*>(0x1000);
   for (int repetition = 0; repetition < 3; ++repetition)
@@ -221,7 +222,9 @@ TEST(Recall, AWindowIsNotTakenBack) {
   ASSERT_TRUE(guess);
   EXPECT_EQ(guess->window, window);
   EXPECT_EQ(guess->generation, 3U);
-  EXPECT_FALSE(recall.takes_back(2 * MiB, 0));
+  EXPECT_FALSE(recall.takes_back(2 * MiB, Place{0})) << "home, and no window";
+  EXPECT_FALSE(recall.takes_back(2 * MiB, (Place{0, window, 4}))) << "forgotten since";
+  EXPECT_TRUE(recall.takes_back(2 * MiB, (Place{0, window, 3})));
 }
 
 TEST(Recall, GranulesForSmallRequestsAreOfferedAtTheirPoint) {
