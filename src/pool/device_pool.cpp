@@ -255,9 +255,8 @@ void DevicePool::forget_context(driver::Context context) {
   const std::lock_guard lock(mutex_);
   timelines_.forget_context(context);
   std::vector<memory::Region*> gone;
-  blocks_.each([&](memory::Region* block) {
+  for (auto* block = placement_.home().first(); block; block = block->after)
     if (front.owns(block, block->live.address)) gone.push_back(block);
-  });
   unpark(front);
   for (memory::Region* block : gone) {
     count_free(front, block);

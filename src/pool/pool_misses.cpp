@@ -26,6 +26,7 @@ Result<driver::Address> DevicePool::allocate(Bytes bytes, const Origin& origin) 
   if (placement_.home().size() == 0) {
     const std::lock_guard lock(mutex_);
     placement_.open(mappings_.home_size());
+    blocks_.open(mappings_.home(), mappings_.home_size());
   }
   if (bytes > mappings_.most_bytes()) {
     const std::lock_guard lock(mutex_);
