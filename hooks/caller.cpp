@@ -112,13 +112,17 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
                                     bool per_thread_default) {
   if (!real.complete) return {};
   refresh_cache();
-  CUcontext context = nullptr;
-  int device = 0;
-  if (!device_of_current(real, context, device)) return {};
-
   const bool may_cache = Process::get().driver_door();
   const bool capture = capture_under_way();
   auto& known = cache.of(stream);
+  // A stream that was created is the same one whatever context is current; only the default ones
+  // get their meaning from that.
+  if (may_cache && !capture && known.valid && known.handle == stream && !is_default(stream))
+    return known.caller;
+
+  CUcontext context = nullptr;
+  int device = 0;
+  if (!device_of_current(real, context, device)) return {};
   const bool is_known = may_cache && known.valid && known.handle == stream &&
                         known.current == context && known.per_thread == per_thread_default;
   if (is_known && !capture) return known.caller;

@@ -45,12 +45,14 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     build = options.build.resolve()
-    print(f"{'':42}{'gmlake':>10}{'pool':>10}{'ratio':>8}{'native':>10}{'malloc':>8}   ns per pair, "
+    print(f"{'':48}{'gmlake':>10}{'pool':>10}{'ratio':>8}{'native':>10}{'malloc':>8}   ns per pair, "
           f"best of {options.runs}; the ratio is to be at most {BOUND:g}")
     broken = 0
-    for api, kind in (("async", "alone"), ("malloc", "host")):
+    for what, kind, choice in (("MallocAsync, own stream,", "alone", ["--stream", "own"]),
+                               ("MallocAsync, default stream,", "alone", []),
+                               ("Malloc", "host", ["--api", "malloc"])):
         for size, name in ((512, "512B"), (2 << 20, "2MiB")):
-            arguments = ["--api", api, "--bytes", str(size), str(options.pairs)]
+            arguments = [*choice, "--bytes", str(size), str(options.pairs)]
             gmlake, own = float("inf"), float("inf")
             for _ in range(options.runs):  # in turn: whatever else the machine does meets both
                 figure, host = best(build, True, 1, arguments)
@@ -59,7 +61,7 @@ def main():
             # A native pair on simcuda is dear: fewer of them, for the same mean.
             native, _ = best(build, False, options.runs, [*arguments[:-1], str(max(1, options.pairs // 20))])
             broken += gmlake > BOUND * own
-            print(f"  cuda{'MallocAsync' if api == 'async' else 'Malloc'} and free of {name}".ljust(42)
+            print(f"  cuda{what} and free of {name}".ljust(48)
                   + f"{gmlake:10.1f}{own:10.1f}{gmlake / own:8.2f}{native:10.1f}{host:8.1f}")
     return 1 if broken else 0
 

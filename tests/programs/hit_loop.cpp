@@ -2,7 +2,7 @@
 // the mean time of a pair, and for scale that of glibc's malloc and free of 64 bytes in the same
 // run.
 //
-//   hit_loop [--api async|malloc] [--bytes N] PAIRS
+//   hit_loop [--api async|malloc] [--stream default|own] [--bytes N] PAIRS
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,11 +14,11 @@ namespace {
 
 constexpr int kWarmUp = 10;  // the first pairs create memory; they are not timed
 
-int pair(bool async, std::size_t bytes) {
+int pair(bool async, std::size_t bytes, device::Stream stream) {
   void* at = nullptr;
-  int code = async ? device::allocate_async(&at, bytes, nullptr) : device::allocate(&at, bytes);
+  int code = async ? device::allocate_async(&at, bytes, stream) : device::allocate(&at, bytes);
   if (code != 0) return code;
-  return async ? device::release_async(at, nullptr) : device::release(at);
+  return async ? device::release_async(at, stream) : device::release(at);
 }
 
 template <typename Body>
@@ -32,13 +32,15 @@ double nanoseconds_each(long count, Body body) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bool async = true;
+  bool async = true, own_stream = false;
   std::size_t bytes = std::size_t{4} << 20;
   long pairs = 0;
   for (int i = 1; i < argc; ++i) {
     std::string name = argv[i];
     if (name == "--api" && i + 1 < argc) {
       async = std::string(argv[++i]) != "malloc";
+    } else if (name == "--stream" && i + 1 < argc) {
+      own_stream = std::string(argv[++i]) == "own";
     } else if (name == "--bytes" && i + 1 < argc) {
       bytes = std::strtoull(argv[++i], nullptr, 10);
     } else {
@@ -46,13 +48,16 @@ int main(int argc, char** argv) {
     }
   }
   if (pairs <= 0) {
-    std::fputs("usage: hit_loop [--api async|malloc] [--bytes N] PAIRS\n", stderr);
+    std::fputs("usage: hit_loop [--api async|malloc] [--stream default|own] [--bytes N] PAIRS\n",
+               stderr);
     return 2;
   }
   int code = device::open();
-  for (int i = 0; i < kWarmUp && code == 0; ++i) code = pair(async, bytes);
+  device::Stream stream = nullptr;
+  if (own_stream && code == 0) code = device::create_stream(&stream);
+  for (int i = 0; i < kWarmUp && code == 0; ++i) code = pair(async, bytes, stream);
   double device_ns = nanoseconds_each(pairs, [&] {
-    if (code == 0) code = pair(async, bytes);
+    if (code == 0) code = pair(async, bytes, stream);
   });
   if (code != 0) {
     std::fprintf(stderr, "hit_loop: CUDA error %d\n", code);
