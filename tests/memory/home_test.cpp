@@ -72,8 +72,7 @@ TEST_F(HomeTest, KeepsFencesOfAnUnownedTimelineApartUntilTheyAreSettled) {
   add(4 * kGranule, kGranule, {1, kSettled, false});
   add(5 * kGranule, kGranule, {1, 0, false});
   EXPECT_EQ(count_free(home_), 3U) << "what is settled merges with what was never used";
-  EXPECT_EQ(home_.locate(4 * kGranule)->free.value, kSettled)
-      << "and does not count as unused";
+  EXPECT_EQ(home_.locate(4 * kGranule)->free.value, kSettled) << "and does not count as unused";
 }
 
 TEST_F(HomeTest, HoldsRefusesHolesAndEnds) {
