@@ -82,9 +82,9 @@ class Plugin(harness.Case):
     @each_way
     def test_capture(self, preload):
         said, report, _ = self.call("capture", preload=preload)
-        self.check(said, nodes=[3], given_back=[1])
+        self.check(said, beside=[1], nodes=[3], given_back=[1])
         self.assertEqual(report["bypass_capture"], 1)
-        self.assertEqual(report["allocations"], 2)
+        self.assertEqual(report["native_frees"], 1)
 
     @each_way
     def test_devices(self, preload):
@@ -100,10 +100,24 @@ class Plugin(harness.Case):
         self.assertEqual(report["peak_physical_bytes"], BLOCK)
 
     @each_way
+    def test_other_configurations(self, preload):
+        for settings in (
+            {"GMLAKE_HOOKS_DRIVER": "false"},
+            {"GMLAKE_HOOKS_RUNTIME": "false"},
+            {"GMLAKE_STREAMS_FREE": "synchronous"},
+            {"GMLAKE_STREAMS_REUSE_COMPLETED": "false"},
+            {"GMLAKE_POOL_MAX_BYTES": "2MiB"},
+        ):
+            with self.subTest(settings=settings):
+                said, _, _ = self.call("record_unhindered", preload=preload, **settings)
+                self.check(said)
+
+    @each_way
     def test_without_the_pool(self, preload):
-        for settings in ({"GMLAKE_POOL_ENABLED": "false"}, {"GMLAKE_HOOKS_DRIVER": "false"}):
-            said, _, _ = self.call("record", preload=preload, **settings)
-            self.check({k: v for k, v in said.items() if not k.startswith("reused")})
+        said, report, _ = self.call("record_unhindered", preload=preload, GMLAKE_POOL_ENABLED="false")
+        self.check(said)
+        self.assertEqual(report["bypass_off"], 8)
+        self.assertEqual(report["native_frees"], 8)
 
     def test_in_a_process_left_alone(self):
         env = harness.environment(preload=False, GMLAKE_DISABLE="1")

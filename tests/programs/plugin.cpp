@@ -155,6 +155,21 @@ void record(const Plugin& gmlake, bool forget) {
   say("reused when done", third == first);
 }
 
+// Where a free may wait, so that the other stream's work must come to its end by itself.
+void record_unhindered(const Plugin& gmlake) {
+  const Driver driver;
+  driver.enter(0);
+  auto *const a = driver.stream(), *const b = driver.stream();
+  for (int i = 0; i < 8; ++i) {
+    void* block = gmlake.take(kBytes, 0, a);
+    driver.write(block, a);
+    driver.order(a, b);
+    driver.write(block, b);
+    gmlake.used(block, b);
+    gmlake.give(block, kBytes, 0, a);
+  }
+}
+
 // A stream that ends with its memory's work unfinished, and another that may get its handle.
 void ended_stream(const Plugin& gmlake) {
   const Driver driver;
@@ -199,15 +214,24 @@ void capture(const Plugin& gmlake) {
   driver.enter(0);
   auto *const a = driver.stream(), *const b = driver.stream();
   void* before = gmlake.take(kBytes, 0, a);
+  void* shared = gmlake.take(2 * kBytes, 0, b);
+  Gate gate(driver, a);
   driver.write(before, a);
-  say("begin", driver.cuStreamBeginCapture_(a, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+  say("begin", driver.cuStreamBeginCapture_(a, CU_STREAM_CAPTURE_MODE_GLOBAL));
+  say("beside", gmlake.take(3 * kBytes, 0, b) != nullptr);
   void* inside = gmlake.take(kBytes, 0, a);
   driver.write(inside, a);
-  gmlake.used(before, a);
   gmlake.give(before, kBytes, 0, a);
   gmlake.give(inside, kBytes, 0, a);
+  gmlake.used(shared, a);
+  gmlake.give(shared, 2 * kBytes, 0, b);
   CUgraph graph = nullptr;
   say("end", driver.cuStreamEndCapture_(a, &graph));
+  void* other = gmlake.take(kBytes, 0, b);
+  driver.write(other, b);
+  say("reused under work", other == before);
+  say("reused under work", gmlake.take(2 * kBytes, 0, b) == shared);
+  gate.open();
   std::size_t nodes = 0;
   say("count", driver.cuGraphGetNodes_(graph, nullptr, &nodes));
   say("nodes", static_cast<long long>(nodes));
@@ -262,6 +286,7 @@ int main(int, char** arguments) {
   if (what == "streams") streams(gmlake);
   if (what == "record") record(gmlake, false);
   if (what == "forget") record(gmlake, true);
+  if (what == "record_unhindered") record_unhindered(gmlake);
   if (what == "ended_stream") ended_stream(gmlake);
   if (what == "misuse") misuse(gmlake);
   if (what == "capture") capture(gmlake);
