@@ -124,8 +124,8 @@ void record_for_plugin(CUdeviceptr at, CUstream stream) {
   const auto* real = owner ? open_driver() : nullptr;
   if (!real) return;  // not the pool's: its free waits for everything
   const OnDevice on(*real, owner->ordinal(), stream);
-  const bool known = on.caller() && !on.caller()->capturing;
-  if (!owner->record_use(at, known ? on.caller()->origin : pool::Origin{}))
+  // Nothing is known of a stream that captures, so it counts as any of the context.
+  if (!owner->record_use(at, on.caller() ? on.caller()->origin : pool::Origin{}))
     log::error("gmlake_record_use: {} is no live block", reinterpret_cast<void*>(at));
 }
 

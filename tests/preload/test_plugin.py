@@ -83,6 +83,14 @@ class Plugin(harness.Case):
     def test_capture(self, preload):
         said, report, _ = self.call("capture", preload=preload)
         self.check(said, beside=[1], nodes=[3], given_back=[1])
+        self.assertEqual(len(said["reused under work"]), 3)
+        self.assertEqual(report["bypass_capture"], 1)
+        self.assertEqual(report["native_frees"], 1)
+
+    @each_way
+    def test_memory_of_a_graph(self, preload):
+        said, report, _ = self.call("graph_memory", preload=preload)
+        self.check(said)
         self.assertEqual(report["bypass_capture"], 1)
         self.assertEqual(report["native_frees"], 1)
 
