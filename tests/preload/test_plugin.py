@@ -109,6 +109,12 @@ class Plugin(harness.Case):
         self.assertEqual(report["allocations"], 3)
         self.assertEqual(report["peak_physical_bytes"], BLOCK)
 
+    def test_nothing_is_intercepted_by_path(self):
+        said, report, _ = self.call("mixed", preload=False, SIMCUDA_CHECKS="order,memory")
+        self.check(said, same=[0, 1], free=[1])  # invalid value: the driver does not know the pool's blocks
+        self.assertEqual(report["allocations"], 1)
+        self.assertEqual(report["live_blocks"], 1)
+
     @each_way
     def test_other_configurations(self, preload):
         for settings in (
