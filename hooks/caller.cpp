@@ -63,8 +63,10 @@ bool identify(const RealDriver& real, Identity& who) {
   auto& origin = who.caller.origin;
   origin.stream = who.handle;
   origin.stream_id = id;
-  origin.thread_bound =
-      who.handle == CU_STREAM_PER_THREAD || (who.per_thread && who.handle == nullptr);
+  origin.thread_bound = who.handle == CU_STREAM_PER_THREAD ||
+                        (who.per_thread && who.handle == nullptr) ||
+                        // Nobody would tell us of its end.
+                        (!is_default(who.handle) && !Process::get().in_front());
   origin.context = who.current;
   who.caller.device = cache.device;
   CUcontext own = nullptr;
@@ -155,7 +157,9 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
 }
 
 RelaxedCapture::RelaxedCapture(const RealDriver& real) : real_(real) {
-  if (capture_under_way() && real_.table.cuThreadExchangeStreamCaptureMode_)
+  // Without the driver door there may be one.
+  const bool needed = capture_under_way() || !Process::get().driver_door();
+  if (needed && real_.table.cuThreadExchangeStreamCaptureMode_)
     exchanged_ = real_.table.cuThreadExchangeStreamCaptureMode_(&mode_) == CUDA_SUCCESS;
 }
 RelaxedCapture::~RelaxedCapture() {

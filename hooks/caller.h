@@ -36,7 +36,7 @@ void capture_ended();
 bool capture_under_way();
 
 // Lets this thread make calls that a capture elsewhere would forbid, for a scope. Costs nothing
-// without a capture.
+// while none can be under way.
 class RelaxedCapture {
  public:
   explicit RelaxedCapture(const RealDriver& real);

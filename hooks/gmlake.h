@@ -17,6 +17,30 @@ const char* gmlake_version(void);
  * current context. Thread-safe. */
 size_t gmlake_trim(int device, size_t keep_bytes);
 
+/* For allocator plug-ins, PyTorch's CUDAPluggableAllocator among them (docs/pytorch.md): memory of
+ * the pool that also serves intercepted calls, whether the library is preloaded or opened by path.
+ * Thread-safe. No context needs to be current; where the current one is not of `device`, the
+ * device's primary context is used. `stream` is a cudaStream_t or CUstream of the device: a handle,
+ * 0 or cudaStreamLegacy for the legacy default stream, cudaStreamPerThread for the thread's. */
+struct CUstream_st;
+
+/* `size` bytes, aligned to 512 or more. The caller's until gmlake_free; to be used on `stream`, or
+ * on another behind an event of it. While `stream` captures, it is memory of the graph, as
+ * cudaMallocAsync gives it. NULL for a `size` of 0, and on failure, which has been logged: no such
+ * device or stream, or out of memory. */
+void* gmlake_malloc(size_t size, int device, struct CUstream_st* stream);
+
+/* Takes back what gmlake_malloc gave, when `stream` has come to this point: whatever other streams
+ * did with it must be ordered before, or recorded (gmlake_record_use). `size` is not looked at.
+ * NULL is ignored; what is not gmlake_malloc's, or was freed before, is logged and left alone. */
+void gmlake_free(void* ptr, size_t size, int device, struct CUstream_st* stream);
+
+/* The block that starts at `ptr` is also used on `stream`, a stream of the context it was allocated
+ * in, without an order that gmlake_free's stream is behind: when it is freed, it is not used again
+ * before all work that this context has been given until then is over. Other pointers are
+ * ignored. */
+void gmlake_record_use(void* ptr, struct CUstream_st* stream);
+
 #ifdef __cplusplus
 }
 #endif

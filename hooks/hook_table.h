@@ -91,5 +91,6 @@
   X(cudaDeviceReset, rt_device_reset, cudaError_t, ())
 
 // Interposed in the dynamic linker itself, and our own small C API (gmlake.h).
-#define GMLAKE_OTHER_EXPORTS(X) X(dlsym) X(gmlake_version) X(gmlake_trim)
+#define GMLAKE_OTHER_EXPORTS(X)                                                                                      \
+  X(dlsym) X(gmlake_version) X(gmlake_trim) X(gmlake_malloc) X(gmlake_free) X(gmlake_record_use)
 // clang-format on

@@ -14,6 +14,7 @@
 #include "config/pattern.h"
 #include "config/processes.h"
 #include "hooks/gmlake.h"
+#include "hooks/real.h"
 #include "stats/report.h"
 
 namespace gmlake::hooks {
@@ -26,15 +27,16 @@ constexpr int kBadConfiguration = 78;  // EX_CONFIG of sysexits.h
 std::atomic<Process*> Process::made{nullptr};
 
 Process& Process::make() {
-  static auto* const kept = [] {
-    auto* process = new Process;
+  const bool in_front = loaded_in_front();  // before a lock is held: it asks the loader
+  static auto* const kept = [in_front] {
+    auto* process = new Process(in_front);
     made.store(process, std::memory_order_release);
     return process;
   }();
   return *kept;
 }
 
-Process::Process() : executable_(config::executable_name()) {
+Process::Process(bool in_front) : in_front_(in_front), executable_(config::executable_name()) {
   load_configuration();
 }
 

@@ -29,11 +29,16 @@ class Process {
   static Process* get_if_made() { return made.load(std::memory_order_acquire); }
 
   const config::Config& config() const { return config_; }
-  bool driver_door() const { return active_ && config_.hooks_driver; }
-  bool runtime_door() const { return active_ && config_.hooks_runtime; }
+  bool driver_door() const { return active_ && in_front_ && config_.hooks_driver; }
+  bool runtime_door() const { return active_ && in_front_ && config_.hooks_runtime; }
+  // Whether the program's calls come through the doors at all: not those of one that opened the
+  // library by path for its C API.
+  bool in_front() const { return in_front_; }
+  // No CUDA may be called any more.
+  bool exiting() const { return exiting_.load(std::memory_order_relaxed); }
   // Whether allocations go to the pool now: not in a process left alone, not in a forked child of
   // one that has pools (CUDA does not survive fork), not once exit() has begun.
-  bool serving() const { return active_ && !exiting_.load(std::memory_order_relaxed) && !forked(); }
+  bool serving() const { return active_ && !exiting() && !forked(); }
 
   static constexpr int kMostDevices = 64;
   // Null if it has no pool yet. Lock-free.
@@ -63,7 +68,7 @@ class Process {
   void report();
 
  private:
-  Process();
+  explicit Process(bool in_front);
   static Process& make();
   pool::DevicePool* make_pool(int device, const driver::DriverTable& driver);
   void load_configuration();
@@ -72,6 +77,7 @@ class Process {
   static std::atomic<Process*> made;
 
   config::Config config_;
+  const bool in_front_;
   bool active_ = false;
   std::string executable_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

@@ -4,6 +4,7 @@
 #include <link.h>
 
 #include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 
@@ -35,7 +36,26 @@ int matches(dl_phdr_info* info, std::size_t, void* data) {
   return 1;
 }
 
+// The loader lists objects in the order in which it searches them.
+enum Found { neither, us, libc };
+int first_of_both(dl_phdr_info* info, std::size_t, void*) {
+  const char* slash = std::strrchr(info->dlpi_name, '/');
+  if (slash && std::strncmp(slash + 1, "libc.so.", 8) == 0) return libc;
+  static const char here = 0;
+  const auto at = reinterpret_cast<std::uintptr_t>(&here);
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const auto& part = info->dlpi_phdr[i];
+    const auto start = info->dlpi_addr + part.p_vaddr;
+    if (part.p_type == PT_LOAD && at >= start && at - start < part.p_memsz) return us;
+  }
+  return neither;
+}
+
 }  // namespace
+
+bool loaded_in_front() {
+  return dl_iterate_phdr(first_of_both, nullptr) == us;
+}
 
 std::atomic<const RealDriver*> kept_driver{nullptr};
 std::atomic<const RealRuntime*> kept_runtime{nullptr};

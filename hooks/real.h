@@ -15,6 +15,10 @@ namespace gmlake::hooks {
 using Dlsym = void* (*)(void*, const char*);
 Dlsym real_dlsym();
 
+// Whether the loader searches this library before libc, as it does what is preloaded or linked, and
+// not what is opened by path: whether our names stand in front of anything.
+bool loaded_in_front();
+
 // libcuda.so.1 as the process has it loaded.
 struct RealDriver {
   driver::DriverTable table;  // what the pool calls

@@ -7,6 +7,7 @@
 
 #include "config/pattern.h"
 #include "hooks/gmlake.h"
+#include "hooks/plugin.h"
 #include "stats/file_output.h"
 #include "support/log.h"
 
@@ -78,6 +79,7 @@ void before_stream_dies(const RealDriver& real, CUstream stream) {
 
 void after_context_died(CUcontext context) {
   forget_identities();
+  forget_primary(context);
   Process::get().each_pool([&](pool::DevicePool& pool) { pool.forget_context(context); });
 }
 

@@ -14,6 +14,7 @@ namespace gmlake::memory {
 
 using Timeline = std::uint32_t;
 inline constexpr Timeline kNoTimeline = ~Timeline{0};
+inline constexpr Timeline kManyTimelines = kNoTimeline - 1;
 
 struct Fence {
   std::uint64_t value = 0;

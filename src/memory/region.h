@@ -53,6 +53,7 @@ struct alignas(64) Region {
     Window* window;         // of a stitched block; null for a contiguous one
     std::uint64_t address;  // what the program was given; 0: no block starts here
     std::uint32_t slack;    // bytes of the block that were not asked for
+    Timeline used_on;       // by record of the program: kNoTimeline, one, or kManyTimelines
   };
   union {
     Free free;

@@ -33,6 +33,13 @@ constexpr Counter kReuse[] = {&stats::DeviceCounters::reuse_new,
                               &stats::DeviceCounters::reuse_own_stream,
                               &stats::DeviceCounters::reuse_completed};
 
+// Whether the program has recorded uses of the block that a free on this front is not ordered
+// behind by itself.
+bool used_beside(const Front& front, const memory::Region* block) {
+  const auto used_on = block->live.used_on;
+  return used_on != memory::kNoTimeline && used_on != front.timeline;
+}
+
 }  // namespace
 
 DevicePool::DevicePool(int ordinal, driver::Device& device, const config::Config& config)
@@ -87,6 +94,7 @@ driver::Address DevicePool::take_parked(Front& front, Bytes bytes) {
   // A snapshot may be reading it.
   std::atomic_ref(block->live.slack)
       .store(static_cast<std::uint32_t>(size - bytes), std::memory_order_relaxed);
+  block->live.used_on = memory::kNoTimeline;
   block->timeline.store(front.timeline, std::memory_order_relaxed);
   block->state.store(memory::State::live, std::memory_order_release);
   front.allocations.add(1);
@@ -114,7 +122,8 @@ void DevicePool::unpark(Front& front) {
     memory::Region* block = front.parked[i];
     memory::Fence fence{front.timeline, memory::kSettled, !front.host};
     // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete.
-    if (!front.host || !block->owned) fence.value = timelines_.free_on(front.timeline);
+    if (!front.host || !block->owned || block->live.used_on != memory::kNoTimeline)
+      fence.value = timelines_.free_on(front.timeline);
     release(block, fence);
   }
   front.parked_count = 0;
@@ -145,6 +154,7 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
   const Bytes size = window ? window->size : block->size;
   block->live.slack = static_cast<std::uint32_t>(size - bytes);
   block->live.address = at;
+  block->live.used_on = memory::kNoTimeline;
   block->timeline.store(front.timeline, std::memory_order_relaxed);
   block->owned = !front.host;
   blocks_.insert(at, block);
@@ -174,32 +184,48 @@ bool DevicePool::free(driver::Address at, const Origin& from) {
     auto& front = front_of(from);
     if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
       const std::lock_guard own(front.lock);
-      if (front.owns(block, at)) {
+      if (front.owns(block, at) && !used_beside(front, block)) {
         block->state.store(memory::State::parked, std::memory_order_relaxed);
         park(front, block);
         return true;
       }
     }
   }
-  // Another's block, or one that the table has just moved, or none.
+  // Another's block, one in use elsewhere, one that the table has just moved, or none.
   Front* owner = nullptr;
   memory::Region* block = seize(at, owner);
   if (!block) return false;
-  auto& front = !host || from.context ? front_of(from) : host_front(owner->context);
-  const std::lock_guard own(front.lock);
-  park(front, block);
+  Front* front = !host || from.context ? &front_of(from) : &host_front(owner->context);
+  if (used_beside(*front, block)) front = &host_front(owner->context);
+  const std::lock_guard own(front->lock);
+  park(*front, block);
   return true;
+}
+
+bool DevicePool::record_use(driver::Address at, const Origin& by) {
+  const auto user = by.stream_id == 0 ? memory::kManyTimelines : front_of(by).timeline;
+  Front* owner = nullptr;
+  memory::Region* block = find(at, owner);
+  if (!block) return false;
+  const std::lock_guard own(owner->lock);
+  if (!owner->owns(block, at)) return false;
+  auto& used_on = block->live.used_on;
+  used_on = used_on == memory::kNoTimeline || used_on == user ? user : memory::kManyTimelines;
+  return true;
+}
+
+// What the table has at `at`, and who owned that when it was looked up.
+memory::Region* DevicePool::find(driver::Address at, Front*& owner) {
+  const std::lock_guard lock(mutex_);
+  memory::Region* block = blocks_.find(at);
+  if (block) owner = &fronts_.of(block->timeline.load(std::memory_order_relaxed));
+  return block;
 }
 
 // The live block at `at`, taken from its owner: the caller's from here on.
 memory::Region* DevicePool::seize(driver::Address at, Front*& owner) {
-  memory::Region* block = nullptr;
-  {
-    const std::lock_guard lock(mutex_);
-    block = blocks_.find(at);
-    if (!block) return nullptr;
-    owner = &fronts_.of(block->timeline.load(std::memory_order_relaxed));
-  }
+  memory::Region* block = find(at, owner);
+  if (!block) return nullptr;
   const std::lock_guard own(owner->lock);
   if (!owner->owns(block, at)) return nullptr;
   block->state.store(memory::State::parked, std::memory_order_relaxed);
@@ -237,7 +263,8 @@ bool DevicePool::free_synchronously(driver::Address at, const Origin& from) {
   memory::Region* block = seize(at, owner);
   if (!block) return false;
   auto& front = host_front(from.context ? from.context : owner->context);
-  const bool settled = !owner->host || device_.wait_context(front.context);
+  const bool in_use = owner->host || used_beside(front, block);
+  const bool settled = !in_use || device_.wait_context(front.context);
   const std::lock_guard own(front.lock);
   if (!settled) return park(front, block), true;
   count_free(front, block);

@@ -39,7 +39,8 @@ struct Origin {
   driver::Context context = nullptr;
   std::uint64_t stream_id = 0;      // cuStreamGetId: unique for the life of the process
   driver::Stream stream = nullptr;  // the handle, for recording events on it
-  // The per-thread default stream: its handle means another stream on another thread.
+  // The handle stands for the stream only on this thread (the per-thread default stream) or only
+  // during this call (its end may go unseen).
   bool thread_bound = false;
   // Some stream is being captured: no event may be recorded, queried or waited for.
   bool capture_under_way = false;
@@ -73,6 +74,10 @@ class DevicePool {
 
   // False if `at` is not the start of a live block of this pool.
   bool free(driver::Address at, const Origin& origin);
+  // The block is used on that stream besides (an origin without one: on some stream of its
+  // context), without the program's order behind it: unless the same stream frees it, it is freed
+  // behind everything its context has been given until then. False as above.
+  bool record_use(driver::Address at, const Origin& origin);
   int ordinal() const { return ordinal_; }
   // Whether `at` lies in the pool's virtual ranges. Lock-free.
   bool owns(driver::Address at) const { return mappings_.owns(at); }
@@ -133,6 +138,7 @@ class DevicePool {
   static void count_free(Front& front, const memory::Region* block);
   // With neither it nor the pool's.
   void flush_fronts();
+  memory::Region* find(driver::Address at, Front*& owner);
   memory::Region* seize(driver::Address at, Front*& owner);
   bool free_synchronously(driver::Address at, const Origin& from);
 

@@ -98,6 +98,74 @@ TEST(DevicePool, StreamOrderedMemoryFreedWithoutAStreamIsReusableAtOnce) {
   EXPECT_EQ(bench.get(10 * MiB, on_stream(2)), at);
 }
 
+TEST(DevicePool, ARecordedUseKeepsABlockUntilThatStreamIsDone) {
+  Bench bench;
+  const auto at = bench.get(10 * MiB, on_stream(1));
+  ++bench.device.submitted[on_stream(2).stream];
+  EXPECT_TRUE(bench.pool.record_use(at, on_stream(2)));
+  bench.use_and_free(at, on_stream(1));
+  EXPECT_NE(bench.get(10 * MiB, on_stream(1)), at) << "stream 2 is not done with it";
+  bench.device.completed[on_stream(1).stream] = 1;
+  EXPECT_NE(bench.get(10 * MiB, on_stream(1)), at) << "stream 2 is not done with it";
+  EXPECT_NE(bench.get(10 * MiB, kHost), at);
+  bench.device.finish_all();
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(3)), at);
+  bench.use_and_free(at, on_stream(3));
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(3)), at) << "the use was of the block before";
+}
+
+TEST(DevicePool, ARecordedUseOutlastsAnyKindOfFree) {
+  for (const auto& freed_by : {on_stream(1), on_stream(3), kHost, Origin{}}) {
+    Bench bench;
+    const auto at = bench.get(10 * MiB, on_stream(1));
+    EXPECT_TRUE(bench.pool.record_use(at, on_stream(1)));
+    EXPECT_TRUE(bench.pool.record_use(at, on_stream(2)));
+    EXPECT_TRUE(bench.pool.record_use(at, on_stream(1)));
+    ++bench.device.submitted[on_stream(2).stream];
+    EXPECT_TRUE(bench.pool.free(at, freed_by));
+    bench.pool.check();
+    for (const auto& wanted_by : {on_stream(1), on_stream(2), on_stream(3), kHost})
+      EXPECT_NE(bench.get(10 * MiB, wanted_by), at);
+    bench.device.finish_all();
+    EXPECT_EQ(bench.get(10 * MiB, on_stream(1)), at);
+  }
+}
+
+TEST(DevicePool, ASynchronousFreeWaitsForRecordedUses) {
+  auto config = plain();
+  config.streams_free = config::FreePolicy::synchronous;
+  Bench bench(GiB, config);
+  const auto at = bench.get(10 * MiB, on_stream(1));
+  ++bench.device.submitted[on_stream(2).stream];
+  EXPECT_TRUE(bench.pool.record_use(at, on_stream(2)));
+  bench.use_and_free(at, kHost);
+  EXPECT_EQ(bench.device.calls["cuCtxSynchronize"], 1U);
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(1)), at);
+}
+
+TEST(DevicePool, AUseOnTheStreamThatFreesNeedsNoProof) {
+  Bench bench;
+  const auto at = bench.get(10 * MiB, on_stream(1));
+  EXPECT_TRUE(bench.pool.record_use(at, on_stream(1)));
+  bench.use_and_free(at, on_stream(1));
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(1)), at);
+  bench.use_and_free(at, on_stream(2));
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(2)), at) << "the use was of the block before";
+  EXPECT_TRUE(bench.pool.record_use(at, on_stream(1)));
+  bench.use_and_free(at, on_stream(2));
+  EXPECT_NE(bench.get(10 * MiB, on_stream(2)), at) << "stream 1 may not be done with it";
+}
+
+TEST(DevicePool, AUseByWhoIsNotKnownIsAnybodys) {
+  Bench bench;
+  const auto at = bench.get(10 * MiB, on_stream(1));
+  EXPECT_TRUE(bench.pool.record_use(at, Origin{}));
+  bench.use_and_free(at, on_stream(1));
+  EXPECT_NE(bench.get(10 * MiB, on_stream(1)), at);
+  EXPECT_FALSE(bench.pool.record_use(at, on_stream(1))) << "freed";
+  EXPECT_FALSE(bench.pool.record_use(at + 512, on_stream(1)));
+}
+
 TEST(DevicePool, ADestroyedStreamsMemoryIsNotLost) {
   Bench bench;
   const auto at = bench.get(10 * MiB, on_stream(1));

@@ -10,7 +10,7 @@ TEST(Front, OwnsItsLiveBlockAtItsAddressOnly) {
   Front front;
   front.timeline = 3;
   memory::Region block;
-  block.live = {nullptr, 512, 0};
+  block.live = {nullptr, 512, 0, memory::kNoTimeline};
   block.timeline = 3;
   block.become(memory::State::live);
   EXPECT_TRUE(front.owns(&block, 512));

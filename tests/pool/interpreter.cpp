@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "pool/device_pool.h"
 
@@ -91,6 +92,9 @@ class Interpreter {
       case Kind::trim:
         trim(operation.a);
         break;
+      case Kind::use:
+        if (!live_.empty()) use(live_[operation.a % live_.size()], operation.b % (kStreams + 1));
+        break;
       default:
         break;
     }
@@ -122,6 +126,8 @@ class Interpreter {
     Bytes size;
     std::vector<FakeDevice::Range> physical;
     bool from_stream;
+    std::set<void*> used_on;     // by record
+    bool used_anywhere = false;  // also by record
   };
   // Who freed a physical range, and what each stream had been given by then.
   struct Freed {
@@ -219,8 +225,8 @@ class Interpreter {
     }
     expect(*at % 512 == 0, "a block that is not aligned");
     // Rounded as the pool rounds: what lies between belongs to the block too.
-    Block block{*at, size, device_.physical_of(*at, round_up(size, memory::kAlignment)),
-                stream != 0};
+    Block block{
+        *at, size, device_.physical_of(*at, round_up(size, memory::kAlignment)), stream != 0, {}};
     for (const auto& range : block.physical) {
       const auto next = taken_.lower_bound(range.start);
       expect((next == taken_.end() || next->first >= range.start + range.size) &&
@@ -264,6 +270,13 @@ class Interpreter {
     Block block = std::move(live_.back());
     live_.pop_back();
     std::map<void*, std::uint64_t> behind;
+    block.used_on.erase(origin(stream).stream);
+    const bool used_beside = block.used_anywhere || !block.used_on.empty();
+    if (block.used_anywhere) {
+      behind = device_.submitted;
+    } else {
+      for (auto* on : block.used_on) behind[on] = device_.submitted[on];
+    }
     if (stream != 0) {
       // The program's duty: it has ordered its uses before the free on this stream.
       auto* const on = origin(stream).stream;
@@ -277,11 +290,21 @@ class Interpreter {
     for (const auto& range : block.physical) {
       taken_.erase(range.start);
       forget_freed(freed_, range.start, range.size);
-      freed_[range.start] = {range.start + range.size, id_of(stream), behind};
+      freed_[range.start] = {range.start + range.size, used_beside ? 0 : id_of(stream), behind};
     }
     forget_freed(used_, block.at, size);
     used_[block.at] = {block.at + size, id_of(stream), std::move(behind)};
     return block;
+  }
+
+  void use(Block& block, std::uint64_t stream) {
+    auto* const on = origin(stream).stream;
+    if (stream != 0) {
+      block.used_on.insert(on);
+      ++device_.submitted[on];
+    }
+    block.used_anywhere |= stream == 0;
+    expect(pool_->record_use(block.at, origin(stream)), "a live block that the pool does not know");
   }
 
   void release(std::size_t index, std::uint64_t stream) {

@@ -27,6 +27,7 @@ class Generator {
     const auto draw = random_() % 64;
     if (draw < 25) return {Kind::allocate, size(), stream()};
     if (draw < 49) return {Kind::free, random_() % 64, stream()};
+    if (draw == 49) return {Kind::use, random_() % 64, stream()};
     if (draw < 56) return {Kind::submit, 1 + random_() % streams_, 0};
     if (draw < 60) return {Kind::complete, 1 + random_() % streams_, 1 + random_() % 4};
     if (draw == 60) return {Kind::synchronise, 0, 0};

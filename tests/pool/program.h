@@ -29,7 +29,8 @@ constexpr std::uint64_t kStreams = 4;  // streams 1 to 4; 0 is the host
   X(forget)      /* the context is destroyed, another made */                             \
   X(fault)       /* function a / 64 fails after a % 64 more calls, b times (0: always) */ \
   X(heal)        /* no function fails any more */                                         \
-  X(trim)        /* the pool is to keep a bytes */
+  X(trim)        /* the pool is to keep a bytes */                                        \
+  X(use)         /* the a-th live block, by record, on stream b (0: on one not known) */
 
 enum class Kind : unsigned {
 #define X(name) name,

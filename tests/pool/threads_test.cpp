@@ -262,5 +262,46 @@ TEST(Threads, AStaleFreeDoesNotReachAnotherBlock) {
   EXPECT_EQ(bench.counters().live_blocks, 0U);
 }
 
+// The record either comes before the free, which then waits for the use, or finds no block.
+TEST(Threads, AUseRecordedDuringAFreeIsHeededOrRefused) {
+  Bench bench;
+  constexpr int kRounds = 4000;
+  std::atomic<int> round{0}, done{0};
+  std::atomic<driver::Address> block{0};
+  std::atomic<bool> recorded{false};
+  std::thread other([&] {
+    for (int i = 1; i <= kRounds; ++i) {
+      while (round < i) std::this_thread::yield();
+      recorded = bench.pool.record_use(block, on_stream(2));
+      done = i;
+    }
+  });
+  int heeded = 0, refused = 0, wrong = 0;
+  for (int i = 1; i <= kRounds; ++i) {
+    const auto at = bench.get(4 * MiB, on_stream(1));
+    ++bench.device.submitted[on_stream(2).stream];
+    block = at;
+    const auto wait = [&] {
+      while (done < i) std::this_thread::yield();
+    };
+    // Surely before the free, surely behind it, or at once.
+    if (i % 3 != 0) round = i;
+    if (i % 3 == 1) wait();
+    EXPECT_TRUE(bench.pool.free(at, on_stream(1)));
+    round = i;
+    wait();
+    const auto next = bench.get(4 * MiB, on_stream(1));
+    ++(recorded ? heeded : refused);
+    wrong += (next != at) == recorded ? 0 : 1;
+    EXPECT_TRUE(bench.pool.free(next, on_stream(1)));
+    bench.device.finish_all();
+  }
+  other.join();
+  bench.pool.check();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_GE(heeded, kRounds / 3);
+  EXPECT_GE(refused, kRounds / 3);
+}
+
 }  // namespace
 }  // namespace gmlake::pool

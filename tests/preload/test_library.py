@@ -20,6 +20,13 @@ def hook_table():
     return set(re.findall(r"\bX\((c\w+),", text))
 
 
+def c_api():
+    """The functions that gmlake.h declares."""
+    names = set(re.findall(r"\b(gmlake_\w+)\(", (harness.SOURCE / "hooks" / "gmlake.h").read_text()))
+    assert {"gmlake_malloc", "gmlake_free", "gmlake_record_use"} <= names
+    return names
+
+
 class Library(harness.Case):
     def test_needs_only_the_c_library(self):
         dynamic = tool("readelf", "-dW")
@@ -35,8 +42,15 @@ class Library(harness.Case):
         self.assertIn("cuMemAllocAsync_ptsz", table)
         self.assertIn("cudaMalloc", table)
         self.assertEqual(table - exported, set())
-        others = {name for name in exported - table if not name.startswith("gmlake_")}
-        self.assertEqual(others, {"dlsym"})
+        self.assertEqual(exported - table, {"dlsym"} | c_api())
+
+    def test_the_c_api_is_plain_c(self):
+        header = harness.SOURCE / "hooks" / "gmlake.h"
+        command = ["cc", "-std=c99", "-pedantic-errors", "-Wall", "-Werror", "-fsyntax-only", "-x", "c"]
+        source = self.folder / "all.c"
+        source.write_text(f'#include "{header}"\nvoid all(void) {{ {" ".join(f"(void)&{name};" for name in c_api())} }}\n')
+        process = harness.run(*command, source, env=harness.environment(preload=False, simcuda=False))
+        self.assertEqual(process.returncode, 0, process.stderr)
 
     def test_does_not_link_cuda(self):
         undefined = tool("nm", "-D", "--undefined-only")
