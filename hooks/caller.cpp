@@ -61,10 +61,10 @@ bool identify(const RealDriver& real, Identity& who) {
   const auto get_id = who.per_thread ? real.table.cuStreamGetId_ptsz_ : real.table.cuStreamGetId_;
   if (get_id(who.handle, &id) != CUDA_SUCCESS) return false;
   auto& origin = who.caller.origin;
-  origin.stream = who.handle;
   origin.stream_id = id;
   origin.thread_bound =
       who.handle == CU_STREAM_PER_THREAD || (who.per_thread && who.handle == nullptr);
+  origin.stream = origin.thread_bound ? CU_STREAM_PER_THREAD : who.handle;
   origin.context = who.current;
   who.caller.device = cache.device;
   CUcontext own = nullptr;

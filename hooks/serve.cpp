@@ -76,6 +76,10 @@ void before_stream_dies(const RealDriver& real, CUstream stream) {
   forget_identities();
 }
 
+void before_context_dies() {
+  Process::get().each_pool([](pool::DevicePool& pool) { pool.forget_events(); });
+}
+
 void after_context_died(CUcontext context) {
   forget_identities();
   Process::get().each_pool([&](pool::DevicePool& pool) { pool.forget_context(context); });

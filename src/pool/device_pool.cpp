@@ -29,9 +29,9 @@ constexpr Counter kServed[] = {
     &stats::DeviceCounters::hits_exact, &stats::DeviceCounters::hits_window,
     &stats::DeviceCounters::hits_split, &stats::DeviceCounters::hits_small,
     &stats::DeviceCounters::growths,    &stats::DeviceCounters::stitches};
-constexpr Counter kReuse[] = {&stats::DeviceCounters::reuse_new,
-                              &stats::DeviceCounters::reuse_own_stream,
-                              &stats::DeviceCounters::reuse_completed};
+constexpr Counter kReuse[] = {
+    &stats::DeviceCounters::reuse_new, &stats::DeviceCounters::reuse_own_stream,
+    &stats::DeviceCounters::reuse_completed, &stats::DeviceCounters::reuse_proved};
 
 }  // namespace
 
@@ -48,7 +48,7 @@ DevicePool::~DevicePool() = default;
 
 memory::Order DevicePool::order_of(const Front& front) const {
   return {front.timeline, front.host ? memory::kNoTimeline : front.timeline,
-          &timelines_.all_passed()};
+          &timelines_.all_passed(), front.clock};
 }
 
 Front& DevicePool::new_front(std::uint64_t key, const Origin& origin) {
@@ -62,6 +62,7 @@ Front& DevicePool::new_front(std::uint64_t key, const Origin& origin) {
   front->host = host;
   front->context = origin.context;
   fronts_.publish(front);
+  several_.store(timeline != 0, std::memory_order_relaxed);
   return *front;
 }
 
@@ -111,7 +112,12 @@ void DevicePool::unpark(Front& front) {
   front.live_blocks.reset();
   for (std::size_t i = 0; i < front.parked_count; ++i) {
     memory::Region* block = front.parked[i];
-    memory::Fence fence{front.timeline, memory::kSettled, !front.host};
+    // Memory that comes from another stream is likely to be wanted there again, as soon as that
+    // stream waits for this one: it is kept apart from what is freed here later.
+    const bool owned =
+        !front.host && block->timeline.load(std::memory_order_relaxed) == front.timeline;
+    front.apart = front.apart || !owned;
+    memory::Fence fence{front.timeline, memory::kSettled, owned};
     // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete.
     if (!front.host || !block->owned) fence.value = timelines_.free_on(front.timeline);
     release(block, fence);
@@ -253,6 +259,7 @@ void DevicePool::forget_context(driver::Context context) {
   const std::lock_guard own(front.lock);
   const std::lock_guard lock(mutex_);
   timelines_.forget_context(context);
+  clocks_.forget_events();
   std::vector<memory::Region*> gone;
   blocks_.each([&](memory::Region* block) {
     if (front.owns(block, block->live.address)) gone.push_back(block);

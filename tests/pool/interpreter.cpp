@@ -91,6 +91,18 @@ class Interpreter {
       case Kind::trim:
         trim(operation.a);
         break;
+      case Kind::record:
+        record(operation.a % kEvents, 1 + (operation.b + kStreams - 1) % kStreams);
+        break;
+      case Kind::await:
+        await(operation.a % kEvents, 1 + (operation.b + kStreams - 1) % kStreams);
+        break;
+      case Kind::wait:
+        if (operation.b % 2 == 0)
+          wait_for_event(operation.a % kEvents);
+        else
+          wait_for_stream(stream);
+        break;
       default:
         break;
     }
@@ -111,6 +123,8 @@ class Interpreter {
     outcome_.stitches += counters.stitches;
     outcome_.windows += counters.hits_window;
     outcome_.crossings += counters.reuse_completed;
+    outcome_.proofs += counters.reuse_proved;
+    outcome_.inserted_waits += counters.ladder_inserted_waits;
     pool_.reset();  // the device's end aborts if anything of it is left
     if (to_the_end_) count_calls();
     outcome_.faults += device_.failures;
@@ -170,6 +184,29 @@ class Interpreter {
       expect(pool_->report().counters.windows == 0, "a window without memory");
     }
     balance();
+  }
+
+  // The program's events, which are no calls of the pool's.
+  static void* event(std::uint64_t number) { return reinterpret_cast<void*>(0x10 + number); }
+  void record(std::uint64_t number, std::uint64_t stream) {
+    const bool seen = pool_->recording(event(number), origin(stream), ++recordings_);
+    events_[number] = device_.given(origin(stream).stream);
+    if (seen) pool_->recorded(event(number), recordings_, true);
+  }
+  void await(std::uint64_t number, std::uint64_t stream) {
+    const auto recording = pool_->recording_of(event(number));
+    device_.stream_waits(origin(stream).stream, events_[number]);
+    if (recording != 0) pool_->waits(origin(stream), event(number), recording);
+  }
+  void wait_for_event(std::uint64_t number) {
+    const auto recording = pool_->recording_of(event(number));
+    device_.finish(events_[number]);
+    if (recording != 0) pool_->happened(event(number), recording);
+  }
+  void wait_for_stream(std::uint64_t stream) {
+    const auto given = pool_->given(origin(stream));
+    device_.finish(device_.given(origin(stream).stream));
+    pool_->happened(given);
   }
 
   void trim(Bytes keep) {
@@ -232,6 +269,13 @@ class Interpreter {
     live_.push_back(std::move(block));
   }
 
+  // Later work of a stream, by its own order and its waits.
+  bool comes_after(std::uint64_t stream, void* on, std::uint64_t point) {
+    if (stream == 0) return false;
+    auto* const handle = reinterpret_cast<void*>(0x1000 + stream);
+    return !settings_.planted && (on == handle || device_.after[handle][on] >= point);
+  }
+
   void check_order(const FakeDevice::Range& range, std::uint64_t stream) {
     auto at = freed_.lower_bound(range.start);
     if (at != freed_.begin() && std::prev(at)->second.end > range.start) --at;
@@ -239,7 +283,7 @@ class Interpreter {
       // The planted fault: the model takes a stream's own order for none.
       if (!settings_.planted && stream != 0 && at->second.stream == stream) continue;
       for (const auto& [on, point] : at->second.behind)
-        expect(device_.completed[on] >= point,
+        expect(device_.completed[on] >= point || comes_after(stream, on, point),
                "bytes given out before the work that used them is ordered before");
     }
   }
@@ -267,7 +311,7 @@ class Interpreter {
     if (stream != 0) {
       // The program's duty: it has ordered its uses before the free on this stream.
       auto* const on = origin(stream).stream;
-      behind[on] = device_.submitted[on];
+      behind = device_.given(on);
     } else if (!settled && !block.from_stream) {
       behind = device_.submitted;
     }
@@ -319,6 +363,8 @@ class Interpreter {
   Outcome& outcome_;
   std::uint64_t generation_[kStreams + 1] = {};
   std::vector<Block> live_;
+  FakeDevice::Points events_[kEvents];  // what they stand for
+  stream::Recording recordings_ = 0;
   std::map<Bytes, Bytes> taken_;  // physical ranges of live blocks
   std::map<Bytes, Freed> freed_;  // of freed ones
   std::map<Bytes, Freed> used_;   // the same by address: the last use of what is mapped there
