@@ -13,25 +13,32 @@ void Clocks::append(Timeline stream, std::uint64_t own, const std::vector<std::u
   if (own > passed[stream]) out.push_back({stream, own});
   if (!of(stream)) return;
   auto& clock = *clocks_[stream];
-  std::erase_if(clock.known, [&](Timeline other) {
+  const auto start = out.size();
+  out.resize(start + clock.known.size());
+  auto* point = out.data() + start;
+  auto* kept = clock.known.data();
+  for (const Timeline other : clock.known) {
     auto& value = clock.values[other];
-    const bool over = value <= passed[other];
-    if (over)
+    if (value <= passed[other]) {
       value = 0;
-    else
-      out.push_back({other, value});
-    return over;
-  });
+      continue;
+    }
+    *point++ = {other, value};
+    *kept++ = other;
+  }
+  out.resize(static_cast<std::size_t>(point - out.data()));
+  clock.known.resize(static_cast<std::size_t>(kept - clock.known.data()));
 }
 
 void Clocks::merge(Timeline stream, const Snapshot& snapshot,
                    const std::vector<std::uint64_t>& passed) {
+  if (snapshot.empty()) return;
+  if (stream >= clocks_.size()) clocks_.resize(stream + 1);
+  if (!clocks_[stream]) clocks_[stream] = std::make_unique<Clock>();
+  auto& clock = *clocks_[stream];
+  clock.values.resize(std::max(clock.values.size(), passed.size()));
   for (const auto& point : snapshot) {
     if (point.timeline == stream || point.value <= passed[point.timeline]) continue;
-    if (stream >= clocks_.size()) clocks_.resize(stream + 1);
-    if (!clocks_[stream]) clocks_[stream] = std::make_unique<Clock>();
-    auto& clock = *clocks_[stream];
-    if (point.timeline >= clock.values.size()) clock.values.resize(point.timeline + 1);
     auto& value = clock.values[point.timeline];
     if (value == 0) clock.known.push_back(point.timeline);
     value = std::max(value, point.value);
