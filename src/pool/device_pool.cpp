@@ -112,15 +112,15 @@ void DevicePool::unpark(Front& front) {
   front.live_blocks.reset();
   for (std::size_t i = 0; i < front.parked_count; ++i) {
     memory::Region* block = front.parked[i];
+    const auto home = block->timeline.load(std::memory_order_relaxed);
+    // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete. The
+    // stream it was given to may still have work ahead that used these bytes before, though.
+    const auto line = front.host && block->owned ? home : front.timeline;
     // Memory that comes from another stream is likely to be wanted there again, as soon as that
     // stream waits for this one: it is kept apart from what is freed here later.
-    const bool owned =
-        !front.host && block->timeline.load(std::memory_order_relaxed) == front.timeline;
+    const bool owned = block->owned && line == home;
     front.apart = front.apart || !owned;
-    memory::Fence fence{front.timeline, memory::kSettled, owned};
-    // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete.
-    if (!front.host || !block->owned) fence.value = timelines_.free_on(front.timeline);
-    release(block, fence);
+    release(block, {line, timelines_.free_on(line), owned});
   }
   front.parked_count = 0;
 }
@@ -235,14 +235,15 @@ Front& DevicePool::host_front(driver::Context context) {
   return front_of(origin);
 }
 
-// As natively: the call returns when the work is done. The block is nobody's meanwhile, so the wait
+// As natively: the call returns when the work is done, and at once for memory of a stream. The
+// block is nobody's meanwhile, so the wait
 // needs no lock.
 bool DevicePool::free_synchronously(driver::Address at, const Origin& from) {
   Front* owner = nullptr;
   memory::Region* block = seize(at, owner);
   if (!block) return false;
   auto& front = host_front(from.context ? from.context : owner->context);
-  const bool settled = !owner->host || device_.wait_context(front.context);
+  const bool settled = owner->host && device_.wait_context(front.context);
   const std::lock_guard own(front.lock);
   if (!settled) return park(front, block), true;
   count_free(front, block);

@@ -136,6 +136,9 @@ class Interpreter {
     Bytes size;
     std::vector<FakeDevice::Range> physical;
     bool from_stream;
+    // Work on these bytes that its stream comes after and that was not over when it was given out:
+    // no access of the block's, which a free without a stream takes to be complete.
+    FakeDevice::Points before = {};
   };
   // Who freed a physical range, and what each stream had been given by then.
   struct Freed {
@@ -264,7 +267,7 @@ class Interpreter {
                  (next == taken_.begin() || std::prev(next)->second <= range.start),
              "bytes in two live blocks");
       taken_[range.start] = range.start + range.size;
-      check_order(range, id_of(stream));
+      check_order(range, id_of(stream), block.before);
     }
     live_.push_back(std::move(block));
   }
@@ -276,10 +279,13 @@ class Interpreter {
     return !settings_.planted && (on == handle || device_.after[handle][on] >= point);
   }
 
-  void check_order(const FakeDevice::Range& range, std::uint64_t stream) {
+  void check_order(const FakeDevice::Range& range, std::uint64_t stream,
+                   FakeDevice::Points& before) {
     auto at = freed_.lower_bound(range.start);
     if (at != freed_.begin() && std::prev(at)->second.end > range.start) --at;
     for (; at != freed_.end() && at->first < range.start + range.size; ++at) {
+      for (const auto& [on, point] : at->second.behind)
+        if (device_.completed[on] < point) before[on] = std::max(before[on], point);
       // The planted fault: the model takes a stream's own order for none.
       if (!settings_.planted && stream != 0 && at->second.stream == stream) continue;
       for (const auto& [on, point] : at->second.behind)
@@ -314,6 +320,8 @@ class Interpreter {
       behind = device_.given(on);
     } else if (!settled && !block.from_stream) {
       behind = device_.submitted;
+    } else if (!settled) {
+      behind = block.before;
     }
     const Bytes size = round_up(block.size, memory::kAlignment);
     expect(device_.physical_of(block.at, size) == block.physical,

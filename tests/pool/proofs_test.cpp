@@ -66,6 +66,19 @@ TEST(Proofs, WithoutTheWaitItIsNotReused) {
   EXPECT_EQ(s.counters().reuse_proved, 0U);
 }
 
+TEST(Proofs, ByWayOfAStreamWithoutMemory) {
+  Streams s;
+  (void)s.get(kSize, on_stream(2));
+  const auto at = s.get(kSize, on_stream(1));
+  s.use_and_free(at, on_stream(1));
+  s.record(on_stream(1));
+  s.wait(on_stream(3));
+  s.record(on_stream(3));
+  s.wait(on_stream(2));
+  EXPECT_EQ(s.get(kSize, on_stream(2)), at);
+  EXPECT_EQ(s.counters().reuse_proved, 1U);
+}
+
 TEST(Proofs, SwitchedOff) {
   auto config = plain();
   config.streams_follow_events = false;
@@ -115,6 +128,19 @@ TEST(Proofs, NeighboursFreedLaterDoNotHoldBackWhatIsProved) {
   (void)s.pool.given(on_stream(2));  // nothing is parked any more
   s.wait(on_stream(1));
   EXPECT_EQ(s.get(kSize, on_stream(1)), first);
+}
+
+// cuMemFree takes all accesses of such a block to be complete, but not those of the block before
+// it.
+TEST(Proofs, AHostFreeOfAnUnusedBlockDoesNotEndEarlierWork) {
+  Streams s;
+  const auto at = s.get(kSize, on_stream(1));
+  s.use_and_free(at, on_stream(1));
+  ASSERT_EQ(s.get(kSize, on_stream(1)), at);
+  ASSERT_TRUE(s.pool.free(at, kHost));
+  EXPECT_NE(s.get(kSize, kHost), at);
+  EXPECT_NE(s.get(kSize, on_stream(2)), at);
+  EXPECT_EQ(s.get(kSize, on_stream(1)), at) << "its stream's own";
 }
 
 TEST(Proofs, AStreamIsMadeToWaitOnlyWhenMemoryHasRunOut) {
