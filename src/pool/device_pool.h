@@ -148,6 +148,9 @@ class DevicePool {
     Front* known = fronts_.find(key);
     return known ? *known : new_front(key, origin);
   }
+  Front* known_front(const Origin& stream) const {
+    return fronts_.find(Fronts::key_of_stream(stream.stream_id));
+  }
   Front& new_front(std::uint64_t key, const Origin& origin);
   Front& host_front(driver::Context context);
   bool follows_events() const {

@@ -1,5 +1,6 @@
 // What the program's own events and waits prove: which frees its streams come after, without an
-// event or a query of the pool's.
+// event or a query of the pool's. A stream that never had memory here and never waited for one that
+// had leaves no trace.
 #include "pool/device_pool.h"
 
 namespace gmlake::pool {
@@ -19,10 +20,15 @@ void DevicePool::comes_after(Front& front, const stream::Snapshot& snapshot) {
 
 bool DevicePool::recording(driver::Event event, const Origin& origin, stream::Recording number) {
   if (!follows_events()) return false;
-  auto& front = front_of(origin);
-  const std::lock_guard own(front.lock);
+  Front* front = known_front(origin);
+  if (!front) {
+    const std::lock_guard lock(mutex_);
+    clocks_.begin_recording(event, number);
+    return true;
+  }
+  const std::lock_guard own(front->lock);
   const std::lock_guard lock(mutex_);
-  append_given(front, clocks_.begin_recording(event, number));
+  append_given(*front, clocks_.begin_recording(event, number));
   return true;
 }
 
@@ -49,9 +55,17 @@ stream::Recording DevicePool::recording_of(driver::Event event) {
 }
 
 void DevicePool::waits(const Origin& origin, driver::Event event, stream::Recording number) {
-  auto& front = front_of(origin);
+  Front* front = known_front(origin);
+  if (!front) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto* before = clocks_.before(event, number);
+      if (!before || before->empty()) return;
+    }
+    front = &front_of(origin);
+  }
   const std::lock_guard lock(mutex_);
-  if (const auto* before = clocks_.before(event, number)) comes_after(front, *before);
+  if (const auto* before = clocks_.before(event, number)) comes_after(*front, *before);
 }
 
 void DevicePool::happened(driver::Event event, stream::Recording number) {
@@ -66,7 +80,7 @@ stream::Snapshot DevicePool::given(const Origin& origin) {
   if (!follows_events()) return snapshot;
   std::vector<Front*> fronts;
   if (origin.stream_id != 0) {
-    fronts.push_back(&front_of(origin));
+    if (Front* front = known_front(origin)) fronts.push_back(front);
   } else {
     const std::lock_guard lock(mutex_);
     timelines_.each_of_context(origin.context, [&](stream::Timeline timeline) {
