@@ -61,12 +61,12 @@ bool identify(const RealDriver& real, Identity& who) {
   const auto get_id = who.per_thread ? real.table.cuStreamGetId_ptsz_ : real.table.cuStreamGetId_;
   if (get_id(who.handle, &id) != CUDA_SUCCESS) return false;
   auto& origin = who.caller.origin;
-  origin.stream = who.handle;
   origin.stream_id = id;
-  origin.thread_bound = who.handle == CU_STREAM_PER_THREAD ||
-                        (who.per_thread && who.handle == nullptr) ||
-                        // Nobody would tell us of its end.
-                        (!is_default(who.handle) && !Process::get().in_front());
+  const bool per_thread =
+      who.handle == CU_STREAM_PER_THREAD || (who.per_thread && who.handle == nullptr);
+  origin.stream = per_thread ? CU_STREAM_PER_THREAD : who.handle;
+  // Of a stream that was created nobody would tell us the end.
+  origin.thread_bound = per_thread || (!is_default(who.handle) && !Process::get().in_front());
   origin.context = who.current;
   who.caller.device = cache.device;
   CUcontext own = nullptr;

@@ -39,13 +39,9 @@ CUresult reset_primary(CUresult (*native)(CUdevice), CUdevice device) {
   // references.
   if (open() && Process::get().pool_if_any(device))
     (void)real->table.cuDevicePrimaryCtxRetain_(&context, device);
+  if (context) before_context_dies();
   const CUresult result = native(device);
   if (context && result == CUDA_SUCCESS) after_context_died(context);
-  return result;
-}
-
-CUresult waited(const RealDriver& real, CUresult result) {
-  if (result == CUDA_SUCCESS && open()) after_wait(real);
   return result;
 }
 
@@ -122,24 +118,6 @@ CUresult mem_pool_trim_to(CUmemoryPool pool, std::size_t keep) {
   return real->mem_pool_trim_to(pool, keep);
 }
 
-CUresult ctx_synchronize() {
-  GMLAKE_REAL(ctx_synchronize);
-  return waited(*real, real->ctx_synchronize());
-}
-CUresult stream_synchronize(CUstream stream) {
-  GMLAKE_REAL(stream_synchronize);
-  return waited(*real, real->stream_synchronize(stream));
-}
-CUresult stream_synchronize_ptsz(CUstream stream) {
-  GMLAKE_REAL(stream_synchronize_ptsz);
-  return waited(*real, real->stream_synchronize_ptsz(stream));
-}
-
-CUresult event_synchronize(CUevent event) {
-  GMLAKE_REAL(event_synchronize);
-  return waited(*real, real->event_synchronize(event));
-}
-
 CUresult stream_destroy(CUstream stream) {
   GMLAKE_REAL(stream_destroy);
   if (open()) before_stream_dies(*real, stream);
@@ -148,6 +126,7 @@ CUresult stream_destroy(CUstream stream) {
 
 CUresult ctx_destroy(CUcontext context) {
   GMLAKE_REAL(ctx_destroy);
+  if (open()) before_context_dies();
   const CUresult result = real->ctx_destroy(context);
   if (open() && result == CUDA_SUCCESS) after_context_died(context);
   return result;

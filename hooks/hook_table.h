@@ -42,6 +42,38 @@
   X(cuLaunchCooperativeKernel_ptsz, launch_cooperative_kernel_ptsz, CUresult,                                        \
     (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**))
 
+// The program's own order between streams; and events that graphs or other processes may record
+// as well, which prove nothing.
+#define GMLAKE_ORDER_HOOKS(X)                                                                                        \
+  X(cuEventRecord, event_record, CUresult, (CUevent, CUstream))                                                      \
+  X(cuEventRecord_ptsz, event_record_ptsz, CUresult, (CUevent, CUstream))                                            \
+  X(cuEventRecordWithFlags, event_record_with_flags, CUresult, (CUevent, CUstream, unsigned))                        \
+  X(cuEventRecordWithFlags_ptsz, event_record_with_flags_ptsz, CUresult, (CUevent, CUstream, unsigned))              \
+  X(cuStreamWaitEvent, stream_wait_event, CUresult, (CUstream, CUevent, unsigned))                                   \
+  X(cuStreamWaitEvent_ptsz, stream_wait_event_ptsz, CUresult, (CUstream, CUevent, unsigned))                         \
+  X(cuCtxSynchronize, ctx_synchronize, CUresult, ())                                                                 \
+  X(cuCtxSynchronize_v2, ctx_synchronize_v2, CUresult, (CUcontext))                                                  \
+  X(cuStreamSynchronize, stream_synchronize, CUresult, (CUstream))                                                   \
+  X(cuStreamSynchronize_ptsz, stream_synchronize_ptsz, CUresult, (CUstream))                                         \
+  X(cuStreamQuery, stream_query, CUresult, (CUstream))                                                               \
+  X(cuStreamQuery_ptsz, stream_query_ptsz, CUresult, (CUstream))                                                     \
+  X(cuEventSynchronize, event_synchronize, CUresult, (CUevent))                                                      \
+  X(cuEventQuery, event_query, CUresult, (CUevent))                                                                  \
+  X(cuEventDestroy, event_destroy_v1, CUresult, (CUevent))                                                           \
+  X(cuEventDestroy_v2, event_destroy, CUresult, (CUevent))                                                           \
+  X(cuIpcGetEventHandle, ipc_get_event, CUresult, (CUipcEventHandle*, CUevent))                                      \
+  X(cuIpcOpenEventHandle, ipc_open_event, CUresult, (CUevent*, CUipcEventHandle))                                    \
+  X(cuGraphAddEventRecordNode, graph_add_event_record, CUresult,                                                     \
+    (CUgraphNode*, CUgraph, const CUgraphNode*, std::size_t, CUevent))                                               \
+  X(cuGraphEventRecordNodeSetEvent, graph_set_event, CUresult, (CUgraphNode, CUevent))                               \
+  X(cuGraphExecEventRecordNodeSetEvent, graph_exec_set_event, CUresult, (CUgraphExec, CUgraphNode, CUevent))         \
+  X(cuGraphAddNode, graph_add_node_v1, CUresult,                                                                     \
+    (CUgraphNode*, CUgraph, const CUgraphNode*, std::size_t, CUgraphNodeParams*))                                    \
+  X(cuGraphAddNode_v2, graph_add_node, CUresult,                                                                     \
+    (CUgraphNode*, CUgraph, const CUgraphNode*, const CUgraphEdgeData*, std::size_t, CUgraphNodeParams*))            \
+  X(cuGraphNodeSetParams, graph_set_params, CUresult, (CUgraphNode, CUgraphNodeParams*))                             \
+  X(cuGraphExecNodeSetParams, graph_exec_set_params, CUresult, (CUgraphExec, CUgraphNode, CUgraphNodeParams*))
+
 #define GMLAKE_DRIVER_HOOKS(X)                                                                                       \
   /* the gate through which every cudart gets its driver functions */                                                \
   X(cuGetProcAddress, get_proc_address, CUresult, (const char*, void**, int, cuuint64_t))                            \
@@ -57,10 +89,7 @@
   X(cuMemGetInfo_v2, mem_get_info, CUresult, (std::size_t*, std::size_t*))                                           \
   /* giving memory back */                                                                                           \
   X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
-  X(cuCtxSynchronize, ctx_synchronize, CUresult, ())                                                                 \
-  X(cuStreamSynchronize, stream_synchronize, CUresult, (CUstream))                                                   \
-  X(cuStreamSynchronize_ptsz, stream_synchronize_ptsz, CUresult, (CUstream))                                         \
-  X(cuEventSynchronize, event_synchronize, CUresult, (CUevent))                                                      \
+  GMLAKE_ORDER_HOOKS(X)                                                                                              \
   GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
   /* what the stream layer must see: handles that die, contexts that die, captures */                                \
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \

@@ -77,6 +77,10 @@ void before_stream_dies(const RealDriver& real, CUstream stream) {
   forget_identities();
 }
 
+void before_context_dies() {
+  Process::get().each_pool([](pool::DevicePool& pool) { pool.forget_events(); });
+}
+
 void after_context_died(CUcontext context) {
   forget_identities();
   forget_primary(context);

@@ -25,6 +25,8 @@ bool make_room(const RealDriver& real);
 
 // A fence can not be taken of a stream once it is gone; a context that is gone has no work left.
 void before_stream_dies(const RealDriver& real, CUstream stream);
+// An event's handle may come back as another event, from when its context is gone.
+void before_context_dies();
 void after_context_died(CUcontext context);
 
 // A pool's allocation failed and so did the native one, if it was tried.

@@ -54,6 +54,10 @@
          "what a free without a stream does (cudaFree): deferred follows it with an event, synchronous waits as natively")        \
   OPTION(streams, reuse_completed, flag, true, 0, 0,                                                                              \
          "reuse memory freed on another stream once the work there has completed")                                                \
+  OPTION(streams, follow_events, flag, true, 0, 0,                                                                                \
+         "reuse memory freed on another stream where the program's own events and waits put it in order")                         \
+  OPTION(streams, insert_waits, flag, true, 0, 0,                                                                                 \
+         "when memory has run out, make a stream wait for another's work rather than the host")                                   \
   OPTION(streams, pending_bytes, size, 256 * MiB, 0, 1024 * TiB,                                                                  \
          "how far memory freed without a stream may let the pool grow past peak live memory before cudaMalloc waits for it")     \
   OPTION(stats, report, report_kind, ReportKind::text, 0, 0, "the report at exit, to stderr or stats.file")                       \

@@ -162,6 +162,12 @@ Result<bool> CudaDevice::query(Event event) {
   if (result != CUDA_SUCCESS && result != CUDA_ERROR_NOT_READY) return fail(result, "cuEventQuery");
   return result == CUDA_SUCCESS;
 }
+Status CudaDevice::make_wait(Stream stream, Context context, Event event) {
+  const Current current(driver_, context);
+  return status(call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_,
+                     static_cast<CUstream>(stream), static_cast<CUevent>(event), 0U),
+                "cuStreamWaitEvent");
+}
 Status CudaDevice::wait(Event event) {
   return status(call(DriverCall::cuEventSynchronize, driver_.cuEventSynchronize_,
                      static_cast<CUevent>(event)),

@@ -35,6 +35,7 @@ class CudaDevice final : public Device {
   Status record(Event event, Context context, Stream stream) override;
   Status record_context(Event event, Context context) override;
   Result<bool> query(Event event) override;
+  Status make_wait(Stream stream, Context context, Event event) override;
   Status wait(Event event) override;
   Status wait_context(Context context) override;
 

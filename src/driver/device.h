@@ -49,6 +49,7 @@ class Device {
   virtual Status record(Event event, Context context, Stream stream) = 0;
   virtual Status record_context(Event event, Context context) = 0;
   virtual Result<bool> query(Event event) = 0;
+  virtual Status make_wait(Stream stream, Context context, Event event) = 0;  // its later work
   virtual Status wait(Event event) = 0;              // blocks the calling thread
   virtual Status wait_context(Context context) = 0;  // blocks until all work of the context is done
 

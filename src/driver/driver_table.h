@@ -38,6 +38,7 @@
   X(cuEventDestroy_v2, CUresult (*)(CUevent), true)                                                          \
   X(cuEventRecord, CUresult (*)(CUevent, CUstream), true)                                                    \
   X(cuEventQuery, CUresult (*)(CUevent), true)                                                               \
+  X(cuStreamWaitEvent, CUresult (*)(CUstream, CUevent, unsigned), true)                                      \
   X(cuEventSynchronize, CUresult (*)(CUevent), true)                                                         \
   X(cuMemGetInfo_v2, CUresult (*)(std::size_t*, std::size_t*), true)                                         \
   X(cuMemGetAllocationGranularity,                                                                           \

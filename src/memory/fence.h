@@ -3,8 +3,8 @@
 //
 // A Fence is a point on a timeline, as a timeline semaphore has it: passed once the timeline has
 // reached the value. Value 0 is passed from the start, which is what never-used memory carries. Two
-// fences of one timeline join to the later one; fences of different timelines are never joined, so
-// their bytes are kept apart.
+// loose fences of one timeline join to the later one; fences of different timelines are never
+// joined, so their bytes are kept apart.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,9 @@ inline constexpr Timeline kManyTimelines = kNoTimeline - 1;
 struct Fence {
   std::uint64_t value = 0;
   Timeline timeline = 0;
-  bool owned = true;  // a stream's: its own requests may have the bytes at once
+  // Its timeline's own requests are likely to want the bytes, and in one piece. Others are kept
+  // apart, so that each becomes reusable when its own value has passed.
+  bool owned = true;
 
   constexpr Fence() = default;
   constexpr Fence(Timeline line, std::uint64_t point, bool by_owner = true)
@@ -27,9 +29,16 @@ struct Fence {
 };
 inline constexpr std::uint64_t kSettled = 1;
 
+// Whether bytes may become one with others whose fence is a different one.
+inline bool is_loose(Fence fence) {
+  return fence.owned || fence.value <= kSettled;
+}
 inline bool may_join(Fence a, Fence b) {
-  return a.timeline == b.timeline &&
-         (a.owned || a.value == b.value || (a.value <= kSettled && b.value <= kSettled));
+  return a.timeline == b.timeline && is_loose(a) == is_loose(b) &&
+         (is_loose(a) || a.value == b.value);
+}
+inline Fence joined(Fence a, Fence b) {
+  return {a.timeline, a.value > b.value ? a.value : b.value, a.owned || b.owned};
 }
 
 // What a request knows about order: the yes or no that decides which free bytes it may have.
@@ -39,18 +48,26 @@ struct Order {
       kNoTimeline;  // work of this timeline comes later by itself: its fences need not have passed
   const std::vector<std::uint64_t>* passed =
       nullptr;  // by timeline: the highest value known to have passed
+  // By timeline, as far as it goes: the value that all later work of the asking timeline comes
+  // after, by the program's own events and waits. Null if it never waited.
+  const std::vector<std::uint64_t>* clock = nullptr;
 
+  bool has_passed(Fence fence) const { return fence.value <= (*passed)[fence.timeline]; }
+  bool covered(Fence fence) const {
+    return clock && fence.timeline < clock->size() && fence.value <= (*clock)[fence.timeline];
+  }
   bool reusable(Fence fence) const {
-    return fence.timeline == own || fence.value <= (*passed)[fence.timeline];
+    return fence.timeline == own || has_passed(fence) || covered(fence);
   }
 };
 
 // How taken bytes came to be reusable: the weakest claim among them, for the statistics.
-enum class Provenance { fresh, own, passed };
+enum class Provenance { fresh, own, passed, proved };
 
 inline Provenance provenance(Fence fence, const Order& order) {
   if (fence.value == 0) return Provenance::fresh;
-  return fence.timeline == order.own ? Provenance::own : Provenance::passed;
+  if (fence.timeline == order.own) return Provenance::own;
+  return order.has_passed(fence) ? Provenance::passed : Provenance::proved;
 }
 
 }  // namespace gmlake::memory

@@ -109,12 +109,12 @@ Region* Home::set_free(Region* region, Fence fence) {
   auto& free = index(region->small);
   if (Region* after = region->after; joins(after)) {
     free.remove(after);
-    fence.value = std::max(fence.value, after->free.value);
+    fence = joined(fence, after->fence());
     absorb(region);
   }
   if (Region* before = region->before; joins(before)) {
     free.remove(before);
-    fence.value = std::max(fence.value, before->free.value);
+    fence = joined(fence, before->fence());
     region = before;
     absorb(region);
   }

@@ -29,9 +29,9 @@ constexpr Counter kServed[] = {
     &stats::DeviceCounters::hits_exact, &stats::DeviceCounters::hits_window,
     &stats::DeviceCounters::hits_split, &stats::DeviceCounters::hits_small,
     &stats::DeviceCounters::growths,    &stats::DeviceCounters::stitches};
-constexpr Counter kReuse[] = {&stats::DeviceCounters::reuse_new,
-                              &stats::DeviceCounters::reuse_own_stream,
-                              &stats::DeviceCounters::reuse_completed};
+constexpr Counter kReuse[] = {
+    &stats::DeviceCounters::reuse_new, &stats::DeviceCounters::reuse_own_stream,
+    &stats::DeviceCounters::reuse_completed, &stats::DeviceCounters::reuse_proved};
 
 // Whether the program has recorded uses of the block that a free on this front is not ordered
 // behind by itself.
@@ -55,7 +55,7 @@ DevicePool::~DevicePool() = default;
 
 memory::Order DevicePool::order_of(const Front& front) const {
   return {front.timeline, front.host ? memory::kNoTimeline : front.timeline,
-          &timelines_.all_passed()};
+          &timelines_.all_passed(), front.clock};
 }
 
 Front& DevicePool::new_front(std::uint64_t key, const Origin& origin) {
@@ -69,6 +69,7 @@ Front& DevicePool::new_front(std::uint64_t key, const Origin& origin) {
   front->host = host;
   front->context = origin.context;
   fronts_.publish(front);
+  several_.store(timeline != 0, std::memory_order_relaxed);
   return *front;
 }
 
@@ -120,11 +121,17 @@ void DevicePool::unpark(Front& front) {
   front.live_blocks.reset();
   for (std::size_t i = 0; i < front.parked_count; ++i) {
     memory::Region* block = front.parked[i];
-    memory::Fence fence{front.timeline, memory::kSettled, !front.host};
-    // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete.
-    if (!front.host || !block->owned || block->live.used_on != memory::kNoTimeline)
-      fence.value = timelines_.free_on(front.timeline);
-    release(block, fence);
+    const auto home = block->timeline.load(std::memory_order_relaxed);
+    // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete. The
+    // stream it was given to may still have work ahead that used these bytes before, though. A
+    // recorded use is an access that is not taken to be.
+    const bool complete = front.host && block->owned && block->live.used_on == memory::kNoTimeline;
+    const auto line = complete ? home : front.timeline;
+    // Memory that comes from another stream is likely to be wanted there again, as soon as that
+    // stream waits for this one: it is kept apart from what is freed here later.
+    const bool owned = block->owned && line == home;
+    front.apart = front.apart || !owned;
+    release(block, {line, timelines_.free_on(line), owned});
   }
   front.parked_count = 0;
 }
@@ -256,7 +263,8 @@ Front& DevicePool::host_front(driver::Context context) {
   return front_of(origin);
 }
 
-// As natively: the call returns when the work is done. The block is nobody's meanwhile, so the wait
+// As natively: the call returns when the work is done, and at once for memory of a stream. The
+// block is nobody's meanwhile, so the wait
 // needs no lock.
 bool DevicePool::free_synchronously(driver::Address at, const Origin& from) {
   Front* owner = nullptr;
@@ -264,7 +272,7 @@ bool DevicePool::free_synchronously(driver::Address at, const Origin& from) {
   if (!block) return false;
   auto& front = host_front(from.context ? from.context : owner->context);
   const bool in_use = owner->host || used_beside(front, block);
-  const bool settled = !in_use || device_.wait_context(front.context);
+  const bool settled = in_use && device_.wait_context(front.context);
   const std::lock_guard own(front.lock);
   if (!settled) return park(front, block), true;
   count_free(front, block);
@@ -281,6 +289,7 @@ void DevicePool::forget_context(driver::Context context) {
   const std::lock_guard own(front.lock);
   const std::lock_guard lock(mutex_);
   timelines_.forget_context(context);
+  clocks_.forget_events();
   std::vector<memory::Region*> gone;
   for (auto* block = placement_.home().first(); block; block = block->after)
     if (front.owns(block, block->live.address)) gone.push_back(block);

@@ -10,9 +10,10 @@
 // grows with the number of live blocks.
 //
 // device_pool.cpp has hits, frees and reports; pool_misses.cpp the ladder; pool_order.cpp what
-// needs events.
+// needs events of its own; pool_proofs.cpp what the program's events prove.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@
 #include "pool/mappings.h"
 #include "pool/stitch_budget.h"
 #include "stats/counters.h"
+#include "stream/clocks.h"
 #include "stream/fences.h"
 #include "stream/timelines.h"
 #include "support/ranked_mutex.h"
@@ -87,6 +89,27 @@ class DevicePool {
   // followed through the context, later.
   void retire_stream(const Origin& origin);
 
+  // The program's own order. Cheap where only one stream, or the host alone, ever had memory. Each
+  // recording of an event has a number of its own; native calls lie between the two halves of an
+  // observation, so that what is concluded was true of the call whatever other threads did
+  // meanwhile.
+  //
+  // An event is recorded on a stream. False: not seen, and no recorded() is due.
+  bool recording(driver::Event event, const Origin& origin, stream::Recording number);
+  void recorded(driver::Event event, stream::Recording number, bool done);
+  // Recorded where it proves nothing, or gone.
+  void forget_event(driver::Event event);
+  void forget_events();
+  // The recording that a wait for the event is about, 0 if it would prove nothing: before the call.
+  // After it the stream waits, or the event has happened.
+  stream::Recording recording_of(driver::Event event);
+  void waits(const Origin& origin, driver::Event event, stream::Recording number);
+  void happened(driver::Event event, stream::Recording number);
+  // All that a stream, or (stream_id 0) a context, has been given so far: before the host waits
+  // for that. After it, it has happened.
+  stream::Snapshot given(const Origin& origin);
+  void happened(const stream::Snapshot& snapshot);
+
   // The context is gone, and with it its work, its events and its blocks that were not
   // stream-ordered (cuda.h, cuCtxDestroy: memory from cuMemAllocAsync outlives it).
   void forget_context(driver::Context context);
@@ -130,8 +153,14 @@ class DevicePool {
     Front* known = fronts_.find(key);
     return known ? *known : new_front(key, origin);
   }
+  Front* known_front(const Origin& stream) const {
+    return fronts_.find(Fronts::key_of_stream(stream.stream_id));
+  }
   Front& new_front(std::uint64_t key, const Origin& origin);
   Front& host_front(driver::Context context);
+  bool follows_events() const {
+    return several_.load(std::memory_order_relaxed) && config_.streams_follow_events;
+  }
   // With the front's lock held.
   static driver::Address take_parked(Front& front, Bytes bytes);
   void park(Front& front, memory::Region* block);
@@ -150,6 +179,8 @@ class DevicePool {
   void unpark(Front& front);
   bool passed(const memory::Window& window) const;
   void passed(stream::Timeline timeline, std::uint64_t value);
+  void append_given(Front& front, stream::Snapshot& out);
+  void comes_after(Front& front, const stream::Snapshot& snapshot);
 
   // With the growth lock held (pool_misses.cpp).
   Result<driver::Address> miss(Bytes bytes, const Origin& origin);
@@ -161,6 +192,7 @@ class DevicePool {
   void follow(stream::Timeline except);
   void poll();
   driver::Address wait_rather_than_grow(Bytes bytes, const Origin& origin);
+  bool insert_wait(const Origin& origin);
   bool wait_for_frees();
   void waited(stream::Timeline timeline, std::uint64_t value);
   bool of_context(stream::Timeline timeline) const;
@@ -184,10 +216,12 @@ class DevicePool {
   StitchBudget budget_;
   BlockTable blocks_;
   Fronts fronts_;
+  std::atomic<bool> several_{false};  // fronts: order between them matters
 
   mutable Lock mutex_;
   memory::Placement placement_;
   stream::Timelines timelines_;
+  stream::Clocks clocks_;
   stats::DeviceCounters counters_;
 };
 

@@ -57,6 +57,11 @@ struct alignas(128) Front {
 
   memory::Recall recall;
 
+  // With the pool's lock held: what the stream comes after by its waits, null if it never waited;
+  // and whether memory freed here is kept apart until it has passed.
+  const std::vector<std::uint64_t>* clock = nullptr;
+  bool apart = false;
+
   // Done here, without the pool; not in its counters.
   FrontCount allocations, allocated_bytes, small_allocations, frees, deferred_frees;
   // Levels since the last time the pool's were brought up to date.

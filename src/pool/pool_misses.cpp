@@ -202,6 +202,9 @@ Result<driver::Address> DevicePool::ladder(Bytes bytes, const Origin& origin, Er
   auto served = again(&stats::DeviceCounters::ladder_harvests);
   while (!served && may_order && mapping_failed(error) && evict_some())
     served = again(&stats::DeviceCounters::ladder_evictions);
+  const bool may_insert = may_order && origin.stream_id != 0 && config_.streams_insert_waits;
+  while (!served && may_insert && insert_wait(origin))
+    served = again(&stats::DeviceCounters::ladder_inserted_waits);
   while (!served && may_order && wait_for_frees())
     served = again(&stats::DeviceCounters::ladder_waits);
   if (!served && may_order && change_shape(bytes))

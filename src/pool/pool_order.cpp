@@ -42,8 +42,9 @@ void DevicePool::waited(stream::Timeline timeline, std::uint64_t value) {
 }
 
 void DevicePool::passed(stream::Timeline timeline, std::uint64_t value) {
+  if (value <= timelines_.all_passed()[timeline]) return;
   timelines_.passed(timeline, value);
-  if (timelines_.is_context(timeline)) placement_.settle(timeline, value);
+  if (fronts_.of(timeline).apart) placement_.settle(timeline, value);
 }
 
 // A cudaMalloc behind a cudaFree natively waits for the GPU. Ours does so only where the pool would
@@ -69,6 +70,31 @@ driver::Address DevicePool::wait_rather_than_grow(Bytes bytes, const Origin& ori
 bool DevicePool::of_context(stream::Timeline timeline) const {
   const std::lock_guard lock(mutex_);
   return timelines_.is_context(timeline);
+}
+
+// Makes the asking stream's later work wait for the oldest pending work elsewhere behind which
+// there is free memory. The event was recorded before, so that streams can not come to wait for
+// each other. False when there is none.
+bool DevicePool::insert_wait(const Origin& origin) {
+  auto& asking = front_of(origin);
+  constexpr auto kNothing = ~std::uint64_t{0};
+  std::vector<std::uint64_t> least;  // by timeline, of what is free but for its fence
+  {
+    const std::lock_guard lock(mutex_);
+    least.resize(timelines_.size(), kNothing);
+    placement_.each_free([&](const memory::Region& region) {
+      const auto fence = region.fence();
+      auto& value = least[fence.timeline];
+      if (!order_of(asking).reusable(fence)) value = std::min(value, fence.value);
+    });
+  }
+  const auto point = fences_.make_wait(
+      origin.context, origin.stream,
+      [&](stream::Timeline timeline, std::uint64_t value) { return least[timeline] <= value; });
+  if (!point) return false;
+  const std::lock_guard lock(mutex_);
+  comes_after(asking, {*point});
+  return true;
 }
 
 // Waits until some freed memory is known to be reusable. False when there is nothing left to wait
@@ -111,6 +137,8 @@ void DevicePool::retire_stream(const Origin& origin) {
     open = timelines_.open_has_frees(timeline) && !origin.capture_under_way;
     if (open) batch = timelines_.close(timeline);
     timelines_.retire_stream(origin.stream_id);
+    clocks_.drop(timeline);
+    fronts_.of(timeline).clock = nullptr;
   }
   if (!open) return;
   const bool recorded = fences_.record(batch).has_value();

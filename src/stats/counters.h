@@ -35,6 +35,8 @@
   X(reuse_own_stream, count, calls, "allocations whose memory was last freed on the same stream")  \
   X(reuse_completed, count, calls,                                                                 \
     "allocations of memory whose last work elsewhere had completed")                               \
+  X(reuse_proved, count, calls,                                                                    \
+    "allocations of memory whose last work elsewhere the program has ordered before")              \
   X(reuse_new, count, calls, "allocations of memory not used before")                              \
   X(fences, count, calls, "events recorded to follow freed memory, one per batch of frees")        \
   X(fence_queries, count, calls, "queries of such events")                                         \
@@ -46,6 +48,8 @@
   X(trimmed_bytes, count, bytes, "bytes given back to the device")                                 \
   /* out of memory: each rung of the ladder, then its end */                                       \
   X(ladder_harvests, count, calls, "out of memory: looked for completed work on other streams")    \
+  X(ladder_inserted_waits, count, calls,                                                           \
+    "out of memory: made the asking stream wait for work of another")                              \
   X(ladder_waits, count, calls, "out of memory: waited for pending frees")                         \
   X(ladder_evictions, count, calls, "out of memory: gave stitched ranges back")                    \
   X(ladder_trims, count, calls, "out of memory: gave free memory back, to have it in other shape") \
@@ -76,6 +80,7 @@
   X(cuEventRecord)             \
   X(cuCtxRecordEvent)          \
   X(cuEventQuery)              \
+  X(cuStreamWaitEvent)         \
   X(cuEventSynchronize)        \
   X(cuCtxSynchronize)
 

@@ -88,10 +88,11 @@ void add_served(Page& page, const DeviceCounters& c) {
 }
 
 void add_streams(Page& page, const DeviceCounters& c) {
-  if (c.reuse_own_stream + c.reuse_completed + c.reuse_new == 0) return;
+  if (c.reuse_own_stream + c.reuse_completed + c.reuse_proved + c.reuse_new == 0) return;
   page.heading("last use of their memory");
   page.row_unless_zero(c.reuse_own_stream, "on the same stream");
   page.row_unless_zero(c.reuse_completed, "on another stream, completed since");
+  page.row_unless_zero(c.reuse_proved, "on another stream, which the program waits for");
   page.row_unless_zero(c.reuse_new, "none: new memory");
   page.row_unless_zero(c.fences, fmt::format("events followed frees, {} queries, {} waits",
                                              grouped(c.fence_queries), grouped(c.fence_waits)));
@@ -129,11 +130,13 @@ void add_native(Page& page, const DeviceCounters& c) {
 }
 
 void add_shortage(Page& page, const DeviceCounters& c) {
-  const auto steps = c.ladder_harvests + c.ladder_waits + c.ladder_evictions + c.ladder_trims +
-                     c.ladder_head_rooms + c.ladder_natives + c.native_retries;
+  const auto steps = c.ladder_harvests + c.ladder_inserted_waits + c.ladder_waits +
+                     c.ladder_evictions + c.ladder_trims + c.ladder_head_rooms + c.ladder_natives +
+                     c.native_retries;
   if (steps + c.out_of_memory == 0) return;
   page.heading("when memory ran out");
   page.row_unless_zero(c.ladder_harvests, "looks for completed work on other streams");
+  page.row_unless_zero(c.ladder_inserted_waits, "times a stream was made to wait for another");
   page.row_unless_zero(c.ladder_waits, "waits for pending frees");
   page.row_unless_zero(c.ladder_evictions, "times stitched ranges were given back");
   page.row_unless_zero(c.ladder_trims, "times free memory was given back and made anew");

@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <list>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 #include "driver/device.h"
+#include "stream/clocks.h"
 #include "stream/timelines.h"
 
 namespace gmlake::stream {
@@ -35,6 +37,11 @@ class Fences {
   // pending, or waiting failed.
   template <typename Which, typename Passed>
   bool wait_oldest(Which which, Passed passed);
+
+  // Makes a stream wait for the oldest pending fence that `which(timeline, value)` names. Nothing:
+  // none is, or it failed.
+  template <typename Which>
+  std::optional<Point> make_wait(driver::Context context, driver::Stream stream, Which which);
 
   // The context is gone, and its events with it.
   void forget_context(driver::Context context);
@@ -88,6 +95,16 @@ bool Fences::wait_oldest(Which which, Passed passed) {
   recycle(*oldest);
   pending_.erase(oldest);
   return true;
+}
+
+template <typename Which>
+std::optional<Point> Fences::make_wait(driver::Context context, driver::Stream stream,
+                                       Which which) {
+  const auto oldest = std::find_if(pending_.begin(), pending_.end(), [&](const Pending& fence) {
+    return which(fence.timeline, fence.value);
+  });
+  if (oldest == pending_.end() || !device_.make_wait(stream, context, oldest->event)) return {};
+  return Point{oldest->timeline, oldest->value};
 }
 
 }  // namespace gmlake::stream

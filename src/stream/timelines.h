@@ -54,12 +54,16 @@ class Timelines {
 
   // The fence value for bytes freed on `timeline` now.
   std::uint64_t free_on(Timeline timeline) {
-    lines_[timeline].open_has_frees = true;
-    return lines_[timeline].open;
+    auto& line = lines_[timeline];
+    line.open_has_frees = line.in_batch = true;
+    return line.open;
   }
 
   // Whether frees on `timeline` exist that no event follows yet.
   bool open_has_frees(Timeline timeline) const { return lines_[timeline].open_has_frees; }
+  // Ends the open batch for an event of the program's: gives the value that all frees so far are
+  // at or below, and none later. They still count as not followed.
+  std::uint64_t cut(Timeline timeline);
   // Ends the open batch: later frees belong to the next one. Record an event after this returns,
   // then say so.
   Batch close(Timeline timeline);
@@ -69,6 +73,12 @@ class Timelines {
 
   // By timeline, the highest value known to have passed: what requests are checked against.
   const std::vector<std::uint64_t>& all_passed() const { return passed_; }
+  // Visits the timelines whose work is the context's.
+  template <typename Each>
+  void each_of_context(void* context, Each visit) const {
+    for (Timeline t = 0; t < size(); ++t)
+      if (lines_[t].follow.context == context) visit(t);
+  }
   Timeline size() const { return static_cast<Timeline>(lines_.size()); }
 
  private:
@@ -77,6 +87,7 @@ class Timelines {
   struct Line {
     std::uint64_t open = kFirstBatch;
     bool open_has_frees = false;
+    bool in_batch = false;  // some of them are in the open batch itself
     Follow follow;
     bool of_context = false;
   };

@@ -45,6 +45,7 @@ class NullDevice final : public driver::Device {
     called();
     return true;
   }
+  Status make_wait(driver::Stream, driver::Context, driver::Event) override { return {}; }
   Status wait(driver::Event) override { return done(); }
   Status wait_context(driver::Context) override { return done(); }
   void count(stats::DriverCallCount (&)[stats::kDriverCalls]) const override {}

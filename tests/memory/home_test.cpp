@@ -90,6 +90,15 @@ TEST_F(HomeTest, HoldsRefusesHolesAndEnds) {
   EXPECT_FALSE(home_.holds(kGranule, kGranule, kHost));
 }
 
+TEST_F(HomeTest, AClockMakesReusableWhatItCovers) {
+  const std::vector<std::uint64_t> clock{0, 0, 4};
+  const Order order{1, 1, &kPassed, &clock};
+  EXPECT_TRUE(order.reusable({2, 4}));
+  EXPECT_FALSE(order.reusable({2, 5}));
+  EXPECT_FALSE(order.reusable({3, 1})) << "beyond its end it knows nothing";
+  EXPECT_FALSE(kOn1.reusable({2, 4})) << "another's clock";
+}
+
 TEST_F(HomeTest, AClaimTellsTheFencesOfAllItTakes) {
   add(0, kGranule, {1, 0});
   add(kGranule, kGranule, {2, 4});
@@ -106,7 +115,9 @@ TEST_F(HomeTest, AClaimTellsTheFencesOfAllItTakes) {
   EXPECT_EQ(provenance(parts[0].fence, kOn1), Provenance::fresh);
   EXPECT_EQ(parts[1].size, kGranule);
   EXPECT_EQ(parts[1].fence.timeline, 2U);
-  EXPECT_EQ(provenance(parts[1].fence, kOn1), Provenance::passed);
+  const std::vector<std::uint64_t> passed{0, 5, 4, 0}, clock{0, 0, 4};
+  EXPECT_EQ(provenance(parts[1].fence, {1, 1, &passed}), Provenance::passed);
+  EXPECT_EQ(provenance(parts[1].fence, {1, 1, &kPassed, &clock}), Provenance::proved);
   EXPECT_EQ(parts[2].fence.value, 9U);
   EXPECT_EQ(provenance(parts[2].fence, kOn1), Provenance::own);
   EXPECT_EQ(home_.index(false).bytes(), kGranule);

@@ -260,7 +260,7 @@ TEST(DevicePool, WaitsForPendingFreesBeforeItFails) {
   Bench bench(40 * MiB);
   const auto at = bench.get(40 * MiB, on_stream(1));
   bench.use_and_free(at, on_stream(1));
-  EXPECT_EQ(bench.get(40 * MiB, on_stream(2)), at);
+  EXPECT_EQ(bench.get(40 * MiB, kHost), at);
   EXPECT_EQ(bench.counters().ladder_waits, 1U);
   EXPECT_EQ(bench.counters().fence_waits, 1U);
 }
@@ -357,9 +357,10 @@ TEST(DevicePool, EvictsWindowsWhenMappingsRunOut) {
 // driver's error or its memory, the books balance, and nothing leaks (the fake device checks that
 // at its end).
 TEST(DevicePool, SurvivesAnyFailingCall) {
-  for (const char* call : {"cuMemGetInfo", "cuMemAddressReserve", "cuMemCreate", "cuMemMap",
-                           "cuMemSetAccess", "cuEventCreate", "cuEventRecord", "cuCtxRecordEvent",
-                           "cuEventQuery", "cuEventSynchronize", "cuCtxSynchronize"}) {
+  for (const char* call :
+       {"cuMemGetInfo", "cuMemAddressReserve", "cuMemCreate", "cuMemMap", "cuMemSetAccess",
+        "cuEventCreate", "cuEventRecord", "cuCtxRecordEvent", "cuEventQuery", "cuEventSynchronize",
+        "cuCtxSynchronize", "cuStreamWaitEvent"}) {
     for (const std::uint64_t after : {0, 1, 3, 7, 20}) {
       for (const std::uint64_t times : {std::uint64_t{1}, ~std::uint64_t{0}}) {
         SCOPED_TRACE(::testing::Message()

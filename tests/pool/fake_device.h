@@ -53,11 +53,26 @@ class FakeDevice final : public driver::Device {
   std::function<void(Bytes, Bytes)> releasing = [](Bytes, Bytes) {};
   std::map<void*, std::uint64_t> submitted;  // by stream: work given
   std::map<void*, std::uint64_t> completed;  // and done
+  using Points = std::map<void*, std::uint64_t>;
+  std::map<void*, Points> after;  // by stream: what its later work comes after, by waits
   Bytes mapping_limit = ~Bytes{0};
   bool has_context_events = true;
 
   void finish_all() {
     for (const auto& [stream, count] : submitted) completed[stream] = count;
+  }
+  // What an event recorded on a stream now would stand for.
+  Points given(void* stream) {
+    auto points = after[stream];
+    points[stream] = submitted[stream];
+    return points;
+  }
+  void stream_waits(void* stream, const Points& points) {
+    for (const auto& [on, point] : points) after[stream][on] = std::max(after[stream][on], point);
+  }
+  void finish(const Points& points) {
+    for (const auto& [stream, point] : points)
+      completed[stream] = std::max(completed[stream], point);
   }
   Bytes physical() const { return physical_; }
   // Of it, what has no use any more but could not be given back.
@@ -233,7 +248,7 @@ class FakeDevice final : public driver::Device {
   }
   Status record(driver::Event event, driver::Context, driver::Stream stream) override {
     if (auto failed = call("cuEventRecord", __builtin_return_address(0))) return fail(*failed);
-    events_.at(event).points = {{stream, submitted[stream]}};
+    events_.at(event).points = given(stream);
     return {};
   }
   Status record_context(driver::Event event, driver::Context) override {
@@ -248,10 +263,14 @@ class FakeDevice final : public driver::Device {
       if (completed[stream] < point) return false;
     return true;
   }
+  Status make_wait(driver::Stream stream, driver::Context, driver::Event event) override {
+    if (auto failed = call("cuStreamWaitEvent", __builtin_return_address(0))) return fail(*failed);
+    stream_waits(stream, events_.at(event).points);
+    return {};
+  }
   Status wait(driver::Event event) override {
     if (auto failed = call("cuEventSynchronize", __builtin_return_address(0))) return fail(*failed);
-    for (const auto& [stream, point] : events_.at(event).points)
-      completed[stream] = std::max(completed[stream], point);
+    finish(events_.at(event).points);
     return {};
   }
   Status wait_context(driver::Context) override {
@@ -294,7 +313,7 @@ class FakeDevice final : public driver::Device {
   };
   struct Event {
     driver::Context context;
-    std::map<void*, std::uint64_t> points;
+    Points points;
     bool stuck;
   };
   using Handles = std::map<driver::Handle, Physical>;

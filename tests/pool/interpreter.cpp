@@ -95,6 +95,18 @@ class Interpreter {
       case Kind::use:
         if (!live_.empty()) use(live_[operation.a % live_.size()], operation.b % (kStreams + 1));
         break;
+      case Kind::record:
+        record(operation.a % kEvents, 1 + (operation.b + kStreams - 1) % kStreams);
+        break;
+      case Kind::await:
+        await(operation.a % kEvents, 1 + (operation.b + kStreams - 1) % kStreams);
+        break;
+      case Kind::wait:
+        if (operation.b % 2 == 0)
+          wait_for_event(operation.a % kEvents);
+        else
+          wait_for_stream(stream);
+        break;
       default:
         break;
     }
@@ -115,6 +127,8 @@ class Interpreter {
     outcome_.stitches += counters.stitches;
     outcome_.windows += counters.hits_window;
     outcome_.crossings += counters.reuse_completed;
+    outcome_.proofs += counters.reuse_proved;
+    outcome_.inserted_waits += counters.ladder_inserted_waits;
     pool_.reset();  // the device's end aborts if anything of it is left
     if (to_the_end_) count_calls();
     outcome_.faults += device_.failures;
@@ -128,6 +142,9 @@ class Interpreter {
     bool from_stream;
     std::set<void*> used_on;     // by record
     bool used_anywhere = false;  // also by record
+    // Work on these bytes that its stream comes after and that was not over when it was given out:
+    // no access of the block's, which a free without a stream takes to be complete.
+    FakeDevice::Points before = {};
   };
   // Who freed a physical range, and what each stream had been given by then.
   struct Freed {
@@ -176,6 +193,29 @@ class Interpreter {
       expect(pool_->report().counters.windows == 0, "a window without memory");
     }
     balance();
+  }
+
+  // The program's events, which are no calls of the pool's.
+  static void* event(std::uint64_t number) { return reinterpret_cast<void*>(0x10 + number); }
+  void record(std::uint64_t number, std::uint64_t stream) {
+    const bool seen = pool_->recording(event(number), origin(stream), ++recordings_);
+    events_[number] = device_.given(origin(stream).stream);
+    if (seen) pool_->recorded(event(number), recordings_, true);
+  }
+  void await(std::uint64_t number, std::uint64_t stream) {
+    const auto recording = pool_->recording_of(event(number));
+    device_.stream_waits(origin(stream).stream, events_[number]);
+    if (recording != 0) pool_->waits(origin(stream), event(number), recording);
+  }
+  void wait_for_event(std::uint64_t number) {
+    const auto recording = pool_->recording_of(event(number));
+    device_.finish(events_[number]);
+    if (recording != 0) pool_->happened(event(number), recording);
+  }
+  void wait_for_stream(std::uint64_t stream) {
+    const auto given = pool_->given(origin(stream));
+    device_.finish(device_.given(origin(stream).stream));
+    pool_->happened(given);
   }
 
   void trim(Bytes keep) {
@@ -233,19 +273,29 @@ class Interpreter {
                  (next == taken_.begin() || std::prev(next)->second <= range.start),
              "bytes in two live blocks");
       taken_[range.start] = range.start + range.size;
-      check_order(range, id_of(stream));
+      check_order(range, id_of(stream), block.before);
     }
     live_.push_back(std::move(block));
   }
 
-  void check_order(const FakeDevice::Range& range, std::uint64_t stream) {
+  // Later work of a stream, by its own order and its waits.
+  bool comes_after(std::uint64_t stream, void* on, std::uint64_t point) {
+    if (stream == 0) return false;
+    auto* const handle = reinterpret_cast<void*>(0x1000 + stream);
+    return !settings_.planted && (on == handle || device_.after[handle][on] >= point);
+  }
+
+  void check_order(const FakeDevice::Range& range, std::uint64_t stream,
+                   FakeDevice::Points& before) {
     auto at = freed_.lower_bound(range.start);
     if (at != freed_.begin() && std::prev(at)->second.end > range.start) --at;
     for (; at != freed_.end() && at->first < range.start + range.size; ++at) {
+      for (const auto& [on, point] : at->second.behind)
+        if (device_.completed[on] < point) before[on] = std::max(before[on], point);
       // The planted fault: the model takes a stream's own order for none.
       if (!settings_.planted && stream != 0 && at->second.stream == stream) continue;
       for (const auto& [on, point] : at->second.behind)
-        expect(device_.completed[on] >= point,
+        expect(device_.completed[on] >= point || comes_after(stream, on, point),
                "bytes given out before the work that used them is ordered before");
     }
   }
@@ -280,9 +330,11 @@ class Interpreter {
     if (stream != 0) {
       // The program's duty: it has ordered its uses before the free on this stream.
       auto* const on = origin(stream).stream;
-      behind[on] = device_.submitted[on];
+      behind = device_.given(on);
     } else if (!settled && !block.from_stream) {
       behind = device_.submitted;
+    } else if (!settled) {
+      behind = block.before;
     }
     const Bytes size = round_up(block.size, memory::kAlignment);
     expect(device_.physical_of(block.at, size) == block.physical,
@@ -342,6 +394,8 @@ class Interpreter {
   Outcome& outcome_;
   std::uint64_t generation_[kStreams + 1] = {};
   std::vector<Block> live_;
+  FakeDevice::Points events_[kEvents];  // what they stand for
+  stream::Recording recordings_ = 0;
   std::map<Bytes, Bytes> taken_;  // physical ranges of live blocks
   std::map<Bytes, Freed> freed_;  // of freed ones
   std::map<Bytes, Freed> used_;   // the same by address: the last use of what is mapped there

@@ -41,6 +41,8 @@ TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
     sum.stitches += outcome.stitches;
     sum.windows += outcome.windows;
     sum.crossings += outcome.crossings;
+    sum.proofs += outcome.proofs;
+    sum.inserted_waits += outcome.inserted_waits;
     sum.faults += outcome.faults;
     sum.trims += outcome.trims;
   }
@@ -48,6 +50,8 @@ TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
   EXPECT_GT(sum.stitches, 100U);
   EXPECT_GT(sum.windows, 100U);
   EXPECT_GT(sum.crossings, 100U);
+  EXPECT_GT(sum.proofs, 100U);
+  EXPECT_GT(sum.inserted_waits, 100U);
   EXPECT_GT(sum.faults, 100U);
   EXPECT_GT(sum.trims, 100U);
 }

@@ -24,7 +24,7 @@ class Generator {
         streams_(seed % 4 == 0 ? 1 : kStreams) {}
 
   Operation any() {
-    const auto draw = random_() % 64;
+    const auto draw = random_() % 72;
     if (draw < 25) return {Kind::allocate, size(), stream()};
     if (draw < 49) return {Kind::free, random_() % 64, stream()};
     if (draw == 49) return {Kind::use, random_() % 64, stream()};
@@ -45,6 +45,9 @@ class Generator {
                  ? Operation{Kind::heal, 0, 0}
                  : Operation{Kind::fault, random_() % kFunctionCount * 64 + random_() % 4,
                              random_() % 3};
+    if (draw >= 67) return {Kind::await, random_() % kEvents, 1 + random_() % streams_};
+    if (draw >= 65) return {Kind::record, random_() % kEvents, 1 + random_() % streams_};
+    if (draw == 64 && random_() % 4 == 0) return {Kind::wait, random_() % 8, random_() % 2};
     return {Kind::submit, 1 + random_() % streams_, 0};
   }
 

@@ -16,6 +16,7 @@
 namespace gmlake::testing {
 
 constexpr std::uint64_t kStreams = 4;  // streams 1 to 4; 0 is the host
+constexpr std::uint64_t kEvents = 4;
 
 // X(kind, what a and b are)
 #define GMLAKE_OPERATIONS(X)                                                              \
@@ -30,7 +31,10 @@ constexpr std::uint64_t kStreams = 4;  // streams 1 to 4; 0 is the host
   X(fault)       /* function a / 64 fails after a % 64 more calls, b times (0: always) */ \
   X(heal)        /* no function fails any more */                                         \
   X(trim)        /* the pool is to keep a bytes */                                        \
-  X(use)         /* the a-th live block, by record, on stream b (0: on one not known) */
+  X(use)         /* the a-th live block, by record, on stream b (0: on one not known) */  \
+  X(record)      /* event a on stream b */                                                \
+  X(await)       /* stream b waits for event a */                                         \
+  X(wait)        /* the host waits for event a, or with b odd for stream a */
 
 enum class Kind : unsigned {
 #define X(name) name,
@@ -44,7 +48,7 @@ inline constexpr const char* kFunctions[] = {
     "cuMemAddressReserve", "cuMemCreate",        "cuMemMap",         "cuMemSetAccess",
     "cuMemUnmap",          "cuMemRelease",       "cuMemAddressFree", "cuMemGetInfo",
     "cuEventCreate",       "cuEventDestroy",     "cuEventRecord",    "cuCtxRecordEvent",
-    "cuEventQuery",        "cuEventSynchronize", "cuCtxSynchronize"};
+    "cuEventQuery",        "cuEventSynchronize", "cuCtxSynchronize", "cuStreamWaitEvent"};
 inline constexpr std::uint64_t kFunctionCount = sizeof kFunctions / sizeof *kFunctions;
 
 struct Operation {

@@ -111,7 +111,8 @@ class Crowd {
     EXPECT_EQ(c.allocated_bytes, sum.bytes);
     EXPECT_EQ(c.hits_exact + c.hits_window + c.hits_split + c.hits_small + c.growths + c.stitches,
               sum.allocations);
-    EXPECT_EQ(c.reuse_new + c.reuse_own_stream + c.reuse_completed, sum.allocations);
+    EXPECT_EQ(c.reuse_new + c.reuse_own_stream + c.reuse_completed + c.reuse_proved,
+              sum.allocations);
     EXPECT_EQ(c.physical_bytes, bench_.device.physical());
 
     const auto blocks = live();

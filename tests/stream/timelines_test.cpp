@@ -38,6 +38,24 @@ TEST(Timelines, ABatchEndsWhenItIsClosed) {
   EXPECT_EQ(lines.all_passed()[a], first) << "knowledge does not shrink";
 }
 
+TEST(Timelines, ACutPartsFreesButDoesNotFollowThem) {
+  Timelines lines;
+  const auto a = lines.of_stream(1, kStream, kContext, false);
+  EXPECT_LE(lines.cut(a), lines.all_passed()[a]) << "nothing was freed";
+  const auto first = lines.free_on(a);
+  EXPECT_EQ(lines.cut(a), first);
+  EXPECT_EQ(lines.cut(a), first) << "nothing since";
+  EXPECT_TRUE(lines.open_has_frees(a)) << "no event of ours follows them";
+  const auto second = lines.free_on(a);
+  EXPECT_GT(second, first);
+  lines.passed(a, first);
+  EXPECT_TRUE(lines.open_has_frees(a)) << "the second";
+  lines.cut(a);
+  lines.passed(a, second);
+  EXPECT_FALSE(lines.open_has_frees(a)) << "no event is needed any more";
+  EXPECT_GT(lines.free_on(a), second);
+}
+
 TEST(Timelines, AFailedRecordLeavesTheFreesToTheNextBatch) {
   Timelines lines;
   const auto a = lines.of_stream(1, kStream, kContext, false);

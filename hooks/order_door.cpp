@@ -1,0 +1,292 @@
+// The driver door's other half: what the program does to put its streams in order. Every call goes
+// to the driver; around it the pools are told of what it proves (stream/clocks.h).
+//
+// An event that a graph or another process may record as well is never seen again: its latest
+// recording is not known then.
+#include <unordered_set>
+
+#include "hooks/serve.h"
+
+namespace gmlake::hooks {
+namespace {
+
+#define GMLAKE_REAL(wrapper)        \
+  const auto* real = real_driver(); \
+  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
+
+// Nothing is proved before there is memory to prove it of.
+bool watched() {
+  auto& process = Process::get();
+  return process.driver_door() && process.has_pools() && process.serving();
+}
+
+template <typename Each>
+void each_pool(Each visit) {
+  Process::get().each_pool(visit);
+}
+
+// Events that are recorded where it is not seen, by handle. Few programs have any.
+class Unseen {
+ public:
+  void add(CUevent event) {
+    const std::lock_guard lock(mutex_);
+    events_.insert(event);
+    any_.store(true);
+  }
+  void remove(CUevent event) {
+    if (!any_.load(std::memory_order_relaxed)) return;
+    const std::lock_guard lock(mutex_);
+    events_.erase(event);
+  }
+  bool has(CUevent event) {
+    if (!any_.load(std::memory_order_relaxed)) return false;
+    const std::lock_guard lock(mutex_);
+    return events_.count(event) != 0;
+  }
+
+ private:
+  RankedMutex<Rank::events> mutex_;
+  std::atomic<bool> any_{false};
+  std::unordered_set<CUevent> events_;
+};
+Unseen& unseen() {
+  static auto* const kept = new Unseen;  // calls come until the very end of exit()
+  return *kept;
+}
+
+void forget(CUevent event) {
+  if (watched()) each_pool([&](pool::DevicePool& pool) { pool.forget_event(event); });
+}
+void becomes_unseen(CUevent event) {
+  if (!Process::get().driver_door()) return;
+  unseen().add(event);
+  forget(event);
+}
+void becomes_unseen(const CUgraphNodeParams* node) {
+  if (node && node->type == CU_GRAPH_NODE_TYPE_EVENT_RECORD)
+    becomes_unseen(node->eventRecord.event);
+}
+
+template <typename Native>
+CUresult record(const RealDriver& real, CUevent event, CUstream stream, bool per_thread,
+                Native native) {
+  if (!watched()) return native();
+  const auto caller = stream_caller(real, stream, per_thread);
+  if (!caller || caller->capturing || unseen().has(event)) {
+    forget(event);
+    return native();
+  }
+  static std::atomic<stream::Recording> numbers{0};
+  const auto number = numbers.fetch_add(1, std::memory_order_relaxed) + 1;
+  std::uint64_t seen = 0;  // by device
+  static_assert(Process::kMostDevices <= 64);
+  each_pool([&](pool::DevicePool& pool) {
+    if (pool.recording(event, caller->origin, number)) seen |= std::uint64_t{1} << pool.ordinal();
+  });
+  const CUresult result = native();
+  const bool done = result == CUDA_SUCCESS && !unseen().has(event);
+  if (seen != 0)
+    each_pool([&](pool::DevicePool& pool) {
+      if ((seen >> pool.ordinal() & 1) != 0) pool.recorded(event, number, done);
+    });
+  return result;
+}
+
+CUresult record_with_flags(CUresult (*native)(CUevent, CUstream, unsigned), const RealDriver& real,
+                           CUevent event, CUstream stream, unsigned flags, bool per_thread) {
+  // In a capture it becomes a node of the graph.
+  if ((flags & CU_EVENT_RECORD_EXTERNAL) != 0) becomes_unseen(event);
+  return record(real, event, stream, per_thread, [&] { return native(event, stream, flags); });
+}
+
+// Which recording of the event the call is about, for `conclude(pool, recording)` once it has
+// succeeded.
+template <typename Native, typename Conclude>
+CUresult about(CUevent event, Native native, Conclude conclude) {
+  stream::Recording number = 0;
+  each_pool([&](pool::DevicePool& pool) { number = std::max(number, pool.recording_of(event)); });
+  const CUresult result = native();
+  if (number != 0 && result == CUDA_SUCCESS)
+    each_pool([&](pool::DevicePool& pool) { conclude(pool, number); });
+  return result;
+}
+
+CUresult stream_waits(CUresult (*native)(CUstream, CUevent, unsigned), const RealDriver& real,
+                      CUstream stream, CUevent event, unsigned flags, bool per_thread) {
+  if (!watched()) return native(stream, event, flags);
+  const auto caller = stream_caller(real, stream, per_thread);
+  if (!caller || caller->capturing) return native(stream, event, flags);
+  return about(
+      event, [&] { return native(stream, event, flags); },
+      [&](pool::DevicePool& pool, stream::Recording number) {
+        pool.waits(caller->origin, event, number);
+      });
+}
+
+CUresult event_happens(CUresult (*native)(CUevent), CUevent event) {
+  if (!watched()) return native(event);
+  return about(
+      event, [&] { return native(event); },
+      [&](pool::DevicePool& pool, stream::Recording number) { pool.happened(event, number); });
+}
+
+// The host learns that all that a stream or a context was given before the call has happened.
+template <typename Native>
+CUresult all_happens(const std::optional<Caller>& caller, Native native) {
+  if (!caller || caller->capturing) return native();
+  std::vector<std::pair<pool::DevicePool*, stream::Snapshot>> given;
+  each_pool([&](pool::DevicePool& pool) {
+    if (auto snapshot = pool.given(caller->origin); !snapshot.empty())
+      given.emplace_back(&pool, std::move(snapshot));
+  });
+  const CUresult result = native();
+  if (result == CUDA_SUCCESS)
+    for (const auto& [pool, snapshot] : given) pool->happened(snapshot);
+  return result;
+}
+
+CUresult stream_happens(CUresult (*native)(CUstream), const RealDriver& real, CUstream stream,
+                        bool per_thread) {
+  if (!watched()) return native(stream);
+  return all_happens(stream_caller(real, stream, per_thread), [&] { return native(stream); });
+}
+
+CUresult waited(const RealDriver& real, CUresult result) {
+  if (result == CUDA_SUCCESS && Process::get().driver_door()) after_wait(real);
+  return result;
+}
+
+CUresult destroy(CUresult (*native)(CUevent), CUevent event) {
+  forget(event);
+  unseen().remove(event);
+  return native(event);
+}
+
+}  // namespace
+
+CUresult event_record(CUevent event, CUstream stream) {
+  GMLAKE_REAL(event_record);
+  return record(*real, event, stream, false, [&] { return real->event_record(event, stream); });
+}
+CUresult event_record_ptsz(CUevent event, CUstream stream) {
+  GMLAKE_REAL(event_record_ptsz);
+  return record(*real, event, stream, true, [&] { return real->event_record_ptsz(event, stream); });
+}
+CUresult event_record_with_flags(CUevent event, CUstream stream, unsigned flags) {
+  GMLAKE_REAL(event_record_with_flags);
+  return record_with_flags(real->event_record_with_flags, *real, event, stream, flags, false);
+}
+CUresult event_record_with_flags_ptsz(CUevent event, CUstream stream, unsigned flags) {
+  GMLAKE_REAL(event_record_with_flags_ptsz);
+  return record_with_flags(real->event_record_with_flags_ptsz, *real, event, stream, flags, true);
+}
+
+CUresult stream_wait_event(CUstream stream, CUevent event, unsigned flags) {
+  GMLAKE_REAL(stream_wait_event);
+  return stream_waits(real->stream_wait_event, *real, stream, event, flags, false);
+}
+CUresult stream_wait_event_ptsz(CUstream stream, CUevent event, unsigned flags) {
+  GMLAKE_REAL(stream_wait_event_ptsz);
+  return stream_waits(real->stream_wait_event_ptsz, *real, stream, event, flags, true);
+}
+
+CUresult ctx_synchronize() {
+  GMLAKE_REAL(ctx_synchronize);
+  const auto native = [&] { return real->ctx_synchronize(); };
+  return waited(*real, watched() ? all_happens(host_caller(*real), native) : native());
+}
+CUresult ctx_synchronize_v2(CUcontext context) {
+  GMLAKE_REAL(ctx_synchronize_v2);
+  const auto native = [&] { return real->ctx_synchronize_v2(context); };
+  if (!watched()) return waited(*real, native());
+  Caller caller;
+  caller.origin.context = context;
+  return waited(*real, all_happens(caller, native));
+}
+CUresult stream_synchronize(CUstream stream) {
+  GMLAKE_REAL(stream_synchronize);
+  return waited(*real, stream_happens(real->stream_synchronize, *real, stream, false));
+}
+CUresult stream_synchronize_ptsz(CUstream stream) {
+  GMLAKE_REAL(stream_synchronize_ptsz);
+  return waited(*real, stream_happens(real->stream_synchronize_ptsz, *real, stream, true));
+}
+CUresult stream_query(CUstream stream) {
+  GMLAKE_REAL(stream_query);
+  return stream_happens(real->stream_query, *real, stream, false);
+}
+CUresult stream_query_ptsz(CUstream stream) {
+  GMLAKE_REAL(stream_query_ptsz);
+  return stream_happens(real->stream_query_ptsz, *real, stream, true);
+}
+CUresult event_synchronize(CUevent event) {
+  GMLAKE_REAL(event_synchronize);
+  return waited(*real, event_happens(real->event_synchronize, event));
+}
+CUresult event_query(CUevent event) {
+  GMLAKE_REAL(event_query);
+  return event_happens(real->event_query, event);
+}
+CUresult event_destroy_v1(CUevent event) {
+  GMLAKE_REAL(event_destroy_v1);
+  return destroy(real->event_destroy_v1, event);
+}
+CUresult event_destroy(CUevent event) {
+  GMLAKE_REAL(event_destroy);
+  return destroy(real->event_destroy, event);
+}
+
+CUresult ipc_get_event(CUipcEventHandle* handle, CUevent event) {
+  GMLAKE_REAL(ipc_get_event);
+  becomes_unseen(event);
+  return real->ipc_get_event(handle, event);
+}
+CUresult ipc_open_event(CUevent* event, CUipcEventHandle handle) {
+  GMLAKE_REAL(ipc_open_event);
+  const CUresult result = real->ipc_open_event(event, handle);
+  if (result == CUDA_SUCCESS) becomes_unseen(*event);
+  return result;
+}
+
+CUresult graph_add_event_record(CUgraphNode* node, CUgraph graph, const CUgraphNode* dependencies,
+                                std::size_t count, CUevent event) {
+  GMLAKE_REAL(graph_add_event_record);
+  becomes_unseen(event);
+  return real->graph_add_event_record(node, graph, dependencies, count, event);
+}
+CUresult graph_set_event(CUgraphNode node, CUevent event) {
+  GMLAKE_REAL(graph_set_event);
+  becomes_unseen(event);
+  return real->graph_set_event(node, event);
+}
+CUresult graph_exec_set_event(CUgraphExec program, CUgraphNode node, CUevent event) {
+  GMLAKE_REAL(graph_exec_set_event);
+  becomes_unseen(event);
+  return real->graph_exec_set_event(program, node, event);
+}
+CUresult graph_add_node_v1(CUgraphNode* node, CUgraph graph, const CUgraphNode* dependencies,
+                           std::size_t count, CUgraphNodeParams* parameters) {
+  GMLAKE_REAL(graph_add_node_v1);
+  becomes_unseen(parameters);
+  return real->graph_add_node_v1(node, graph, dependencies, count, parameters);
+}
+CUresult graph_add_node(CUgraphNode* node, CUgraph graph, const CUgraphNode* dependencies,
+                        const CUgraphEdgeData* edges, std::size_t count,
+                        CUgraphNodeParams* parameters) {
+  GMLAKE_REAL(graph_add_node);
+  becomes_unseen(parameters);
+  return real->graph_add_node(node, graph, dependencies, edges, count, parameters);
+}
+CUresult graph_set_params(CUgraphNode node, CUgraphNodeParams* parameters) {
+  GMLAKE_REAL(graph_set_params);
+  becomes_unseen(parameters);
+  return real->graph_set_params(node, parameters);
+}
+CUresult graph_exec_set_params(CUgraphExec program, CUgraphNode node,
+                               CUgraphNodeParams* parameters) {
+  GMLAKE_REAL(graph_exec_set_params);
+  becomes_unseen(parameters);
+  return real->graph_exec_set_params(program, node, parameters);
+}
+
+}  // namespace gmlake::hooks

@@ -1,0 +1,69 @@
+"""Memory freed on one stream is reused on another where the program's own events prove it safe, and only there.
+
+simcuda's checks are on: a reuse without order between the two uses is a finding, which ends the process with 97.
+"""
+
+import harness
+from harness import MIB
+
+BLOCK = 4 * MIB
+STEPS = 200
+DEPTH = 3
+# Of the manners in which simcuda runs work, the one that is done at once needs no proof: the pool finds it over.
+SEEDS = [seed for seed in range(2, 9) if seed % 4 != 1]
+
+
+class Streams(harness.Case):
+    def pipeline(self, mode, seed=None, api="shared", **settings):
+        if seed is not None:
+            settings["SIMCUDA_SEED"] = seed
+        process, report = self.served(harness.PROGRAMS / f"pipeline_{api}", mode, **settings)
+        self.assertEqual(process.stdout, f"last {(STEPS - 1) & 0xff}\n")
+        self.assertNotIn("finding", process.stderr)
+        return report
+
+    # While work may be far behind the host, no query would find it over: proofs alone must do.
+    def test_a_pipeline_ordered_by_events(self):
+        for api in ("shared", "static"):
+            for seed in SEEDS:
+                with self.subTest(api=api, seed=seed):
+                    report = self.pipeline("ordered", seed, api)
+                    self.assertGreaterEqual(report["reuse_proved"], STEPS - 4 * DEPTH)
+                    self.assertLess(report["fence_queries"], 0.05 * STEPS)
+                    self.assertEqual(report["ladder_inserted_waits"], 0)
+                    self.assertLessEqual(report["peak_physical_bytes"], (DEPTH + 2) * BLOCK)
+
+    def test_events_over_by_the_host_s_own_query(self):
+        report = self.pipeline("query", 4)
+        self.assertEqual(report["reuse_proved"], 0)
+        self.assertGreaterEqual(report["reuse_completed"], STEPS - 4 * DEPTH)
+        self.assertLess(report["fence_queries"], 0.05 * STEPS)
+
+    def test_no_proof_no_reuse(self):
+        for mode in ("unordered", "again", "graph", "captured"):
+            for seed in SEEDS:
+                with self.subTest(mode=mode, seed=seed):
+                    self.assertEqual(self.pipeline(mode, seed)["reuse_proved"], 0)
+
+    def test_with_threads(self):
+        self.assertGreaterEqual(self.pipeline("ordered")["reuse_proved"], STEPS - 4 * DEPTH)
+        self.assertEqual(self.pipeline("unordered")["reuse_proved"], 0)
+
+    def test_switched_off(self):
+        self.assertEqual(self.pipeline("ordered", 1, GMLAKE_STREAMS_FOLLOW_EVENTS="false")["reuse_proved"], 0)
+
+    # The consumer's work is far behind, and there is no more memory: the producer's stream waits, not the host.
+    def test_out_of_memory_a_stream_waits(self):
+        for seed in SEEDS:
+            with self.subTest(seed=seed):
+                limit = {"GMLAKE_POOL_MAX_BYTES": f"{6 * BLOCK}", "GMLAKE_POOL_NATIVE_FALLBACK": "false"}
+                report = self.pipeline("unordered", seed, **limit)
+                self.assertGreater(report["ladder_inserted_waits"], 0)
+                self.assertEqual(report["fence_waits"], 0)
+                self.assertEqual(report["out_of_memory"], 0)
+                report = self.pipeline("unordered", seed, GMLAKE_STREAMS_INSERT_WAITS="false", **limit)
+                self.assertEqual(report["ladder_inserted_waits"], 0)
+
+
+if __name__ == "__main__":
+    harness.main()
