@@ -32,7 +32,7 @@ struct Stretch {
 enum class State : std::uint8_t {
   absent,  // no physical memory behind it
   free,    // anybody's whose order covers its fence
-  held,    // taken, but nobody's block yet or any more: a miss or a free is under way
+  held,    // taken, but nobody's block yet: a miss or a trim is under way
   live,    // a block starts here
   piece,   // of a stitched block, behind its first
   parked,  // a freed block that its stream may have again as it is

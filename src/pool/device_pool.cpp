@@ -264,8 +264,7 @@ Front& DevicePool::host_front(driver::Context context) {
 }
 
 // As natively: the call returns when the work is done, and at once for memory of a stream. The
-// block is nobody's meanwhile, so the wait
-// needs no lock.
+// block is nobody's meanwhile, so the wait needs no lock.
 bool DevicePool::free_synchronously(driver::Address at, const Origin& from) {
   Front* owner = nullptr;
   memory::Region* block = seize(at, owner);
