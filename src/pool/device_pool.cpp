@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <thread>
 
 #include <spdlog/fmt/fmt.h>
@@ -32,6 +33,8 @@ constexpr Counter kServed[] = {
 constexpr Counter kReuse[] = {
     &stats::DeviceCounters::reuse_new, &stats::DeviceCounters::reuse_own_stream,
     &stats::DeviceCounters::reuse_completed, &stats::DeviceCounters::reuse_proved};
+static_assert(std::size(kServed) == static_cast<unsigned>(memory::Served::stitched) + 1);
+static_assert(std::size(kReuse) == static_cast<unsigned>(memory::Provenance::proved) + 1);
 
 // Whether the program has recorded uses of the block that a free on this front is not ordered
 // behind by itself.

@@ -13,7 +13,7 @@ namespace gmlake {
 enum class Rank : unsigned {
   registry = 1,  // which devices have pools; creating one
   growth = 2,    // one per device: whoever creates, maps or waits on behalf of that device's pool
-  front = 3,     // one per timeline: its parked block and what it recalls
+  front = 3,     // one per timeline: its blocks, those parked and what it recalls
   pool = 4,      // one per device: placement, blocks, counters; never held across a driver call
   events = 5,    // which events of the program are also recorded where it is not seen
 };

@@ -15,8 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ONE_SIZE = 6.0  # a pair of one size and thread, in malloc(64) and free pairs of the same run
-MIXED = 12.0  # one of sizes in turn, two events at what gmlake replay may take for each
+ONE_THREAD = 6.0  # a pair of one thread, in malloc(64) and free pairs of the same run
 FLAT = 2.0  # the dearest over the cheapest as live blocks or holes go from 10 to 100000
 TWO_STREAMS = 1.5  # two threads on streams of one device over one thread
 TWO_DEVICES = 1.5  # the same on devices of their own, which share nothing: what is left is the machine
@@ -51,9 +50,8 @@ def verdicts(figures):
     """(what, figure, bound) for every bound that the figures can be held to."""
     for name, figure in figures.items():
         threads = re.search(r"threads:(\d+)", name)
-        # Memory freed by cudaFree is not had back before the GPU has got there: no hit, no bound.
-        if (not threads or int(threads[1]) == 1) and not name.startswith("host"):
-            yield f"{name}: malloc pairs", figure["ratio"], MIXED if name.startswith(("seven", "random")) else ONE_SIZE
+        if not threads or int(threads[1]) == 1:
+            yield f"{name}: malloc pairs", figure["ratio"], ONE_THREAD
     for keyword in ("live", "holes"):
         for name, by_count in families(figures, keyword).items():
             if len(by_count) > 1:
