@@ -25,7 +25,10 @@ TIMEOUT = 120
 
 
 def environment(preload=True, simcuda=True, **settings):
-    """A clean environment with `settings` on top. Nothing of the caller's CUDA or gmlake settings is in it."""
+    """A clean environment with `settings` on top. Nothing of the caller's CUDA or gmlake settings is in it.
+
+    A setting that is None is taken away: SIMCUDA_SEED, for a test of the threaded mode.
+    """
     env = {k: v for k, v in os.environ.items() if k == "SIMCUDA_SEED" or not re.match(r"GMLAKE_|SIMCUDA_|CUDA_|LD_|CLIENT_", k)}
     if preload:
         env["LD_PRELOAD"] = " ".join([*PRELOAD_FIRST, str(LIBRARY)])
@@ -34,7 +37,7 @@ def environment(preload=True, simcuda=True, **settings):
     # The pool is leaked on purpose: nothing may call CUDA once exit() has begun.
     env["ASAN_OPTIONS"] = "detect_leaks=0"
     env.update({k: str(v) for k, v in settings.items()})
-    return env
+    return {k: v for k, v in env.items() if settings.get(k, v) is not None}
 
 
 def run(*command, env):

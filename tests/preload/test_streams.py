@@ -15,9 +15,7 @@ SEEDS = [seed for seed in range(2, 9) if seed % 4 != 1]
 
 class Streams(harness.Case):
     def pipeline(self, mode, seed=None, api="shared", **settings):
-        if seed is not None:
-            settings["SIMCUDA_SEED"] = seed
-        process, report = self.served(harness.PROGRAMS / f"pipeline_{api}", mode, **settings)
+        process, report = self.served(harness.PROGRAMS / f"pipeline_{api}", mode, SIMCUDA_SEED=seed, **settings)
         self.assertEqual(process.stdout, f"last {(STEPS - 1) & 0xff}\n")
         self.assertNotIn("finding", process.stderr)
         return report

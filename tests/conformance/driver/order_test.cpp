@@ -186,6 +186,20 @@ TEST_F(Order, AContextEventFollowsEveryStream) {
   EXPECT_EQ(d.cuStreamQuery(two), CUDA_SUCCESS);
 }
 
+// [cuda.h, cuEventQuery] "Returns CUDA_SUCCESS if all captured work has been completed": there is
+// no more to wait for.
+TEST_F(Order, AContextEventHasFiredWhenTheStreamsAreDone) {
+  const CUstream busy = make_stream();
+  const CUevent all = make_event(CU_EVENT_DISABLE_TIMING);
+  {
+    Gate gate(busy);
+    ASSERT_EQ(d.cuCtxRecordEvent(context, all), CUDA_SUCCESS);
+    EXPECT_FALSE(done(all));
+  }
+  ASSERT_EQ(d.cuStreamSynchronize(busy), CUDA_SUCCESS);
+  EXPECT_TRUE(done(all));
+}
+
 // [H 7050] "Makes all future work submitted to context hCtx wait for all work captured".
 TEST_F(Order, AContextWaitsForAnEvent) {
   const CUstream busy = make_stream();

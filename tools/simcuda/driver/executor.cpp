@@ -101,7 +101,9 @@ void make_ready(OperationRef operation) {
     give_to_workers(std::move(operation));
 }
 
-// Markers that follow complete here too, one after the other, unless the schedule is to decide.
+// Markers that follow complete here too, one after the other, unless the schedule is to decide. It
+// never decides over one that is in no stream: cuda.h, cuEventQuery: "Returns CUDA_SUCCESS if all
+// captured work has been completed", and such a marker is not work itself.
 void complete(OperationRef first) {
   Executor& e = executor();
   std::vector<OperationRef> finished{std::move(first)};
@@ -120,7 +122,7 @@ void complete(OperationRef first) {
     }
     for (OperationRef& follower : operation->followers) {
       if (--follower->unfinished != 0) continue;
-      if (follower->body || e.schedule)
+      if (follower->body || (e.schedule && follower->stream))
         make_ready(std::move(follower));
       else
         finished.push_back(std::move(follower));
