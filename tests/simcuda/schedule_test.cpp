@@ -106,6 +106,65 @@ TEST(Schedule, TheSameSeedGivesTheSameRun) {
   EXPECT_GE(different.size(), 8U);
 }
 
+void four_streams_of_seed_6(const Driver& d, std::string& log) {
+  d.find<decltype(simcuda_reseed)>("simcuda_reseed")(6);
+  four_streams(d, log);
+}
+
+TEST(Schedule, AProcessCanBeginAnewWithAnotherSeed) {
+  for (std::uint64_t seed = 0; seed < 4; ++seed)
+    EXPECT_EQ(run(four_streams_of_seed_6, seed), run(four_streams, 6)) << seed;
+}
+
+// Memory freed with no stream was allocated behind work on the same pages that is not done.
+void free_behind_work(const Driver& d, std::string& log) {
+  CUstream streams[4];
+  start_streams(d, streams);
+  constexpr std::size_t kBytes = 4096;
+  CUdeviceptr first = 0;
+  CUdeviceptr second = 0;
+  CUdeviceptr third = 0;
+  d.cuMemAllocAsync(&first, kBytes, streams[0]);
+  d.cuMemsetD8Async(first, 1, kBytes, streams[0]);
+  d.cuMemFreeAsync(first, streams[0]);
+  d.cuMemAllocAsync(&second, kBytes, streams[0]);
+  d.cuMemFree_v2(second);  // no access to it is left: there was none
+  d.cuMemAllocAsync(&third, kBytes, streams[1]);
+  d.cuMemsetD8Async(third, 3, kBytes, streams[1]);
+  d.cuStreamSynchronize(streams[1]);
+  d.cuStreamSynchronize(streams[0]);
+  unsigned char last = 0;
+  d.cuMemcpyDtoH_v2(&last, third + kBytes - 1, 1);
+  log = std::to_string(last);
+}
+
+TEST(Schedule, MemoryFreedWithNoStreamMayHaveEarlierWorkAhead) {
+  for (std::uint64_t seed = 0; seed < 16; ++seed)
+    EXPECT_EQ(run(free_behind_work, seed), "3") << seed;
+}
+
+// While a call is under way another may be made by another thread: here at its beginning and at its
+// end.
+std::string* watch_log = nullptr;
+void say_calls(const Driver& d, std::string& log) {
+  watch_log = &log;
+  CUstream streams[4];
+  start_streams(d, streams);
+  const auto watch = d.find<decltype(simcuda_watch_calls)>("simcuda_watch_calls");
+  watch([](const char* function, int returns) {
+    if (std::string(function) != "cuStreamSynchronize") return;
+    *watch_log += returns != 0 ? "returns " : "begins ";
+    std::thread([] { *watch_log += driver().cuCtxSynchronize() == 0 ? "" : "no context "; }).join();
+  });
+  d.cuStreamSynchronize(streams[0]);
+  watch(nullptr);
+  d.cuStreamSynchronize(streams[0]);
+}
+
+TEST(Schedule, CallsCanBeWatched) {
+  EXPECT_EQ(run(say_calls, 0), "begins no context returns no context ");
+}
+
 // A device that is late with everything does nothing of itself, and yet who asks gets on.
 void ask_until_done(const Driver& d, std::string& log) {
   CUstream streams[4];

@@ -56,6 +56,15 @@ SIMCUDA_API const char* simcuda_arm_faults(const char* faults);
 /* Time that all calls so far would have taken on a real device, by the table of costs. */
 SIMCUDA_API unsigned long long simcuda_modelled_ns(void);
 
+/* Deterministic mode: what follows is drawn from this seed, as in a process that begins with it.
+ * Nothing may be pending. Without that mode it does nothing. */
+SIMCUDA_API void simcuda_reseed(unsigned long long seed);
+
+/* `watch` is called at the beginning (returns 0) and at the end (1) of each call of the program's,
+ * on the calling thread and with no lock of simcuda's held, so that a test can let other threads
+ * make calls while this one is under way. NULL ends it. */
+SIMCUDA_API void simcuda_watch_calls(void (*watch)(const char* function, int returns));
+
 /* Launches of that kernel so far, executed or not. */
 SIMCUDA_API unsigned long long simcuda_launch_count(const char* name);
 

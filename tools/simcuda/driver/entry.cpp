@@ -21,6 +21,7 @@ namespace {
 constinit std::atomic<Life> current_life{Life::none};
 constinit thread_local bool in_host_function __attribute__((tls_model("initial-exec"))) = false;
 
+constinit std::atomic<void (*)(const char*, int)> watch{nullptr};
 constinit std::atomic<std::uint64_t> call_number{0};
 constinit thread_local Caller current __attribute__((tls_model("initial-exec"))){};
 
@@ -45,6 +46,11 @@ void at_exit() {
 }
 
 }  // namespace
+
+void Watched::tell(int returns) const {
+  if (const auto call = watch.load(std::memory_order_relaxed)) [[unlikely]]
+    call(kFunctionNames[function_].data(), returns);
+}
 
 void charge_call(std::uint64_t units) {
   charge(current.function, units);
@@ -96,3 +102,7 @@ CUresult enter(unsigned function) {
 }
 
 }  // namespace gmlake::simcuda
+
+void simcuda_watch_calls(void (*watch)(const char* function, int returns)) {
+  gmlake::simcuda::watch.store(watch);
+}

@@ -33,6 +33,18 @@ constexpr unsigned function_index(std::string_view name) {
 
 CUresult enter(unsigned function);        // needs cuInit
 CUresult enter_early(unsigned function);  // legal before cuInit
+// While a call is under way; for simcuda_watch_calls.
+class Watched {
+ public:
+  explicit Watched(unsigned function) : function_(function) { tell(0); }
+  ~Watched() { tell(1); }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+
+ private:
+  void tell(int returns) const;
+  unsigned function_;
+};
 // Adds `units` to the modelled time of the calling thread's current call (costs.h).
 void charge_call(std::uint64_t units);
 
@@ -47,13 +59,13 @@ void end_host_function();
 
 }  // namespace gmlake::simcuda
 
-#define SIM_ENTER_WITH(enter_function)                                             \
-  do {                                                                             \
-    constexpr unsigned sim_function = ::gmlake::simcuda::function_index(__func__); \
-    static_assert(sim_function < ::gmlake::simcuda::kFunctions, "not in cuda.h");  \
-    const CUresult sim_refused = ::gmlake::simcuda::enter_function(sim_function);  \
-    if (sim_refused != CUDA_SUCCESS) return sim_refused;                           \
-  } while (false)
+#define SIM_ENTER_WITH(enter_function)                                              \
+  constexpr unsigned sim_function = ::gmlake::simcuda::function_index(__func__);    \
+  static_assert(sim_function < ::gmlake::simcuda::kFunctions, "not in cuda.h");     \
+  const ::gmlake::simcuda::Watched sim_watched(sim_function);                       \
+  if (const CUresult sim_refused = ::gmlake::simcuda::enter_function(sim_function); \
+      sim_refused != CUDA_SUCCESS)                                                  \
+  return sim_refused
 #define SIM_ENTER() SIM_ENTER_WITH(enter)
 #define SIM_ENTER_EARLY() SIM_ENTER_WITH(enter_early)
 

@@ -11,6 +11,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "../simcuda.h"
 #include "config.h"
 #include "context.h"
 #include "entry.h"
@@ -278,3 +279,9 @@ void asked_in_vain(SchedulerLock& lock) {
 }
 
 }  // namespace gmlake::simcuda
+
+void simcuda_reseed(unsigned long long seed) {
+  const auto lock = gmlake::simcuda::lock_scheduler();
+  auto& schedule = gmlake::simcuda::executor().schedule;
+  if (schedule) schedule.emplace(seed);
+}

@@ -51,6 +51,7 @@ struct Allocation {
   FileRef file;          // where the pages are, if not in the device's memory
   std::shared_ptr<Sharing> sharing;
   unsigned sync_memops = 0;  // CU_POINTER_ATTRIBUTE_SYNC_MEMOPS
+  Point begun;               // of stream-ordered memory: its allocation's turn
   bool freeing = false;      // its stream-ordered free has been given and has not had its turn
   std::shared_ptr<GraphBlock> graph;  // set for memory of a graph, which keeps its addresses
 };

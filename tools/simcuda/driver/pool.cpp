@@ -55,13 +55,14 @@ std::vector<Grant> Pool::grant(Bytes size, const StreamRef& stream, std::vector<
   std::vector<Freed*> pending;
   Bytes kept = 0;  // complete, but not to be used again
   for (Freed& one : freed) {
-    if (one.given && (one.stream == 0 || one.stream == stream->id))
+    const bool done = one.complete();
+    if (one.given && (one.stream == 0 ? done : one.stream == stream->id))
       ordered.push_back(&one);
-    else if (follow_event_dependencies && !one.done && follows(stream, one.point))
+    else if (follow_event_dependencies && !done && follows(stream, one.point))
       ordered.push_back(&one);
-    else if (one.done && !opportunistic)
+    else if (done && !opportunistic)
       kept += one.size;
-    else if (one.done && one.given)
+    else if (done && one.given)
       complete.push_back(&one);
     else if (one.given && internal_dependencies)
       pending.push_back(&one);
@@ -120,6 +121,7 @@ void Pool::add_freed(Allocation& block, std::uint64_t stream) {
   one.allocation = block.id;
   one.stream = stream;
   one.given = stream == 0;
+  if (one.given) one.point = block.begun;
   one.size = block.pages;
   if (file == nullptr) one.extents = std::move(block.extents);
   used -= block.pages;
@@ -163,7 +165,7 @@ void Pool::forget_empty() {
 void Pool::give_to_device(Bytes keep) {
   for (Freed& one : freed) {
     if (reserved <= keep) break;
-    if (!one.done) continue;
+    if (!one.complete()) continue;
     const Bytes n = std::min(one.size, reserved - keep);
     Extents pages;
     move_pages(n, one.extents, pages);

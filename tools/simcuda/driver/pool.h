@@ -14,10 +14,14 @@ struct Freed {
   std::uint64_t allocation = 0;  // its id
   std::uint64_t stream = 0;      // the freeing stream's id; 0: freed with no stream
   bool given = false;            // `point` is known
-  Point point;
+  Point point;                   // of a free with no stream: the turn of the allocation
   bool done = false;  // the free has had its turn, and no address leads to the pages any more
   Bytes size = 0;
   Extents extents;
+
+  // Whether nothing comes of them any more. What is freed with no stream may have been allocated
+  // behind work that used the same pages and is not done.
+  bool complete() const { return done && (stream != 0 || passed(point, Tell::nobody)); }
 };
 
 // Pages an allocation has been granted: out of a free, or new from the device.

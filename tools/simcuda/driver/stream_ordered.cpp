@@ -79,9 +79,14 @@ CUresult allocate(CUdeviceptr* result, Bytes size, From from, CUmemoryPool handl
       if (const CUresult bad = take(pool, size, stream, at, after)) return bad;
   }
   if (for_capture) return capture_allocation(stream, device, result, size);
-  if (const CUresult bad = enqueue(stream, {Run::marker, {}, {}, std::move(after)})) {
+  Point begun;
+  if (const CUresult bad = enqueue(stream, {Run::marker, {}, {}, std::move(after)}, &begun)) {
     free_at_once(at);
     return bad;
+  }
+  {
+    const std::lock_guard lock(memory().mutex);
+    memory().allocations.at(at).begun = std::move(begun);
   }
   watch::memory_begins(at, size, stream);
   *result = at;
