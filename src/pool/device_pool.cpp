@@ -188,7 +188,7 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
 
 bool DevicePool::free(driver::Address at, const Origin& from) {
   const bool host = from.stream_id == 0;
-  if (host && config_.streams_free == config::FreePolicy::synchronous)
+  if (host && config_.streams_free == config::FreePolicy::synchronous && !from.capture_under_way)
     return free_synchronously(at, from);
   if (memory::Region* block = blocks_.find(at); block && (!host || from.context)) {
     auto& front = front_of(from);

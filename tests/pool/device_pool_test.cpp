@@ -70,6 +70,20 @@ TEST(DevicePool, ASynchronousFreeThatCanNotWaitIsDeferred) {
   EXPECT_EQ(bench.get(10 * MiB, kHost), at);
 }
 
+// To wait for a context breaks a capture in it.
+TEST(DevicePool, ASynchronousFreeBesideACaptureIsDeferred) {
+  auto config = plain();
+  config.streams_free = config::FreePolicy::synchronous;
+  Bench bench(GiB, config);
+  const auto at = bench.get(10 * MiB, kHost);
+  auto beside = kHost;
+  beside.capture_under_way = true;
+  bench.use_and_free(at, beside);
+  EXPECT_EQ(bench.device.calls["cuCtxSynchronize"], 0U);
+  EXPECT_EQ(bench.counters().deferred_frees, 1U);
+  EXPECT_NE(bench.get(10 * MiB, kHost), at) << "its work has not completed";
+}
+
 TEST(DevicePool, PendingFreesLetThePoolGrowOnlySoFar) {
   auto config = plain();
   config.streams_pending_bytes = 25 * MiB;
