@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "support/fault.h"
+
 namespace gmlake::hooks {
 namespace {
 
@@ -58,6 +60,8 @@ bool is_default(CUstream stream) {
 
 bool identify(const RealDriver& real, Identity& who) {
   unsigned long long id = 0;
+  if (GMLAKE_FAULT(per_thread_is_legacy) && is_default(who.handle))
+    who.handle = CU_STREAM_LEGACY, who.per_thread = false;
   const auto get_id = who.per_thread ? real.table.cuStreamGetId_ptsz_ : real.table.cuStreamGetId_;
   if (get_id(who.handle, &id) != CUDA_SUCCESS) return false;
   auto& origin = who.caller.origin;
@@ -87,7 +91,7 @@ bool identify(const RealDriver& real, Identity& who) {
 }  // namespace
 
 void forget_identities() {
-  generation.fetch_add(1, std::memory_order_acq_rel);
+  if (!GMLAKE_FAULT(recycled_handle)) generation.fetch_add(1, std::memory_order_acq_rel);
 }
 void capture_began() {
   captures.fetch_add(1);
@@ -96,7 +100,7 @@ void capture_ended() {
   captures.fetch_sub(1);
 }
 bool capture_under_way() {
-  return captures.load(std::memory_order_relaxed) > 0;
+  return captures.load(std::memory_order_relaxed) > 0 && !GMLAKE_FAULT(capture_ignored);
 }
 
 std::optional<Caller> host_caller(const RealDriver& real) {

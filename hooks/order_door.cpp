@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "hooks/serve.h"
+#include "support/fault.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -58,7 +59,7 @@ void forget(CUevent event) {
   if (watched()) each_pool([&](pool::DevicePool& pool) { pool.forget_event(event); });
 }
 void becomes_unseen(CUevent event) {
-  if (!Process::get().driver_door()) return;
+  if (!Process::get().driver_door() || GMLAKE_FAULT(graph_records_unseen)) return;
   unseen().add(event);
   forget(event);
 }
@@ -73,17 +74,18 @@ CUresult record(const RealDriver& real, CUevent event, CUstream stream, bool per
   if (!watched()) return native();
   const auto caller = stream_caller(real, stream, per_thread);
   if (!caller || caller->capturing || unseen().has(event)) {
-    forget(event);
+    if (!GMLAKE_FAULT(captured_record)) forget(event);
     return native();
   }
   static std::atomic<stream::Recording> numbers{0};
   const auto number = numbers.fetch_add(1, std::memory_order_relaxed) + 1;
   std::uint64_t seen = 0;  // by device
+  const CUresult early = GMLAKE_FAULT(snapshot_after_record) ? native() : CUDA_SUCCESS;
   static_assert(Process::kMostDevices <= 64);
   each_pool([&](pool::DevicePool& pool) {
     if (pool.recording(event, caller->origin, number)) seen |= std::uint64_t{1} << pool.ordinal();
   });
-  const CUresult result = native();
+  const CUresult result = GMLAKE_FAULT(snapshot_after_record) ? early : native();
   const bool done = result == CUDA_SUCCESS && !unseen().has(event);
   if (seen != 0)
     each_pool([&](pool::DevicePool& pool) {
@@ -104,9 +106,10 @@ CUresult record_with_flags(CUresult (*native)(CUevent, CUstream, unsigned), cons
 template <typename Native, typename Conclude>
 CUresult about(CUevent event, Native native, Conclude conclude) {
   stream::Recording number = 0;
+  const CUresult early = GMLAKE_FAULT(latest_recording_waited) ? native() : CUDA_SUCCESS;
   each_pool([&](pool::DevicePool& pool) { number = std::max(number, pool.recording_of(event)); });
-  const CUresult result = native();
-  if (number != 0 && result == CUDA_SUCCESS)
+  const CUresult result = GMLAKE_FAULT(latest_recording_waited) ? early : native();
+  if (number != 0 && (result == CUDA_SUCCESS || GMLAKE_FAULT(failure_is_success)))
     each_pool([&](pool::DevicePool& pool) { conclude(pool, number); });
   return result;
 }
@@ -135,12 +138,13 @@ template <typename Native>
 CUresult all_happens(const std::optional<Caller>& caller, Native native) {
   if (!caller || caller->capturing) return native();
   std::vector<std::pair<pool::DevicePool*, stream::Snapshot>> given;
+  const CUresult early = GMLAKE_FAULT(given_after_wait) ? native() : CUDA_SUCCESS;
   each_pool([&](pool::DevicePool& pool) {
     if (auto snapshot = pool.given(caller->origin); !snapshot.empty())
       given.emplace_back(&pool, std::move(snapshot));
   });
-  const CUresult result = native();
-  if (result == CUDA_SUCCESS)
+  const CUresult result = GMLAKE_FAULT(given_after_wait) ? early : native();
+  if (result == CUDA_SUCCESS || GMLAKE_FAULT(failure_is_success))
     for (const auto& [pool, snapshot] : given) pool->happened(snapshot);
   return result;
 }
@@ -148,7 +152,11 @@ CUresult all_happens(const std::optional<Caller>& caller, Native native) {
 CUresult stream_happens(CUresult (*native)(CUstream), const RealDriver& real, CUstream stream,
                         bool per_thread) {
   if (!watched()) return native(stream);
-  return all_happens(stream_caller(real, stream, per_thread), [&] { return native(stream); });
+  auto caller = stream_caller(real, stream, per_thread);
+  const bool legacy = !per_thread && (!stream || stream == CU_STREAM_LEGACY);
+  if (GMLAKE_FAULT(stream_wait_for_all) || (legacy && GMLAKE_FAULT(legacy_wait_for_all)))
+    if (caller) caller->origin.stream_id = 0;
+  return all_happens(caller, [&] { return native(stream); });
 }
 
 CUresult waited(const RealDriver& real, CUresult result) {

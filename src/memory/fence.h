@@ -7,8 +7,11 @@
 // joined, so their bytes are kept apart.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
+
+#include "support/fault.h"
 
 namespace gmlake::memory {
 
@@ -38,6 +41,7 @@ inline bool may_join(Fence a, Fence b) {
          (is_loose(a) || a.value == b.value);
 }
 inline Fence joined(Fence a, Fence b) {
+  if (GMLAKE_FAULT(earlier_fence_kept)) return {a.timeline, std::min(a.value, b.value), true};
   return {a.timeline, a.value > b.value ? a.value : b.value, a.owned || b.owned};
 }
 

@@ -175,7 +175,8 @@ void Placement::release(Region* block, Fence fence) {
     return;
   }
   live_ -= window->size;
-  for (Region* piece : window->regions) home_.set_free(piece, fence);
+  for (Region* piece : window->regions)
+    home_.set_free(piece, GMLAKE_FAULT(window_fence_dropped) ? Fence{} : fence);
   windows_.leave(window, fence);
 }
 

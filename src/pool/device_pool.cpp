@@ -9,6 +9,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "support/fault.h"
+
 namespace gmlake::pool {
 namespace {
 
@@ -40,7 +42,8 @@ static_assert(std::size(kReuse) == static_cast<unsigned>(memory::Provenance::pro
 // behind by itself.
 bool used_beside(const Front& front, const memory::Region* block) {
   const auto used_on = block->live.used_on;
-  return used_on != memory::kNoTimeline && used_on != front.timeline;
+  return used_on != memory::kNoTimeline && used_on != front.timeline &&
+         !GMLAKE_FAULT(recorded_use_ignored);
 }
 
 }  // namespace
@@ -57,7 +60,8 @@ DevicePool::DevicePool(int ordinal, driver::Device& device, const config::Config
 DevicePool::~DevicePool() = default;
 
 memory::Order DevicePool::order_of(const Front& front) const {
-  return {front.timeline, front.host ? memory::kNoTimeline : front.timeline,
+  return {front.timeline,
+          front.host && !GMLAKE_FAULT(host_frees_own) ? memory::kNoTimeline : front.timeline,
           &timelines_.all_passed(), front.clock};
 }
 
@@ -80,7 +84,7 @@ driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
   if (bytes > mappings_.most_bytes()) return 0;
   auto& front = front_of(origin);
   const std::lock_guard own(front.lock);
-  if (front.parked_count != 0 && !front.host)
+  if (front.parked_count != 0 && (!front.host || GMLAKE_FAULT(host_parks)))
     if (const auto at = take_parked(front, bytes)) return at;
   const std::lock_guard lock(mutex_);
   return take(front, bytes);
@@ -92,7 +96,8 @@ driver::Address DevicePool::take_parked(Front& front, Bytes bytes) {
   memory::Region* block = front.parked[front.parked_count - 1];
   const auto* window = block->live.window;
   const Bytes size = round_up(bytes, memory::kAlignment);
-  if ((window ? window->size : block->size) != size || !block->owned) return 0;
+  if ((window ? window->size : block->size) != size) return 0;
+  if (!block->owned && !GMLAKE_FAULT(host_parks)) return 0;
   if (!block->small && !front.recall.takes_back(size, memory::place_of(*block))) return 0;
   --front.parked_count;
   // A snapshot may be reading it.
@@ -134,7 +139,8 @@ void DevicePool::unpark(Front& front) {
     // stream waits for this one: it is kept apart from what is freed here later.
     const bool owned = block->owned && line == home;
     front.apart = front.apart || !owned;
-    release(block, {line, timelines_.free_on(line), owned});
+    const auto value = timelines_.free_on(line);
+    release(block, {line, complete && GMLAKE_FAULT(host_free_settles) ? 0 : value, owned});
   }
   front.parked_count = 0;
 }

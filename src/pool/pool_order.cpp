@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "pool/device_pool.h"
+#include "support/fault.h"
 
 namespace gmlake::pool {
 
@@ -150,7 +151,8 @@ void DevicePool::retire_stream(const Origin& origin) {
 }
 
 bool DevicePool::passed(const memory::Window& window) const {
-  return window.last_use.value <= timelines_.all_passed()[window.last_use.timeline];
+  return window.last_use.value <= timelines_.all_passed()[window.last_use.timeline] ||
+         GMLAKE_FAULT(window_at_work);
 }
 
 bool DevicePool::evict_window(memory::Window* window) {
@@ -235,8 +237,9 @@ Bytes DevicePool::give_back(Bytes keep, Bytes least) {
     const std::lock_guard lock(mutex_);
     const Bytes physical = placement_.physical();
     if (physical <= keep) return 0;
-    trim =
-        placement_.begin_trim(physical - keep, {0, memory::kNoTimeline, &timelines_.all_passed()});
+    trim = placement_.begin_trim(
+        physical - keep,
+        {0, GMLAKE_FAULT(trim_at_work) ? 1 : memory::kNoTimeline, &timelines_.all_passed()});
     Bytes found = 0;
     for (const auto* handle : trim.handles) found += handle->size;
     if (found < least || found == 0) return placement_.finish_trim(std::move(trim), 0), 0;

@@ -2,6 +2,7 @@
 // event or a query of the pool's. A stream that never had memory here and never waited for one that
 // had leaves no trace.
 #include "pool/device_pool.h"
+#include "support/fault.h"
 
 namespace gmlake::pool {
 
@@ -65,6 +66,7 @@ void DevicePool::waits(const Origin& origin, driver::Event event, stream::Record
     front = &front_of(origin);
   }
   const std::lock_guard lock(mutex_);
+  if (GMLAKE_FAULT(wait_of_another)) front = &fronts_.of(0);
   if (const auto* before = clocks_.before(event, number)) comes_after(*front, *before);
 }
 

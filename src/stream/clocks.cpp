@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "support/fault.h"
+
 namespace gmlake::stream {
 
 const std::vector<std::uint64_t>* Clocks::of(Timeline stream) const {
@@ -63,7 +65,8 @@ void Clocks::end_recording(void* name, Recording recording, bool recorded) {
   if (found == events_.end()) return;
   auto& event = found->second;
   if (--event.under_way != 0) return;
-  event.proves = recorded && !event.overlapped && event.recording == recording;
+  event.proves = recorded && (GMLAKE_FAULT(overlapping_recordings) ||
+                              (!event.overlapped && event.recording == recording));
 }
 
 Recording Clocks::recording_of(void* name) const {
@@ -73,12 +76,14 @@ Recording Clocks::recording_of(void* name) const {
 
 const Snapshot* Clocks::before(void* name, Recording recording) const {
   const auto found = events_.find(name);
-  if (found == events_.end() || !found->second.proves || found->second.recording != recording)
+  if (found == events_.end() || !found->second.proves ||
+      (found->second.recording != recording && !GMLAKE_FAULT(recorded_again)))
     return nullptr;
   return &found->second.before;
 }
 
 void Clocks::forget_event(void* name) {
+  if (GMLAKE_FAULT(event_outlives_unseen)) return;
   const auto found = events_.find(name);
   if (found == events_.end()) return;
   if (found->second.under_way == 0)

@@ -21,9 +21,11 @@ Status Fences::record(const Batch& batch) {
     idle.push_back(*event);
   }
   auto* event = idle.back();
-  const auto recorded = batch.follow.whole_context
+  auto* const stream = GMLAKE_FAULT(fence_elsewhere) ? nullptr : batch.follow.stream;
+  const auto recorded = GMLAKE_FAULT(asked_before_recorded) ? Status{}
+                        : batch.follow.whole_context
                             ? device_.record_context(event, batch.follow.context)
-                            : device_.record(event, batch.follow.context, batch.follow.stream);
+                            : device_.record(event, batch.follow.context, stream);
   if (!recorded) return recorded;
   idle.pop_back();
   pending_.push_back({batch.timeline, batch.value, event, batch.follow.context});

@@ -14,6 +14,7 @@
 #include "driver/device.h"
 #include "stream/clocks.h"
 #include "stream/timelines.h"
+#include "support/fault.h"
 
 namespace gmlake::stream {
 
@@ -72,7 +73,7 @@ std::uint64_t Fences::poll(Passed passed) {
     if (fired) {
       const auto answer = device_.query(at->event);
       ++queries;
-      fired = answer && *answer;
+      fired = answer && (*answer || GMLAKE_FAULT(not_ready_is_done));
       if (!fired) waiting.push_back(at->timeline);
     }
     if (!fired) {
@@ -103,7 +104,9 @@ std::optional<Point> Fences::make_wait(driver::Context context, driver::Stream s
   const auto oldest = std::find_if(pending_.begin(), pending_.end(), [&](const Pending& fence) {
     return which(fence.timeline, fence.value);
   });
-  if (oldest == pending_.end() || !device_.make_wait(stream, context, oldest->event)) return {};
+  if (oldest == pending_.end()) return {};
+  if (!GMLAKE_FAULT(wait_not_inserted) && !device_.make_wait(stream, context, oldest->event))
+    return {};
   return Point{oldest->timeline, oldest->value};
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "support/fault.h"
+
 namespace gmlake::stream {
 
 Timeline Timelines::add(const Follow& follow, bool of_context) {
@@ -25,8 +27,10 @@ Timeline Timelines::of_context(void* context) {
 }
 
 void Timelines::retire_stream(std::uint64_t id) {
-  if (const auto known = streams_.find(id); known != streams_.end())
-    lines_[known->second].follow.whole_context = true;
+  if (const auto known = streams_.find(id); known != streams_.end()) {
+    if (GMLAKE_FAULT(retired_has_passed)) passed(known->second, lines_[known->second].open);
+    lines_[known->second].follow.whole_context = !GMLAKE_FAULT(retired_by_handle);
+  }
 }
 
 void Timelines::retire_handle(void* stream) {
@@ -45,18 +49,19 @@ void Timelines::forget_context(void* context) {
 
 std::uint64_t Timelines::cut(Timeline timeline) {
   auto& line = lines_[timeline];
-  if (line.in_batch) ++line.open;
+  if (line.in_batch && !GMLAKE_FAULT(cut_leaves_open)) ++line.open;
   line.in_batch = false;
-  return line.open - 1;
+  return line.open - (GMLAKE_FAULT(cut_leaves_open) ? 0 : 1);
 }
 
 Batch Timelines::close(Timeline timeline) {
   auto& line = lines_[timeline];
   line.open_has_frees = line.in_batch = false;
-  return {timeline, line.open++, line.follow};
+  return {timeline, GMLAKE_FAULT(batch_stays_open) ? line.open : line.open++, line.follow};
 }
 
 void Timelines::passed(Timeline timeline, std::uint64_t value) {
+  if (GMLAKE_FAULT(passes_one_more)) ++value;
   passed_[timeline] = std::max(passed_[timeline], value);
   auto& line = lines_[timeline];
   if (!line.in_batch && value + 1 >= line.open) line.open_has_frees = false;
