@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <random>
 #include <sstream>
 #include <string>
 
@@ -49,6 +50,28 @@ int work(std::uint64_t first, std::uint64_t count) {
     if (why.empty()) continue;
     std::printf("fails: %s\n", why.c_str());
     return 1;
+  }
+  return 0;
+}
+
+// The program lacks one operation, and with it an order that it needs; nothing if none was found
+// quickly.
+std::optional<Program> broken(const Program& program, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  for (int tries = 0; tries < 40; ++tries) {
+    auto candidate = without(program, random() % program.size(), 1);
+    const auto wrong = what_is_wrong(candidate);
+    if (wrong && wrong->find(kNoOrder) != wrong->npos) return candidate;
+  }
+  return {};
+}
+
+// In a child: of programs that the model rejects, those that simcuda rejects as well.
+int work_on_broken(std::uint64_t first, std::uint64_t count) {
+  if (!start()) return kRefused;
+  for (auto seed = first; seed != first + count; ++seed) {
+    const auto program = broken(generate(seed), seed);
+    if (program) std::printf(run(*program, seed).empty() ? "missed\n" : "rejected\n");
   }
   return 0;
 }
@@ -149,6 +172,35 @@ int check_all(const Search& search) {
   return failure ? 1 : 0;
 }
 
+// What the model takes for wrong mostly is: simcuda says so too. Not always, as a program is not
+// to rely on all that orders work in fact, such as what a query answered or cudaFree's wait.
+int check_model(const Search& search) {
+  unsigned rejected = 0;
+  unsigned missed = 0;
+  const auto count = [](const std::string& text, const std::string& word) {
+    unsigned times = 0;
+    for (auto at = text.find(word); at != text.npos; at = text.find(word, at + 1)) ++times;
+    return times;
+  };
+  std::uint64_t seed = search.first;
+  run_children(
+      [&](Child& child) {
+        if (seed >= search.first + search.programs) return false;
+        child = {seed, "", "", {"--work-on-broken", std::to_string(seed)}};
+        child.arguments.insert(child.arguments.end(), {"--count", std::to_string(kBatch)});
+        seed += kBatch;
+        return true;
+      },
+      [&](const Child&, const Outcome& outcome) {
+        rejected += count(outcome.output, "rejected\n");
+        missed += count(outcome.output, "missed\n");
+        return true;
+      });
+  std::printf("%u programs that the model rejects: simcuda rejects %u\n", rejected + missed,
+              rejected);
+  return rejected >= 9 * missed && rejected != 0 ? 0 : 1;
+}
+
 // Each fault is found, and nothing with none of them.
 int find_faults(Search search) {
   unsigned missed = 0;
@@ -187,6 +239,7 @@ int main(int count, char** arguments) {
   std::uint64_t batch = 1;
   bool native = false;
   bool faults = false;
+  bool models = false;
   bool listed = false;
   app.add_option("--programs", search.programs, "how many")->default_val(1000);
   app.add_option("--first", search.first, "the first one's seed")->default_val(0);
@@ -194,9 +247,11 @@ int main(int count, char** arguments) {
   app.add_flag("--native", native, "without it, too");
   app.add_option("--fault", search.fault, "of the library that has faults");
   app.add_flag("--faults", faults, "each of them, one after the other, must be found");
+  app.add_flag("--broken", models, "programs that lack an order are found, without gmlake");
   app.add_flag("--list", listed, "say which there are");
   const auto* print = app.add_option("--print", seed, "print the program of that seed");
   const auto* works = app.add_option("--work", seed, "run programs here, from that seed on");
+  const auto* breaks = app.add_option("--work-on-broken", seed, "the same that lack an order");
   app.add_option("--count", batch, "so many")->default_val(1);
   const auto* from_file = app.add_option("--file", file, "run a printed program here");
   app.add_option("--seed", seed, "with that seed of simcuda's");
@@ -204,8 +259,10 @@ int main(int count, char** arguments) {
   if (listed) return list_faults();
   if (*print) return std::printf("%s", to_text(generate(seed)).c_str()), 0;
   if (*works) return work(seed, batch);
+  if (*breaks) return work_on_broken(seed, batch);
   if (*from_file) return work_on_file(file, seed);
   if (native || library.empty()) search.libraries.emplace_back();
   if (!library.empty()) search.libraries.push_back(library);
+  if (models) return check_model(search);
   return faults ? find_faults(search) : check_all(search);
 }

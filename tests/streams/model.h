@@ -156,6 +156,8 @@ class Model {
   unsigned serials_ = 0;
 };
 
+// In what is wrong with a program that lacks an order.
+inline constexpr const char* kNoOrder = "without order";
 // What is wrong with the program, by the number of its operation; nothing if it is correct.
 std::optional<std::string> what_is_wrong(const Program& program);
 

@@ -5,9 +5,6 @@
 #include "streams/model.h"
 
 namespace gmlake::streams {
-namespace {
-
-// Without the operations [first, first + count): what they happened beside has fewer then.
 Program without(const Program& program, std::size_t first, std::size_t count) {
   Program rest;
   for (std::size_t i = 0; i < program.size(); ++i) {
@@ -20,8 +17,6 @@ Program without(const Program& program, std::size_t first, std::size_t count) {
   }
   return rest;
 }
-
-}  // namespace
 
 Program shrink(Program program, const std::function<bool(const Program&)>& fails) {
   const auto smaller = [&](const Program& candidate) {
