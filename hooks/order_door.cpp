@@ -165,7 +165,7 @@ CUresult waited(const RealDriver& real, CUresult result) {
 }
 
 CUresult destroy(CUresult (*native)(CUevent), CUevent event) {
-  forget(event);
+  if (!GMLAKE_FAULT(event_outlives_destroy)) forget(event);
   unseen().remove(event);
   return native(event);
 }

@@ -38,6 +38,7 @@
   X(latest_recording_waited, "which recording a wait is for is looked at after the wait")                 \
   X(captured_record, "an event keeps its proof when it is recorded in a capture")                         \
   X(graph_records_unseen, "an event that a graph records still proves something")                         \
+  X(event_outlives_destroy, "an event's handle that comes back as another event keeps its proof")         \
   X(failure_is_success, "a query that says no counts as yes")                                             \
   X(given_after_wait, "frees made while the host waits count as waited for")                              \
   X(stream_wait_for_all, "waiting for one stream counts as waiting for the context")                      \

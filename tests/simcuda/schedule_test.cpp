@@ -143,6 +143,27 @@ TEST(Schedule, MemoryFreedWithNoStreamMayHaveEarlierWorkAhead) {
     EXPECT_EQ(run(free_behind_work, seed), "3") << seed;
 }
 
+// Event handles never come back, unless the test asks for it.
+void events_come_back(const Driver& d, std::string& log) {
+  const auto next_is_the_same = [&] {
+    CUevent first = nullptr;
+    CUevent second = nullptr;
+    d.cuEventCreate(&first, CU_EVENT_DISABLE_TIMING);
+    d.cuEventDestroy_v2(first);
+    log += d.cuEventQuery(first) == CUDA_ERROR_INVALID_HANDLE ? "gone " : "there ";
+    d.cuEventCreate(&second, CU_EVENT_DISABLE_TIMING);
+    log += first == second ? "same " : "new ";
+    d.cuEventDestroy_v2(second);
+  };
+  next_is_the_same();
+  d.find<decltype(simcuda_recycle_events)>("simcuda_recycle_events")();
+  next_is_the_same();
+}
+
+TEST(Schedule, EventHandlesCanBeMadeToComeBack) {
+  EXPECT_EQ(run(events_come_back, 0), "gone new gone same ");
+}
+
 // While a call is under way another may be made by another thread: here at its beginning and at its
 // end.
 std::string* watch_log = nullptr;

@@ -137,7 +137,11 @@ Model::Verdict Model::check_names(const Operation& o) const {
 
 Model::Verdict Model::check_capture(const Operation& o) const {
   const bool in_capture = names_stream(o.kind) && streams_[o.b].capturing;
-  if (o.kind == Kind::record && o.c != 0 && !in_capture) return problem("not in a capture");
+  if (o.kind == Kind::record && o.c != 0) {
+    if (!in_capture) return problem("not in a capture");
+    // Of two recordings in branches of a graph nothing says which is the last.
+    if (is_in_graph(o.a)) return problem("a graph records the event");
+  }
   if (!capture_.on) return o.kind == Kind::end_capture ? problem("no capture") : Verdict{};
   if (names_stream(o.kind) && o.b == kLegacy) return problem("the legacy stream beside a capture");
   if (in_capture) switch (o.kind) {

@@ -324,6 +324,7 @@ bool start() {
     return false;
   register_kernels();
   simcuda_watch_calls(watch);
+  simcuda_recycle_events();
   at_rest = simcuda_physical_bytes();
   return true;
 }

@@ -1,6 +1,7 @@
 // cuEvent*, cuStreamWaitEvent, cuCtxRecordEvent and cuCtxWaitEvent.
 #include "event.h"
 
+#include "../simcuda.h"
 #include "capture.h"
 #include "entry.h"
 #include "findings.h"
@@ -134,6 +135,11 @@ std::size_t live_events() {
 }  // namespace gmlake::simcuda
 
 using namespace gmlake::simcuda;
+
+void simcuda_recycle_events(void) {
+  const SchedulerLock lock = lock_scheduler();
+  events().recycle();
+}
 
 CUresult cuEventCreate(CUevent* result, unsigned flags) {
   SIM_ENTER();

@@ -40,7 +40,7 @@ class HandleTable {
   std::shared_ptr<T> remove(std::uint64_t value) {
     const std::uint32_t slot = slot_of(value);
     auto object = std::move(slots_[slot].object);
-    if (Policy == Reuse::never)
+    if (Policy == Reuse::never && !recycles_)
       slots_[slot].generation = (slots_[slot].generation + 1) & kGenerations;
     free_.push_back(slot);
     return object;
@@ -50,6 +50,8 @@ class HandleTable {
     for (const Slot& slot : slots_)
       if (slot.object != nullptr) visit(*slot.object);
   }
+  // From now on handles come back, whatever the policy.
+  void recycle() { recycles_ = true; }
   std::size_t live() const { return slots_.size() - free_.size(); }
 
  private:
@@ -76,6 +78,7 @@ class HandleTable {
 
   std::vector<Slot> slots_;
   std::vector<std::uint32_t> free_;
+  bool recycles_ = false;
 };
 
 }  // namespace gmlake::simcuda
