@@ -27,6 +27,29 @@ namespace gmlake::streams {
 constexpr std::size_t kMostWork = 1024;
 constexpr std::size_t kMostCaptured = 32;
 
+inline bool names_stream(Kind kind) {
+  switch (kind) {
+    case Kind::create_stream:
+    case Kind::create_event:
+    case Kind::destroy_event:
+    case Kind::allocate:
+    case Kind::free:
+    case Kind::sync_event:
+    case Kind::sync_context:
+    case Kind::query_event:
+    case Kind::poll_event:
+    case Kind::destroy_graph:
+    case Kind::trim:
+      return false;
+    default:
+      return true;
+  }
+}
+inline bool names_live_block(Kind kind) {
+  return kind == Kind::free_async || kind == Kind::free || kind == Kind::write ||
+         kind == Kind::read || kind == Kind::record_use;
+}
+
 class Model {
  public:
   using Works = std::bitset<kMostWork>;
@@ -118,6 +141,7 @@ class Model {
     unsigned version = 0;
   };
 
+  static Problem problem(const char* what) { return {what, {}}; }
   Verdict check_names(const Operation& o) const;
   Verdict check_capture(const Operation& o) const;
   Verdict happens(const Operation& o);
