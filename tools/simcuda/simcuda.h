@@ -60,8 +60,8 @@ SIMCUDA_API unsigned long long simcuda_modelled_ns(void);
  * Nothing may be pending. Without that mode it does nothing. */
 SIMCUDA_API void simcuda_reseed(unsigned long long seed);
 
-/* From now on handles of destroyed events come back for new ones, as the real driver's may. Use of a
- * destroyed event is then found only as long as it has not. */
+/* From now on handles of destroyed events come back for new ones, as the real driver's may. Use of
+ * a destroyed event is then found only as long as it has not. */
 SIMCUDA_API void simcuda_recycle_events(void);
 
 /* `watch` is called at the beginning (returns 0) and at the end (1) of each call of the program's,
