@@ -88,6 +88,9 @@ class FreeIndex {
 
   const std::uint8_t bit_;
   mutable std::vector<std::unique_ptr<Bins>> by_timeline_;
+  // By timeline, above its highest filled bin; so that a search passes by those with nothing large
+  // enough without a look at their bins.
+  mutable std::vector<std::uint16_t> tops_;
   mutable std::vector<Region*> queue_;
   Bytes bytes_ = 0;
 };
@@ -128,10 +131,14 @@ Region* FreeIndex::search(Bytes size, const Order& order, Fits fits) const {
   if (order.prefer < by_timeline_.size() && by_timeline_[order.prefer])
     if (Region* found = in_bins(*by_timeline_[order.prefer], size, order, fits)) return found;
   Region* best = nullptr;
-  for (Timeline t = 0; t < by_timeline_.size(); ++t) {
-    if (t == order.prefer || !by_timeline_[t]) continue;
-    Region* found = in_bins(*by_timeline_[t], size, order, fits);
+  const auto bin = bin_of(size);
+  for (Timeline t = 0; t < tops_.size(); ++t) {
+    if (tops_[t] <= bin || t == order.prefer) continue;
+    const auto& bins = *by_timeline_[t];
+    Region* found = in_bins(bins, size, order, fits);
     if (found && (!best || found->size < best->size)) best = found;
+    if (!found && bins.filled.next(bin) == BitTree::kNone)
+      tops_[t] = static_cast<std::uint16_t>(bin);
   }
   return best;
 }
