@@ -158,11 +158,12 @@ class DevicePool {
   }
   Front& new_front(std::uint64_t key, const Origin& origin);
   Front& host_front(driver::Context context);
+  bool nobody_names(stream::Timeline timeline) const;
   bool follows_events() const {
     return several_.load(std::memory_order_relaxed) && config_.streams_follow_events;
   }
   // With the front's lock held.
-  static driver::Address take_parked(Front& front, Bytes bytes);
+  driver::Address take_parked(Front& front, Bytes bytes);
   void park(Front& front, memory::Region* block);
   static void count_free(Front& front, const memory::Region* block);
   // With neither it nor the pool's.
