@@ -1,6 +1,9 @@
 #include "hooks/caller.h"
 
 #include <array>
+#include <vector>
+
+#include <unistd.h>
 
 namespace gmlake::hooks {
 namespace {
@@ -56,6 +59,30 @@ bool is_default(CUstream stream) {
   return stream == nullptr || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
 }
 
+// The calling thread's own default streams. They end with it, and no call says so; what they freed
+// is followed through their contexts, as before.
+class OwnStreams {
+ public:
+  ~OwnStreams() {
+    // At the end of the process nobody begins a stream any more, and a lock may never be given
+    // back.
+    if (streams_.empty() || ::gettid() == ::getpid()) return;
+    auto* process = Process::get_if_made();
+    if (!process || !process->serving()) return;
+    for (const auto& origin : streams_)
+      process->each_pool([&](pool::DevicePool& pool) { pool.retire_stream(origin); });
+  }
+  void add(const pool::Origin& origin) {
+    for (const auto& known : streams_)
+      if (known.stream_id == origin.stream_id) return;
+    streams_.push_back(origin);
+  }
+
+ private:
+  std::vector<pool::Origin> streams_;
+};
+thread_local OwnStreams own_streams;
+
 bool identify(const RealDriver& real, Identity& who) {
   unsigned long long id = 0;
   const auto get_id = who.per_thread ? real.table.cuStreamGetId_ptsz_ : real.table.cuStreamGetId_;
@@ -69,6 +96,7 @@ bool identify(const RealDriver& real, Identity& who) {
   origin.thread_bound = per_thread || (!is_default(who.handle) && !Process::get().in_front());
   origin.context = who.current;
   who.caller.device = cache.device;
+  if (per_thread) own_streams.add(origin);
   CUcontext own = nullptr;
   if (is_default(who.handle) || real.table.cuStreamGetCtx_(who.handle, &own) != CUDA_SUCCESS ||
       !own || own == who.current)

@@ -84,9 +84,10 @@ class DevicePool {
   // Whether `at` lies in the pool's virtual ranges. Lock-free.
   bool owns(driver::Address at) const { return mappings_.owns(at); }
 
-  // The stream's handle is about to be destroyed: follows its frees while that can still be done.
-  // While it captures it is known by its handle alone (a stream_id of 0), and its frees are
-  // followed through the context, later.
+  // The stream's handle is about to be destroyed: follows its frees while that can still be done;
+  // or it ends with its thread, and they are followed through its context, later. While it captures
+  // it is known by its handle alone (a stream_id of 0), and its frees are followed through the
+  // context, later.
   void retire_stream(const Origin& origin);
 
   // The program's own order. Cheap where only one stream, or the host alone, ever had memory. Each

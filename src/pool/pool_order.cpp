@@ -134,7 +134,7 @@ void DevicePool::retire_stream(const Origin& origin) {
     if (!timelines_.known_stream(origin.stream_id)) return;
     const auto timeline =
         timelines_.of_stream(origin.stream_id, origin.stream, origin.context, origin.thread_bound);
-    open = timelines_.open_has_frees(timeline) && !origin.capture_under_way;
+    open = timelines_.open_has_frees(timeline) && !origin.capture_under_way && !origin.thread_bound;
     if (open) batch = timelines_.close(timeline);
     timelines_.retire_stream(origin.stream_id);
     clocks_.drop(timeline);

@@ -3,6 +3,8 @@
 simcuda's checks are on: a reuse without order between the two uses is a finding, which ends the process with 97.
 """
 
+import json
+
 import harness
 from harness import MIB
 
@@ -49,6 +51,15 @@ class Streams(harness.Case):
 
     def test_switched_off(self):
         self.assertEqual(self.pipeline("ordered", 1, GMLAKE_STREAMS_FOLLOW_EVENTS="false")["reuse_proved"], 0)
+
+    # A thread's default stream ends with it, and no call says so.
+    def test_of_threads_that_are_gone_nothing_is_kept(self):
+        picture = self.folder / "oom.json"
+        process, report = self.served(harness.PROGRAMS / "passing_threads", 300, GMLAKE_STATS_OOM_FILE=picture)
+        self.assertEqual(process.stdout, "too much 2\n")
+        self.assertEqual(report["frees"], 300)
+        streams = [line for line in json.loads(picture.read_text())["timelines"] if line["kind"] == "stream"]
+        self.assertLessEqual(len(streams), 3)
 
     # The consumer's work is far behind, and there is no more memory: the producer's stream waits, not the host.
     def test_out_of_memory_a_stream_waits(self):
