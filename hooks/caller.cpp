@@ -11,6 +11,10 @@ namespace {
 std::atomic<std::uint64_t> generation{1};  // of identities: rises when one dies
 std::atomic<int> captures{0};
 
+// Whether all of a runtime's calls are about one context: known once a context has been asked for.
+enum class Contexts { unknown, one, several };
+std::atomic<Contexts> contexts{Contexts::unknown};
+
 // Who calls on a stream, as found out before.
 struct Identity {
   CUstream handle = nullptr;
@@ -53,6 +57,19 @@ bool device_of_current(const RealDriver& real, CUcontext& context, int& device) 
   }
   device = cache.device;
   return true;
+}
+
+bool one_context(const RealDriver& real) {
+  auto known = contexts.load(std::memory_order_acquire);
+  if (known == Contexts::unknown) {
+    int devices = 0;
+    const bool one = Process::get().driver_door() && Process::get().in_front() &&
+                     real.table.cuDeviceGetCount_(&devices) == CUDA_SUCCESS && devices == 1;
+    // A context made meanwhile has said so.
+    if (contexts.compare_exchange_strong(known, one ? Contexts::one : Contexts::several))
+      known = one ? Contexts::one : Contexts::several;
+  }
+  return known == Contexts::one;
 }
 
 bool is_default(CUstream stream) {
@@ -117,6 +134,9 @@ bool identify(const RealDriver& real, Identity& who) {
 void forget_identities() {
   generation.fetch_add(1, std::memory_order_acq_rel);
 }
+void context_made() {
+  if (contexts.exchange(Contexts::several) != Contexts::several) forget_identities();
+}
 void capture_began() {
   captures.fetch_add(1);
 }
@@ -127,19 +147,21 @@ bool capture_under_way() {
   return captures.load(std::memory_order_relaxed) > 0;
 }
 
-std::optional<Caller> host_caller(const RealDriver& real) {
+std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   if (!real.complete) return {};
   refresh_cache();
   Caller caller;
-  CUcontext context = nullptr;
-  if (!device_of_current(real, context, caller.device)) return {};
+  CUcontext context = cache.context;
+  caller.device = cache.device;
+  const bool known = context && entry == Entry::runtime && one_context(real);
+  if (!known && !device_of_current(real, context, caller.device)) return {};
   caller.origin.context = context;
   caller.origin.capture_under_way = capture_under_way();
   return caller;
 }
 
 std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
-                                    bool per_thread_default) {
+                                    bool per_thread_default, Entry entry) {
   if (!real.complete) return {};
   refresh_cache();
   const bool may_cache = Process::get().driver_door();
@@ -147,7 +169,9 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
   auto& known = cache.of(stream);
   // A stream that was created is the same one whatever context is current; only the default ones
   // get their meaning from that.
-  if (may_cache && !capture && known.valid && known.handle == stream && !is_default(stream))
+  if (may_cache && !capture && known.valid && known.handle == stream &&
+      (!is_default(stream) ||
+       (entry == Entry::runtime && known.per_thread == per_thread_default && one_context(real))))
     return known.caller;
 
   CUcontext context = nullptr;

@@ -124,6 +124,44 @@ CUresult stream_destroy(CUstream stream) {
   return real->stream_destroy(stream);
 }
 
+CUresult ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
+  GMLAKE_REAL(ctx_create_v1);
+  context_made();
+  return real->ctx_create_v1(context, flags, device);
+}
+CUresult ctx_create_v2(CUcontext* context, unsigned flags, CUdevice device) {
+  GMLAKE_REAL(ctx_create_v2);
+  context_made();
+  return real->ctx_create_v2(context, flags, device);
+}
+CUresult ctx_create_v3(CUcontext* context, CUexecAffinityParam* affinity, int count, unsigned flags,
+                       CUdevice device) {
+  GMLAKE_REAL(ctx_create_v3);
+  context_made();
+  return real->ctx_create_v3(context, affinity, count, flags, device);
+}
+CUresult ctx_create_v4(CUcontext* context, CUctxCreateParams* how, unsigned flags,
+                       CUdevice device) {
+  GMLAKE_REAL(ctx_create_v4);
+  context_made();
+  return real->ctx_create_v4(context, how, flags, device);
+}
+CUresult gl_ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
+  GMLAKE_REAL(gl_ctx_create_v1);
+  context_made();
+  return real->gl_ctx_create_v1(context, flags, device);
+}
+CUresult gl_ctx_create(CUcontext* context, unsigned flags, CUdevice device) {
+  GMLAKE_REAL(gl_ctx_create);
+  context_made();
+  return real->gl_ctx_create(context, flags, device);
+}
+CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
+  GMLAKE_REAL(ctx_from_green);
+  context_made();
+  return real->ctx_from_green(context, green);
+}
+
 CUresult ctx_destroy(CUcontext context) {
   GMLAKE_REAL(ctx_destroy);
   if (open()) before_context_dies();

@@ -91,6 +91,14 @@
   X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
   GMLAKE_ORDER_HOOKS(X)                                                                                              \
   GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
+  /* contexts besides the devices' primary ones */                                                                   \
+  X(cuCtxCreate, ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                          \
+  X(cuCtxCreate_v2, ctx_create_v2, CUresult, (CUcontext*, unsigned, CUdevice))                                       \
+  X(cuCtxCreate_v3, ctx_create_v3, CUresult, (CUcontext*, CUexecAffinityParam*, int, unsigned, CUdevice))            \
+  X(cuCtxCreate_v4, ctx_create_v4, CUresult, (CUcontext*, CUctxCreateParams*, unsigned, CUdevice))                   \
+  X(cuGLCtxCreate, gl_ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
+  X(cuGLCtxCreate_v2, gl_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
+  X(cuCtxFromGreenCtx, ctx_from_green, CUresult, (CUcontext*, CUgreenCtx))                                           \
   /* what the stream layer must see: handles that die, contexts that die, captures */                                \
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \
   X(cuCtxDestroy_v2, ctx_destroy, CUresult, (CUcontext))                                                             \

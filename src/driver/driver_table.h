@@ -18,6 +18,7 @@
   X(cuInit, CUresult (*)(unsigned), true)                                                                    \
   X(cuGetErrorName, CUresult (*)(CUresult, const char**), true)                                              \
   X(cuDeviceGet, CUresult (*)(CUdevice*, int), true)                                                         \
+  X(cuDeviceGetCount, CUresult (*)(int*), true)                                                              \
   X(cuDeviceGetAttribute, CUresult (*)(int*, CUdevice_attribute, CUdevice), true)                            \
   X(cuDevicePrimaryCtxRetain, CUresult (*)(CUcontext*, CUdevice), true)                                      \
   X(cuCtxGetCurrent, CUresult (*)(CUcontext*), true)                                                         \

@@ -52,6 +52,11 @@ class Streams(harness.Case):
     def test_switched_off(self):
         self.assertEqual(self.pipeline("ordered", 1, GMLAKE_STREAMS_FOLLOW_EVENTS="false")["reuse_proved"], 0)
 
+    def test_another_context_has_another_default_stream(self):
+        process, report = self.served(harness.PROGRAMS / "second_context", SIMCUDA_CHECKS="order,memory")
+        self.assertEqual(process.stdout, "same stream 1\nother context 0\nfirst context 1\n")
+        self.assertEqual(report["reuse_own_stream"], 2)
+
     # A thread's default stream ends with it, and no call says so.
     def test_of_threads_that_are_gone_nothing_is_kept(self):
         picture = self.folder / "oom.json"
