@@ -51,14 +51,16 @@ void DevicePool::passed(stream::Timeline timeline, std::uint64_t value) {
 // otherwise grow well past what the program has ever held at once; gives the memory if that was
 // enough.
 driver::Address DevicePool::wait_rather_than_grow(Bytes bytes, const Origin& origin) {
+  const auto share = static_cast<Bytes>(static_cast<double>(mappings_.device_memory()) *
+                                        config_.streams_pending_share);
+  const Bytes limit = std::min(config_.streams_pending_bytes, share);
   for (;;) {
     {
       const std::lock_guard lock(mutex_);
       const auto& c = counters_;
       const auto most = static_cast<double>(std::max(c.peak_live_bytes, c.live_bytes + bytes)) *
                         (1 + config_.stitch_growth_slack);
-      if (c.physical_bytes + bytes <= static_cast<Bytes>(most) + config_.streams_pending_bytes)
-        return 0;
+      if (c.physical_bytes + bytes <= static_cast<Bytes>(most) + limit) return 0;
     }
     if (!fences_.wait_oldest([&](stream::Timeline timeline) { return of_context(timeline); },
                              [&](auto timeline, auto value) { waited(timeline, value); }))
