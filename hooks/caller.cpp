@@ -1,6 +1,8 @@
 #include "hooks/caller.h"
 
 #include <array>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -30,15 +32,36 @@ struct Cache {
   CUcontext context = nullptr;
   int device = -1;
   std::array<Identity, 8> streams{};
+};
+// Looked at by every call: the loader gives a preloaded library its place beside the thread
+// pointer. There is not room for much.
+thread_local Cache cache __attribute__((tls_model("initial-exec")));
+
+// Of a thread with more streams: those that had to leave the cache.
+struct Others {
+  std::uint64_t generation = 0;
+  std::array<Identity, 512> streams{};
 
   Identity& of(CUstream stream) {
     const auto bits = reinterpret_cast<std::uintptr_t>(stream);
-    return streams[(bits >> 4 ^ bits) % streams.size()];
+    return streams[bits * 0x9e3779b97f4a7c15 >> 55];
   }
 };
-// Looked at by every call: the loader gives a preloaded library its place beside the thread
-// pointer.
-thread_local Cache cache __attribute__((tls_model("initial-exec")));
+thread_local std::unique_ptr<Others> others;
+
+// The cache's place for the stream, with what is known of it.
+Identity& place_of(CUstream stream) {
+  const auto bits = reinterpret_cast<std::uintptr_t>(stream);
+  auto& place = cache.streams[(bits >> 4 ^ bits) % cache.streams.size()];
+  if (!place.valid || place.handle == stream) return place;
+  if (!others) others = std::make_unique<Others>();
+  if (others->generation != cache.generation) *others = Others{};
+  others->generation = cache.generation;
+  auto& other = others->of(stream);
+  const auto leaves = std::exchange(place, other.handle == stream ? other : Identity{});
+  others->of(leaves.handle) = leaves;
+  return place;
+}
 
 void refresh_cache() {
   const auto now = generation.load(std::memory_order_acquire);
@@ -166,7 +189,7 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
   refresh_cache();
   const bool may_cache = Process::get().driver_door();
   const bool capture = capture_under_way();
-  auto& known = cache.of(stream);
+  auto& known = place_of(stream);
   // A stream that was created is the same one whatever context is current; only the default ones
   // get their meaning from that.
   if (may_cache && !capture && known.valid && known.handle == stream &&

@@ -18,7 +18,7 @@
   X(cuInit) X(cuDeviceGet) X(cuDevicePrimaryCtxRetain) X(cuCtxSetCurrent) X(cuMemAlloc)      \
   X(cuMemFree) X(cuMemAllocAsync) X(cuMemFreeAsync) X(cuStreamCreate) X(cuStreamSynchronize) \
   X(cuCtxSynchronize) X(cuMemAllocHost) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync)            \
-  X(cuMemGetInfo) X(cuGetErrorString)
+  X(cuMemsetD8Async) X(cuMemGetInfo) X(cuGetErrorString)
 // clang-format on
 #define CLIENT_TEXT(x) #x
 #define CLIENT_NAME(x) CLIENT_TEXT(x)
@@ -129,6 +129,9 @@ inline int upload(void* to, const void* from, std::size_t bytes, Stream stream) 
 }
 inline int download(void* to, const void* from, std::size_t bytes, Stream stream) {
   return CLIENT_CALL(cuMemcpyDtoHAsync)(to, address(from), bytes, stream);
+}
+inline int fill(void* at, std::size_t bytes, Stream stream) {
+  return CLIENT_CALL(cuMemsetD8Async)(address(at), 1, bytes, stream);
 }
 inline int memory_info(std::size_t* free, std::size_t* total) {
   return CLIENT_CALL(cuMemGetInfo)(free, total);

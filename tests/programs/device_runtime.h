@@ -42,6 +42,9 @@ inline int upload(void* to, const void* from, std::size_t bytes, Stream stream) 
 inline int download(void* to, const void* from, std::size_t bytes, Stream stream) {
   return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream);
 }
+inline int fill(void* at, std::size_t bytes, Stream stream) {
+  return cudaMemsetAsync(at, 1, bytes, stream);
+}
 inline int memory_info(std::size_t* free, std::size_t* total) {
   return cudaMemGetInfo(free, total);
 }
