@@ -45,6 +45,16 @@ CUresult reset_primary(CUresult (*native)(CUdevice), CUdevice device) {
   return result;
 }
 
+// Before the program can give the stream any work.
+CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CUresult result) {
+  CUcontext context = nullptr;
+  if (result == CUDA_SUCCESS && (flags & CU_STREAM_NON_BLOCKING) != 0 && open()) {
+    if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
+    Process::get().streams().add(context, *stream);
+  }
+  return result;
+}
+
 CUresult began(CUresult result) {
   if (result == CUDA_SUCCESS) capture_began();
   return result;
@@ -118,9 +128,26 @@ CUresult mem_pool_trim_to(CUmemoryPool pool, std::size_t keep) {
   return real->mem_pool_trim_to(pool, keep);
 }
 
+CUresult stream_create(CUstream* stream, unsigned flags) {
+  GMLAKE_REAL(stream_create);
+  return made(*real, stream, flags, real->stream_create(stream, flags));
+}
+CUresult stream_create_with_priority(CUstream* stream, unsigned flags, int priority) {
+  GMLAKE_REAL(stream_create_with_priority);
+  return made(*real, stream, flags, real->stream_create_with_priority(stream, flags, priority));
+}
+CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags, int priority) {
+  GMLAKE_REAL(green_stream_create);
+  const CUresult result = real->green_stream_create(stream, green, flags, priority);
+  if (open() && result == CUDA_SUCCESS) Process::get().streams().add(nullptr, *stream);
+  return result;
+}
 CUresult stream_destroy(CUstream stream) {
   GMLAKE_REAL(stream_destroy);
-  if (open()) before_stream_dies(*real, stream);
+  if (open()) {
+    before_stream_dies(*real, stream);
+    Process::get().streams().remove(stream);
+  }
   return real->stream_destroy(stream);
 }
 

@@ -99,7 +99,10 @@
   X(cuGLCtxCreate, gl_ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
   X(cuGLCtxCreate_v2, gl_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
   X(cuCtxFromGreenCtx, ctx_from_green, CUresult, (CUcontext*, CUgreenCtx))                                           \
-  /* what the stream layer must see: handles that die, contexts that die, captures */                                \
+  /* what the stream layer must see: streams that no other follows, handles that die, contexts that die, captures */ \
+  X(cuStreamCreate, stream_create, CUresult, (CUstream*, unsigned))                                                  \
+  X(cuStreamCreateWithPriority, stream_create_with_priority, CUresult, (CUstream*, unsigned, int))                   \
+  X(cuGreenCtxStreamCreate, green_stream_create, CUresult, (CUstream*, CUgreenCtx, unsigned, int))                   \
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \
   X(cuCtxDestroy_v2, ctx_destroy, CUresult, (CUcontext))                                                             \
   X(cuDevicePrimaryCtxReset, primary_ctx_reset, CUresult, (CUdevice))                                                \

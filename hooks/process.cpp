@@ -67,6 +67,7 @@ pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driv
   if (auto* known = pool_if_any(device)) return known;
   if (refused_[index]) return nullptr;
   auto opened = driver::CudaDevice::open(driver, device);
+  if (opened && driver_door()) (*opened)->know(&streams_);
   if (opened && config_.pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
                   "pool.chunk_size is no multiple of the device's granularity");

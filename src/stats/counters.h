@@ -81,6 +81,8 @@
   X(cuCtxRecordEvent)          \
   X(cuEventQuery)              \
   X(cuStreamWaitEvent)         \
+  X(cuStreamCreate)            \
+  X(cuStreamDestroy_v2)        \
   X(cuEventSynchronize)        \
   X(cuCtxSynchronize)
 

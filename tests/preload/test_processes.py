@@ -207,6 +207,13 @@ class Temporaries(harness.Case):
         self.assertEqual(report["fence_waits"], 0)
         self.assertLessEqual(report["peak_physical_bytes"], 2 * self.BYTES)
 
+    def test_on_a_driver_without_events_of_contexts(self):
+        report = self.loop("awaited", SIMCUDA_SEED=None, SIMCUDA_FAULTS="cuCtxRecordEvent:every=1=801")
+        self.assertEqual(report["fence_waits"], 0)
+        self.assertGreater(report.driver_calls["cuStreamCreate"], self.PAIRS)
+        self.assertEqual(report.driver_calls["cuStreamCreate"], report.driver_calls["cuStreamDestroy_v2"])
+        self.assertLessEqual(report["peak_physical_bytes"], 2 * self.BYTES)
+
     # The host runs ahead: of the two limits the share of 16 GiB is the larger.
     def test_pending_memory_is_bounded(self):
         for settings in ({}, {"SIMCUDA_SEED": 4}):  # the second: a device that is late with everything
