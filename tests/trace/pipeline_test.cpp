@@ -126,8 +126,11 @@ TEST(Pipeline, HoldsAllItsSlotsAtOnce) {
   EXPECT_EQ(info.peak_blocks, 2 * (5 * 3 + 1)) << "and what the last stage hands to nobody";
 }
 
-TEST(Pipeline, TakesTwoStreamsOrMore) {
+TEST(Pipeline, TakesTwoStreamsOrMoreAndSomeSlots) {
+  EXPECT_EQ(problem(workload_of(2, 1)), std::nullopt);
   EXPECT_NE(problem(workload_of(1, 2)), std::nullopt);
+  EXPECT_NE(problem(workload_of(2, 0)), std::nullopt);
+  EXPECT_NE(problem(workload_of(2, 1025)), std::nullopt);
 }
 
 }  // namespace

@@ -81,6 +81,7 @@ std::optional<std::string> problem(const Workload& w) {
     return fmt::format("--lora {} is above --hidden {}", w.lora_rank, s.hidden);
   if (s.experts == 1 || s.experts > 4096) return "--experts takes 2 to 4096 experts, or 0 for none";
   if (w.streams > 256) return "--streams takes 1 to 256 streams";
+  if (w.depth > 1024) return "--depth takes 1 to 1024 slots";
   if (w.mode == Mode::pipeline && w.streams < 2)
     return "--mode pipeline takes --streams 2 or more, one for each stage";
   if (w.kv_cache != KvCache::none && w.mode != Mode::inference)
