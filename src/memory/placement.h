@@ -118,6 +118,13 @@ class Placement {
     home_.index(true).each(visit);
   }
 
+  // Those of one timeline.
+  template <typename Each>
+  void each_free(Timeline timeline, Each visit) const {
+    home_.index(false).each_of(timeline, visit);
+    home_.index(true).each_of(timeline, visit);
+  }
+
   template <typename Each>
   void each_window(Each visit) const {
     windows_.each([&](const Window& window) { visit(window); });

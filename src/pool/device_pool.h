@@ -191,8 +191,11 @@ class DevicePool {
   Result<driver::Address> ladder(Bytes bytes, const Origin& origin, Error error);
   memory::MissRules rules(bool frugal, Bytes room) const;
   // With the growth lock held (pool_order.cpp).
-  void follow(stream::Timeline except);
-  void poll();
+  using Awaited = std::vector<std::uint64_t>;
+  Awaited awaited_by(const Front& front) const;
+  static bool named(const Awaited& awaited, stream::Timeline timeline);
+  void follow(const Awaited* awaited = nullptr);
+  void poll(const Awaited* awaited = nullptr);
   driver::Address wait_rather_than_grow(Bytes bytes, const Origin& origin);
   bool insert_wait(const Origin& origin);
   bool wait_for_frees();

@@ -41,8 +41,9 @@ Result<driver::Address> DevicePool::miss(Bytes bytes, const Origin& origin) {
   flush_fronts();
   auto& front = front_of(origin);
   if (may_order) {
-    follow(front.host ? memory::kNoTimeline : front.timeline);
-    poll();
+    const auto awaited = awaited_by(front);
+    follow(&awaited);
+    poll(&awaited);
   }
   // Another thread may have freed or grown while this one waited for its turn; other streams may be
   // done.
@@ -196,7 +197,7 @@ Result<driver::Address> DevicePool::ladder(Bytes bytes, const Origin& origin, Er
   const bool may_order = !origin.capture_under_way;
   flush_fronts();
   if (may_order) {
-    follow(memory::kNoTimeline);
+    follow();
     poll();
   }
   auto served = again(&stats::DeviceCounters::ladder_harvests);

@@ -61,6 +61,13 @@ class Timelines {
   // The context is gone: all work on its timelines is over. Its address may come back as another
   // context.
   void forget_context(void* context);
+  // Whether its stream has.
+  bool ended(Timeline timeline) const { return lines_[timeline].ended; }
+  // Whether something was freed on it that is not known to have passed.
+  bool pending(Timeline timeline) const {
+    const auto& line = lines_[timeline];
+    return line.open_has_frees || passed_[timeline] + 1 < line.open;
+  }
   bool known_stream(std::uint64_t id) const { return streams_.count(id) != 0; }
 
   // The fence value for bytes freed on `timeline` now.
@@ -106,10 +113,6 @@ class Timelines {
   };
   Timeline add(const Follow& follow, bool of_context);
   void end(Timeline timeline);
-  bool pending(Timeline timeline) const {
-    const auto& line = lines_[timeline];
-    return line.open_has_frees || passed_[timeline] + 1 < line.open;
-  }
 
   std::vector<Line> lines_;
   std::deque<Timeline> ended_;  // those, the one looked at longest ago first

@@ -66,6 +66,25 @@ class Streams(harness.Case):
         streams = [line for line in json.loads(picture.read_text())["timelines"] if line["kind"] == "stream"]
         self.assertLessEqual(len(streams), 3)
 
+    # Each stage of the pipeline reads what the one before it wrote, and frees it. Alone the program shows that it is
+    # right by itself.
+    def test_generated_pipelines(self):
+        path = self.folder / "pipeline.csv"
+        client = (harness.PROGRAMS / "replay_client_shared", "--touch", "ends", path)
+        for words in ("--streams 2", "--streams 9 --variable-sequence random --depth 3",
+                      "--streams 6 --variable-sequence random --wait-for round"):
+            made = harness.run(harness.GMLAKE, "trace", "generate", "--mode", "pipeline", "--model", "tiny", "--sequence",
+                               2048, "--iterations", 40, *words.split(), "--output", path,
+                               env=harness.environment(preload=False))
+            self.assertEqual(made.returncode, 0, made.stderr)
+            for seed in SEEDS[:3]:
+                with self.subTest(words=words, seed=seed):
+                    alone = harness.run(*client, env=harness.environment(preload=False, SIMCUDA_SEED=seed))
+                    self.assertEqual(alone.returncode, 0, alone.stderr)
+                    _, report = self.served(*client, SIMCUDA_SEED=seed)
+                    self.assertGreater(report["reuse_proved"], report["allocations"] / 4)
+                    self.assertEqual(report["ladder_inserted_waits"] + report["fence_waits"], 0)
+
     # The consumer's work is far behind, and there is no more memory: the producer's stream waits, not the host.
     def test_out_of_memory_a_stream_waits(self):
         for seed in SEEDS:

@@ -8,6 +8,7 @@
 namespace device {
 
 using Stream = cudaStream_t;
+using Event = cudaEvent_t;
 
 inline int open() {
   return cudaSetDevice(0);
@@ -32,6 +33,15 @@ inline int wait(Stream stream) {
 }
 inline int wait_all() {
   return cudaDeviceSynchronize();
+}
+inline int create_event(Event* out) {
+  return cudaEventCreateWithFlags(out, cudaEventDisableTiming);
+}
+inline int record(Event event, Stream stream) {
+  return cudaEventRecord(event, stream);
+}
+inline int make_wait(Stream stream, Event event) {
+  return cudaStreamWaitEvent(stream, event, 0);
 }
 inline int pinned(void** out, std::size_t bytes) {
   return cudaMallocHost(out, bytes);
