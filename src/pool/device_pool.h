@@ -10,7 +10,8 @@
 // grows with the number of live blocks.
 //
 // device_pool.cpp has hits, frees and reports; pool_misses.cpp the ladder; pool_order.cpp what
-// needs events of its own; pool_proofs.cpp what the program's events prove.
+// needs events of its own; pool_proofs.cpp what the program's events prove; pool_unproved.cpp what
+// was not reused for want of a proof.
 #pragma once
 
 #include <atomic>
@@ -25,6 +26,7 @@
 #include "pool/front.h"
 #include "pool/mappings.h"
 #include "pool/stitch_budget.h"
+#include "pool/unproved_pairs.h"
 #include "stats/counters.h"
 #include "stream/clocks.h"
 #include "stream/fences.h"
@@ -186,10 +188,15 @@ class DevicePool {
 
   // With the growth lock held (pool_misses.cpp).
   Result<driver::Address> miss(Bytes bytes, const Origin& origin);
+  Result<driver::Address> serve_miss(Bytes bytes, const Origin& origin);
   Result<driver::Address> attempt(Bytes bytes, const Origin& origin, bool frugal,
                                   bool into_head_room = false);
   Result<driver::Address> ladder(Bytes bytes, const Origin& origin, Error error);
   memory::MissRules rules(bool frugal, Bytes room) const;
+  // With the growth lock held (pool_unproved.cpp).
+  Refusal refusal(const Front& front, Bytes bytes) const;
+  void count_refusal(const Refusal& refusal, bool served);
+  stats::Unproved unproved_by_name() const;  // with the pool's lock instead
   // With the growth lock held (pool_order.cpp).
   void follow(stream::Timeline except);
   void poll();
@@ -225,6 +232,7 @@ class DevicePool {
   stream::Timelines timelines_;
   stream::Clocks clocks_;
   stats::DeviceCounters counters_;
+  UnprovedPairs unproved_;
 };
 
 }  // namespace gmlake::pool

@@ -1,0 +1,80 @@
+// Why free memory was not reused: misses that others' free memory could have served, had anything
+// proved that its last work was over.
+#include <algorithm>
+#include <numeric>
+
+#include "pool/device_pool.h"
+
+namespace gmlake::pool {
+namespace {
+
+// cuda.h's CU_STREAM_LEGACY, which 0 stands for as well, and CU_STREAM_PER_THREAD.
+constexpr std::uintptr_t kLegacy = 1;
+constexpr std::uintptr_t kPerThread = 2;
+
+stats::StreamName name_of(const Front& front) {
+  using Kind = stats::StreamName::Kind;
+  if (front.host) return {Kind::host, 0, front.context};
+  const auto handle = reinterpret_cast<std::uintptr_t>(front.stream);
+  const auto kind = handle == kPerThread ? Kind::per_thread
+                    : handle <= kLegacy  ? Kind::legacy
+                                         : Kind::created;
+  return {kind, Fronts::stream_of_key(front.key), front.context};
+}
+
+}  // namespace
+
+// Not where even all that is free would be too little.
+Refusal DevicePool::refusal(const Front& front, Bytes bytes) const {
+  Refusal refusal;
+  const Bytes size = round_up(bytes, memory::kAlignment);
+  const std::lock_guard lock(mutex_);
+  if (placement_.free_bytes() < size) return refusal;
+  placement_.each_refused(size, order_of(front), [&](memory::Timeline timeline, Bytes free) {
+    refusal.freed.resize(timelines_.size());
+    auto& sum = refusal.freed[timeline];
+    sum = std::min(bytes, sum + free);
+  });
+  refusal.wanted_by = front.timeline;
+  refusal.bytes = bytes;
+  refusal.before = counters_;
+  return refusal;
+}
+
+// Counts the refusal, unless the request was served all the same: by other free memory put
+// together, or because the work was found to be over after all.
+void DevicePool::count_refusal(const Refusal& refusal, bool served) {
+  if (refusal.freed.empty()) return;
+  const auto& then = refusal.before;
+  const std::lock_guard lock(mutex_);
+  auto& now = counters_;
+  const auto created =
+      now.physical_bytes + now.trimmed_bytes - then.physical_bytes - then.trimmed_bytes;
+  stats::UnprovedCost cost;
+  cost.requests = 1;
+  cost.host_waits = now.fence_waits != then.fence_waits ? 1 : 0;
+  cost.stream_waits = now.ladder_inserted_waits != then.ladder_inserted_waits ? 1 : 0;
+  cost.failures = served ? 0 : 1;
+  if (created + cost.host_waits + cost.stream_waits + cost.failures == 0) return;
+
+  ++now.unproved;
+  now.unproved_bytes += std::min(
+      refusal.bytes, std::accumulate(refusal.freed.begin(), refusal.freed.end(), Bytes{0}));
+  for (memory::Timeline timeline = 0; timeline < refusal.freed.size(); ++timeline) {
+    cost.bytes = refusal.freed[timeline];
+    cost.new_bytes = std::min(cost.bytes, created);
+    if (cost.bytes != 0) unproved_.add(refusal.wanted_by, timeline, cost);
+  }
+}
+
+stats::Unproved DevicePool::unproved_by_name() const {
+  stats::Unproved named;
+  unproved_.each([&](auto wanted_by, auto freed_by, const stats::UnprovedCost& cost) {
+    named.pairs.push_back({name_of(fronts_.of(wanted_by)), name_of(fronts_.of(freed_by)), cost});
+  });
+  named.others = unproved_.others();
+  stats::sort(named);
+  return named;
+}
+
+}  // namespace gmlake::pool
