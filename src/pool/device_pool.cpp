@@ -203,7 +203,6 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
   auto& c = counters_;
   ++c.allocations;
   ++c.live_blocks;
-  c.allocated_bytes += bytes;
   c.live_bytes += bytes;
   if (c.live_bytes > c.peak_live_bytes) {
     // Blocks parked on other streams still count above.
@@ -356,7 +355,17 @@ stats::DeviceReport DevicePool::report() const {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     locked = mutex_.try_lock();
   }
-  auto& c = report.counters = counters_;
+  report.counters = all_counters(locked);
+  if (locked) {
+    report.unproved = unproved_by_name();
+    mutex_.unlock();
+  }
+  return report;
+}
+
+// The pool's own and, with its lock held, what the fronts count for themselves.
+stats::DeviceCounters DevicePool::all_counters(bool locked) const {
+  auto c = counters_;
   if (locked) {
     for (const auto& front : fronts_.all()) {
       const auto allocations = static_cast<std::uint64_t>(front->allocations.get());
@@ -365,18 +374,17 @@ stats::DeviceReport DevicePool::report() const {
       c.hits_small += small;
       c.hits_exact += allocations - small;
       c.reuse_own_stream += allocations;
-      const auto bytes = static_cast<std::uint64_t>(front->allocated_bytes.get());
-      c.allocated_bytes += bytes;
-      c.reuse_own_stream_bytes += bytes;
+      c.reuse_own_stream_bytes += static_cast<std::uint64_t>(front->allocated_bytes.get());
       c.frees += static_cast<std::uint64_t>(front->frees.get());
       c.deferred_frees += static_cast<std::uint64_t>(front->deferred_frees.get());
       c.live_bytes += static_cast<std::uint64_t>(front->live_bytes.get());
       c.live_blocks += static_cast<std::uint64_t>(front->live_blocks.get());
     }
-    report.unproved = unproved_by_name();
-    mutex_.unlock();
   }
-  return report;
+  // Every allocation has one of these grounds.
+  c.allocated_bytes =
+      c.reuse_own_stream_bytes + c.reuse_completed_bytes + c.reuse_proved_bytes + c.reuse_new_bytes;
+  return c;
 }
 
 std::string DevicePool::picture() const {

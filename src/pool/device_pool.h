@@ -183,6 +183,7 @@ class DevicePool {
   void unpark(Front& front);
   bool passed(const memory::Window& window) const;
   void passed(stream::Timeline timeline, std::uint64_t value);
+  stats::DeviceCounters all_counters(bool locked) const;
   void append_given(Front& front, stream::Snapshot& out);
   void comes_after(Front& front, const stream::Snapshot& snapshot);
 

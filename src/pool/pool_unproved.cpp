@@ -22,6 +22,10 @@ stats::StreamName name_of(const Front& front) {
   return {kind, Fronts::stream_of_key(front.key), front.context};
 }
 
+Bytes created_so_far(const stats::DeviceCounters& c) {
+  return c.physical_bytes + c.trimmed_bytes;
+}
+
 }  // namespace
 
 // Not where even all that is free would be too little.
@@ -35,9 +39,12 @@ Refusal DevicePool::refusal(const Front& front, Bytes bytes) const {
     auto& sum = refusal.freed[timeline];
     sum = std::min(bytes, sum + free);
   });
+  if (refusal.freed.empty()) return refusal;
   refusal.wanted_by = front.timeline;
   refusal.bytes = bytes;
-  refusal.before = counters_;
+  refusal.host_waits = counters_.fence_waits;
+  refusal.stream_waits = counters_.ladder_inserted_waits;
+  refusal.created = created_so_far(counters_);
   return refusal;
 }
 
@@ -45,15 +52,13 @@ Refusal DevicePool::refusal(const Front& front, Bytes bytes) const {
 // together, or because the work was found to be over after all.
 void DevicePool::count_refusal(const Refusal& refusal, bool served) {
   if (refusal.freed.empty()) return;
-  const auto& then = refusal.before;
   const std::lock_guard lock(mutex_);
   auto& now = counters_;
-  const auto created =
-      now.physical_bytes + now.trimmed_bytes - then.physical_bytes - then.trimmed_bytes;
+  const Bytes created = created_so_far(now) - refusal.created;
   stats::UnprovedCost cost;
   cost.requests = 1;
-  cost.host_waits = now.fence_waits != then.fence_waits ? 1 : 0;
-  cost.stream_waits = now.ladder_inserted_waits != then.ladder_inserted_waits ? 1 : 0;
+  cost.host_waits = now.fence_waits != refusal.host_waits ? 1 : 0;
+  cost.stream_waits = now.ladder_inserted_waits != refusal.stream_waits ? 1 : 0;
   cost.failures = served ? 0 : 1;
   if (created + cost.host_waits + cost.stream_waits + cost.failures == 0) return;
 

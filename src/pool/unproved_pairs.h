@@ -8,21 +8,23 @@
 // Complexity: O(kMost) to add, only on a miss. Guarded by the pool's lock.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "memory/fence.h"
-#include "stats/counters.h"
 #include "stats/unproved.h"
 #include "support/units.h"
 
 namespace gmlake::pool {
 
-// What a miss could not have, and the counters when that was seen.
+// What a miss could not have, and some counters as they were when that was seen.
 struct Refusal {
   memory::Timeline wanted_by = 0;
   Bytes bytes = 0;           // asked for
   std::vector<Bytes> freed;  // by timeline, at most as many; empty: nothing was refused
-  stats::DeviceCounters before;
+  std::uint64_t host_waits = 0;
+  std::uint64_t stream_waits = 0;
+  Bytes created = 0;
 };
 
 class UnprovedPairs {

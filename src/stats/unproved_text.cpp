@@ -72,10 +72,14 @@ void add_advice(Page& page, const Report& report, const DeviceReport& sum) {
                            grouped(c.reuse_proved)));
   }
   if (const auto* pair = first(false, true))
+    page.row("advice",
+             fmt::format("use cudaFreeAsync on stream {} or one it waits for, not cudaFree",
+                         pair->wanted_by.id));
+  if (const auto* pair = first(true, false))
     page.row(
         "advice",
-        fmt::format("free with cudaFreeAsync on stream {} or one it waits for, not with cudaFree",
-                    pair->wanted_by.id));
+        fmt::format("use cudaMallocAsync on stream {} or one that waits for it, not cudaMalloc",
+                    pair->freed_by.id));
   if (first(true, true))
     page.row("advice",
              "with a lower streams.pending_bytes cudaMalloc waits for cudaFree's memory sooner");

@@ -174,10 +174,12 @@ TEST(ReportText, AdviceFitsWhatStoodInTheWay) {
   EXPECT_THAT(advice(report), StartsWith("set streams.reuse_completed=true"));
 
   pair.freed_by.kind = StreamName::Kind::host;
-  EXPECT_THAT(advice(of_pairs({pair})), StartsWith("free with cudaFreeAsync on stream 14"));
+  EXPECT_THAT(advice(of_pairs({pair})), StartsWith("use cudaFreeAsync on stream 14"));
   pair.wanted_by.kind = StreamName::Kind::host;
   EXPECT_THAT(advice(of_pairs({pair})), StartsWith("with a lower streams.pending_bytes"));
   EXPECT_THAT(to_text(of_pairs({pair})), HasSubstr("wanted by cudaMalloc, freed by cudaFree\n"));
+  pair.freed_by.kind = StreamName::Kind::created;
+  EXPECT_THAT(advice(of_pairs({pair})), StartsWith("use cudaMallocAsync on stream 9"));
 }
 
 TEST(ReportText, LinesAreShort) {
@@ -187,7 +189,9 @@ TEST(ReportText, LinesAreShort) {
   pair.cost = {1234567, 1000 * GiB, 1000 * GiB, 123456, 123456, 123456};
   auto by_host = pair;
   by_host.freed_by.kind = StreamName::Kind::host;
-  report.devices[0].unproved.pairs = {pair, by_host};
+  auto for_host = pair;
+  for_host.wanted_by.kind = StreamName::Kind::host;
+  report.devices[0].unproved.pairs = {pair, by_host, for_host};
   report.devices[0].counters.unproved = 1234567;
   report.reuse_completed = false;
   std::istringstream lines(to_text(report));
