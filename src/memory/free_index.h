@@ -168,14 +168,14 @@ void FreeIndex::refused(const Order& order, Bytes least, Bytes most, Visit visit
   drain();
   const auto lowest = bin_of(least);
   for (Timeline t = 0; t < by_timeline_.size(); ++t) {
-    if (!by_timeline_[t] || t == order.own) continue;
+    if (tops_[t] <= lowest || t == order.own) continue;
     const auto& bins = *by_timeline_[t];
     Bytes bytes = 0;
     int looks = kRegions;
-    for (auto end = kBins; end > lowest && bytes < most && looks > 0;) {
-      end = bins.filled.previous(end - 1);
-      if (end == BitTree::kNone || end < lowest) break;
-      for (const Region* r = bins.first[end]; r && bytes < most && looks-- > 0; r = r->free.after)
+    for (std::size_t bin = tops_[t]; bin > lowest && bytes < most && looks > 0;) {
+      bin = bins.filled.previous(bin - 1);
+      if (bin == BitTree::kNone || bin < lowest) break;
+      for (const Region* r = bins.first[bin]; r && bytes < most && looks-- > 0; r = r->free.after)
         if (r->size >= least && !order.reusable(r->fence())) bytes += r->size;
     }
     if (bytes != 0) visit(t, bytes < most ? bytes : most);

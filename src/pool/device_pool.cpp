@@ -357,7 +357,8 @@ stats::DeviceReport DevicePool::report() const {
   }
   report.counters = all_counters(locked);
   if (locked) {
-    report.unproved = unproved_by_name();
+    report.unproved = {unproved_.pairs(), unproved_.others()};
+    stats::sort(report.unproved);
     mutex_.unlock();
   }
   return report;

@@ -197,7 +197,6 @@ class DevicePool {
   // With the growth lock held (pool_unproved.cpp).
   Refusal refusal(const Front& front, Bytes bytes) const;
   void count_refusal(const Refusal& refusal, bool served);
-  stats::Unproved unproved_by_name() const;  // with the pool's lock instead
   // With the growth lock held (pool_order.cpp).
   void follow(stream::Timeline except);
   void poll();

@@ -1,7 +1,6 @@
 // Why free memory was not reused: misses that others' free memory could have served, had anything
 // proved that its last work was over.
 #include <algorithm>
-#include <numeric>
 
 #include "pool/device_pool.h"
 
@@ -34,13 +33,16 @@ Refusal DevicePool::refusal(const Front& front, Bytes bytes) const {
   const Bytes size = round_up(bytes, memory::kAlignment);
   const std::lock_guard lock(mutex_);
   if (placement_.free_bytes() < size) return refusal;
-  placement_.each_refused(size, order_of(front), [&](memory::Timeline timeline, Bytes free) {
-    refusal.freed.resize(timelines_.size());
-    auto& sum = refusal.freed[timeline];
-    sum = std::min(bytes, sum + free);
+  std::vector<Bytes> refused;  // by timeline
+  placement_.each_refused(size, order_of(front), [&](stream::Timeline timeline, Bytes free) {
+    refused.resize(timelines_.size());
+    refused[timeline] = std::min(bytes, refused[timeline] + free);
   });
-  if (refusal.freed.empty()) return refusal;
-  refusal.wanted_by = front.timeline;
+  for (stream::Timeline timeline = 0; timeline < refused.size(); ++timeline)
+    if (refused[timeline] != 0)
+      refusal.parts.push_back({name_of(fronts_.of(timeline)), refused[timeline]});
+  if (refusal.parts.empty()) return refusal;
+  refusal.wanted_by = name_of(front);
   refusal.bytes = bytes;
   refusal.host_waits = counters_.fence_waits;
   refusal.stream_waits = counters_.ladder_inserted_waits;
@@ -51,7 +53,7 @@ Refusal DevicePool::refusal(const Front& front, Bytes bytes) const {
 // Counts the refusal, unless the request was served all the same: by other free memory put
 // together, or because the work was found to be over after all.
 void DevicePool::count_refusal(const Refusal& refusal, bool served) {
-  if (refusal.freed.empty()) return;
+  if (refusal.parts.empty()) return;
   const std::lock_guard lock(mutex_);
   auto& now = counters_;
   const Bytes created = created_so_far(now) - refusal.created;
@@ -62,24 +64,14 @@ void DevicePool::count_refusal(const Refusal& refusal, bool served) {
   cost.failures = served ? 0 : 1;
   if (created + cost.host_waits + cost.stream_waits + cost.failures == 0) return;
 
-  ++now.unproved;
-  now.unproved_bytes += std::min(
-      refusal.bytes, std::accumulate(refusal.freed.begin(), refusal.freed.end(), Bytes{0}));
-  for (memory::Timeline timeline = 0; timeline < refusal.freed.size(); ++timeline) {
-    cost.bytes = refusal.freed[timeline];
-    cost.new_bytes = std::min(cost.bytes, created);
-    if (cost.bytes != 0) unproved_.add(refusal.wanted_by, timeline, cost);
+  Bytes bytes = 0;
+  for (const auto& part : refusal.parts) {
+    bytes += cost.bytes = part.bytes;
+    cost.new_bytes = std::min(part.bytes, created);
+    unproved_.add({refusal.wanted_by, part.freed_by, cost});
   }
-}
-
-stats::Unproved DevicePool::unproved_by_name() const {
-  stats::Unproved named;
-  unproved_.each([&](auto wanted_by, auto freed_by, const stats::UnprovedCost& cost) {
-    named.pairs.push_back({name_of(fronts_.of(wanted_by)), name_of(fronts_.of(freed_by)), cost});
-  });
-  named.others = unproved_.others();
-  stats::sort(named);
-  return named;
+  ++now.unproved;
+  now.unproved_bytes += std::min(refusal.bytes, bytes);
 }
 
 }  // namespace gmlake::pool

@@ -1,27 +1,25 @@
 #include "pool/unproved_pairs.h"
 
-#include <algorithm>
-
 namespace gmlake::pool {
 
-void UnprovedPairs::add(memory::Timeline wanted_by, memory::Timeline freed_by,
-                        const stats::UnprovedCost& cost) {
-  const auto known = std::find_if(rows_.begin(), rows_.end(), [&](const Row& row) {
-    return row.wanted_by == wanted_by && row.freed_by == freed_by;
-  });
-  if (known != rows_.end()) {
-    known->cost += cost;
+void UnprovedPairs::add(const stats::UnprovedPair& pair) {
+  std::size_t lightest = 0;
+  const auto weight = [&](std::size_t i) { return inherited_[i] + pairs_[i].cost.bytes; };
+  for (std::size_t i = 0; i < pairs_.size(); ++i) {
+    if (pairs_[i].wanted_by == pair.wanted_by && pairs_[i].freed_by == pair.freed_by) {
+      pairs_[i].cost += pair.cost;
+      return;
+    }
+    if (weight(i) < weight(lightest)) lightest = i;
+  }
+  if (pairs_.size() < kMost) {
+    pairs_.push_back(pair);
+    inherited_.push_back(0);
     return;
   }
-  if (rows_.size() < kMost) {
-    rows_.push_back({wanted_by, freed_by, 0, cost});
-    return;
-  }
-  auto& lightest = *std::min_element(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) {
-    return a.weight() < b.weight();
-  });
-  others_ += lightest.cost;
-  lightest = {wanted_by, freed_by, lightest.weight(), cost};
+  inherited_[lightest] = weight(lightest);
+  others_ += pairs_[lightest].cost;
+  pairs_[lightest] = pair;
 }
 
 }  // namespace gmlake::pool

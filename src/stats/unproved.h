@@ -25,6 +25,7 @@ struct StreamName {
   Kind kind = Kind::created;
   std::uint64_t id = 0;  // cuStreamGetId's, also of a stream that is gone
   const void* context = nullptr;
+  friend bool operator==(const StreamName&, const StreamName&) = default;
 };
 
 struct UnprovedCost {

@@ -46,13 +46,23 @@ TEST(Unproved, NamesWhoWantedItAndWhoFreedIt) {
   EXPECT_EQ(m.only().requests, 2U) << "it is still free";
 }
 
+// Also when its place in the pool has been taken over by another, which is then a pair of its own.
 TEST(Unproved, AStreamThatIsGoneKeepsItsName) {
   Misses m;
-  m.use_and_free(m.get(kSize, on_stream(9)), on_stream(9));
-  m.pool.retire_stream(on_stream(9));
-  m.get(kSize, on_stream(14));
-  ASSERT_EQ(m.only().requests, 1U);
-  EXPECT_EQ(m.unproved().pairs[0].freed_by.id, 9U);
+  for (const std::uintptr_t n : {9, 10}) {
+    m.use_and_free(m.get(kSize, on_stream(n)), on_stream(n));
+    m.pool.retire_stream(on_stream(n));
+    m.get(kSize, on_stream(14));
+    m.device.finish_all();
+    EXPECT_EQ(m.pool.trim(0, kHost), kSize);
+  }
+  const auto picture = m.pool.snapshot(m.pool.shortage(0));
+  EXPECT_NE(picture.find("\"timeline\": 1"), std::string::npos);
+  EXPECT_EQ(picture.find("\"timeline\": 2"), std::string::npos) << "stream 10 has that of 9";
+  const auto pairs = m.unproved().pairs;
+  ASSERT_EQ(pairs.size(), 2U);
+  EXPECT_EQ(pairs[0].freed_by.id, 9U);
+  EXPECT_EQ(pairs[1].freed_by.id, 10U);
 }
 
 TEST(Unproved, TheDefaultStreamsAndTheHostHaveNamesOfTheirOwn) {
@@ -223,48 +233,47 @@ TEST(Unproved, BytesOfEachProofAddUp) {
             c.reuse_new_bytes + c.reuse_own_stream_bytes + c.reuse_completed_bytes);
 }
 
-UnprovedCost of(Bytes bytes) {
-  UnprovedCost cost;
-  cost.requests = 1;
-  cost.bytes = bytes;
-  return cost;
+stats::UnprovedPair pair_of(std::uint64_t wanted_by, std::uint64_t freed_by, Bytes bytes) {
+  stats::UnprovedPair pair;
+  pair.wanted_by.id = wanted_by;
+  pair.freed_by.id = freed_by;
+  pair.cost.requests = 1;
+  pair.cost.bytes = bytes;
+  return pair;
 }
 
 TEST(UnprovedPairs, TheHeaviestStayAndNothingIsLost) {
   UnprovedPairs pairs;
   Bytes given = 0;
-  for (memory::Timeline light = 0; light < 10000; ++light) {
-    pairs.add(light, 1, of(10));
+  for (std::uint64_t light = 0; light < 10000; ++light) {
+    pairs.add(pair_of(light, 1, 10));
     given += 10;
     if (light % 10 != 0) continue;
-    pairs.add(7, 100000, of(1000));
+    pairs.add(pair_of(7, 2, 1000));
     given += 1000;
   }
   Bytes heavy = 0, kept = 0;
-  std::size_t count = 0;
-  pairs.each([&](auto wanted_by, auto freed_by, const UnprovedCost& cost) {
-    ++count;
-    kept += cost.bytes;
-    if (wanted_by == 7 && freed_by == 100000) heavy = cost.bytes;
-  });
-  EXPECT_EQ(count, UnprovedPairs::kMost);
+  for (const auto& pair : pairs.pairs()) {
+    kept += pair.cost.bytes;
+    if (pair.freed_by.id == 2) heavy = pair.cost.bytes;
+  }
+  EXPECT_EQ(pairs.pairs().size(), UnprovedPairs::kMost);
   EXPECT_EQ(heavy, 1000000U) << "exactly: it was never put out";
   EXPECT_EQ(kept + pairs.others().bytes, given);
   EXPECT_EQ(pairs.others().requests, 10000 - (UnprovedPairs::kMost - 1));
 }
 
-// A pair that comes late, and no more often than each of many light ones in turn, gains a place.
+// Every other is one of many light ones, none of which comes twice.
 TEST(UnprovedPairs, AHeavyOneThatComesLateGetsAPlace) {
   UnprovedPairs pairs;
-  for (memory::Timeline light = 0; light < 1000; ++light) pairs.add(light, 1, of(10));
-  for (memory::Timeline light = 1000; light < 2000; ++light) {
-    pairs.add(light, 1, of(10));
-    pairs.add(0, 2, of(500));
+  for (std::uint64_t light = 0; light < 1000; ++light) pairs.add(pair_of(light, 1, 10));
+  for (std::uint64_t light = 1000; light < 2000; ++light) {
+    pairs.add(pair_of(light, 1, 10));
+    pairs.add(pair_of(0, 2, 500));
   }
   Bytes heavy = 0;
-  pairs.each([&](auto, auto freed_by, const UnprovedCost& cost) {
-    if (freed_by == 2) heavy = cost.bytes;
-  });
+  for (const auto& pair : pairs.pairs())
+    if (pair.freed_by.id == 2) heavy = pair.cost.bytes;
   EXPECT_GE(heavy, 400000U);
 }
 
