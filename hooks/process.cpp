@@ -102,6 +102,9 @@ void Process::report() {
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   report.pool_enabled = config_.pool_enabled;
   report.stitch_enabled = config_.stitch_enabled;
+  report.events_seen = driver_door();
+  report.follow_events = config_.streams_follow_events;
+  report.reuse_completed = config_.streams_reuse_completed;
   each_pool([&](const pool::DevicePool& pool) { report.devices.push_back(pool.report()); });
   if (config_.stats_report == config::ReportKind::text)
     (void)stats::write_text(report, config::expand_pattern(config_.stats_file, values));

@@ -55,6 +55,12 @@ class FreeIndex {
   template <typename Each>
   void largest(const Order& order, std::size_t most, Each each) const;
 
+  // Bytes that `order` may not have, by timeline, in regions of at least `least`: at most `most` of
+  // each, found in a bounded number of its largest regions. visit(timeline, bytes) where there are
+  // any.
+  template <typename Visit>
+  void refused(const Order& order, Bytes least, Bytes most, Visit visit) const;
+
   template <typename Each>
   void each(Each visit) const;
   // Regions of one timeline.
@@ -153,6 +159,26 @@ void FreeIndex::largest(const Order& order, std::size_t most, Each each) const {
          bin = bin == 0 ? BitTree::kNone : bins->filled.previous(bin - 1))
       for (Region* r = bins->first[bin]; r && seen < most; r = r->free.after, ++seen)
         if (order.reusable(r->fence())) each(*r);
+  }
+}
+
+template <typename Visit>
+void FreeIndex::refused(const Order& order, Bytes least, Bytes most, Visit visit) const {
+  constexpr int kRegions = 1024;
+  drain();
+  const auto lowest = bin_of(least);
+  for (Timeline t = 0; t < by_timeline_.size(); ++t) {
+    if (tops_[t] <= lowest || t == order.own) continue;
+    const auto& bins = *by_timeline_[t];
+    Bytes bytes = 0;
+    int looks = kRegions;
+    for (std::size_t bin = tops_[t]; bin > lowest && bytes < most && looks > 0;) {
+      bin = bins.filled.previous(bin - 1);
+      if (bin == BitTree::kNone || bin < lowest) break;
+      for (const Region* r = bins.first[bin]; r && bytes < most && looks-- > 0; r = r->free.after)
+        if (r->size >= least && !order.reusable(r->fence())) bytes += r->size;
+    }
+    if (bytes != 0) visit(t, bytes < most ? bytes : most);
   }
 }
 

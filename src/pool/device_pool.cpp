@@ -33,8 +33,12 @@ constexpr Counter kServed[] = {
 constexpr Counter kReuse[] = {
     &stats::DeviceCounters::reuse_new, &stats::DeviceCounters::reuse_own_stream,
     &stats::DeviceCounters::reuse_completed, &stats::DeviceCounters::reuse_proved};
+constexpr Counter kReuseBytes[] = {
+    &stats::DeviceCounters::reuse_new_bytes, &stats::DeviceCounters::reuse_own_stream_bytes,
+    &stats::DeviceCounters::reuse_completed_bytes, &stats::DeviceCounters::reuse_proved_bytes};
 static_assert(std::size(kServed) == static_cast<unsigned>(memory::Served::stitched) + 1);
 static_assert(std::size(kReuse) == static_cast<unsigned>(memory::Provenance::proved) + 1);
+static_assert(std::size(kReuseBytes) == std::size(kReuse));
 
 // Whether the program has recorded uses of the block that a free on this front is not ordered
 // behind by itself.
@@ -82,6 +86,7 @@ Front& DevicePool::new_front(std::uint64_t key, const Origin& origin) {
     several_.store(timeline != 0, std::memory_order_relaxed);
   }
   front->context = origin.context;
+  front->stream = origin.stream;
   fronts_.publish(front);
   return *front;
 }
@@ -198,7 +203,6 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
   auto& c = counters_;
   ++c.allocations;
   ++c.live_blocks;
-  c.allocated_bytes += bytes;
   c.live_bytes += bytes;
   if (c.live_bytes > c.peak_live_bytes) {
     // Blocks parked on other streams still count above.
@@ -209,6 +213,7 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
   }
   ++(c.*kServed[static_cast<unsigned>(taken.how)]);
   ++(c.*kReuse[static_cast<unsigned>(taken.from)]);
+  c.*kReuseBytes[static_cast<unsigned>(taken.from)] += bytes;
   return at;
 }
 
@@ -350,7 +355,18 @@ stats::DeviceReport DevicePool::report() const {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     locked = mutex_.try_lock();
   }
-  auto& c = report.counters = counters_;
+  report.counters = all_counters(locked);
+  if (locked) {
+    report.unproved = {unproved_.pairs(), unproved_.others()};
+    stats::sort(report.unproved);
+    mutex_.unlock();
+  }
+  return report;
+}
+
+// The pool's own and, with its lock held, what the fronts count for themselves.
+stats::DeviceCounters DevicePool::all_counters(bool locked) const {
+  auto c = counters_;
   if (locked) {
     for (const auto& front : fronts_.all()) {
       const auto allocations = static_cast<std::uint64_t>(front->allocations.get());
@@ -359,15 +375,17 @@ stats::DeviceReport DevicePool::report() const {
       c.hits_small += small;
       c.hits_exact += allocations - small;
       c.reuse_own_stream += allocations;
-      c.allocated_bytes += static_cast<std::uint64_t>(front->allocated_bytes.get());
+      c.reuse_own_stream_bytes += static_cast<std::uint64_t>(front->allocated_bytes.get());
       c.frees += static_cast<std::uint64_t>(front->frees.get());
       c.deferred_frees += static_cast<std::uint64_t>(front->deferred_frees.get());
       c.live_bytes += static_cast<std::uint64_t>(front->live_bytes.get());
       c.live_blocks += static_cast<std::uint64_t>(front->live_blocks.get());
     }
-    mutex_.unlock();
   }
-  return report;
+  // Every allocation has one of these grounds.
+  c.allocated_bytes =
+      c.reuse_own_stream_bytes + c.reuse_completed_bytes + c.reuse_proved_bytes + c.reuse_new_bytes;
+  return c;
 }
 
 std::string DevicePool::picture() const {

@@ -10,7 +10,8 @@
 // grows with the number of live blocks.
 //
 // device_pool.cpp has hits, frees and reports; pool_misses.cpp the ladder; pool_order.cpp what
-// needs events of its own; pool_proofs.cpp what the program's events prove.
+// needs events of its own; pool_proofs.cpp what the program's events prove; pool_unproved.cpp what
+// was not reused for want of a proof.
 #pragma once
 
 #include <atomic>
@@ -25,6 +26,7 @@
 #include "pool/front.h"
 #include "pool/mappings.h"
 #include "pool/stitch_budget.h"
+#include "pool/unproved_pairs.h"
 #include "stats/counters.h"
 #include "stream/clocks.h"
 #include "stream/fences.h"
@@ -181,15 +183,20 @@ class DevicePool {
   void unpark(Front& front);
   bool passed(const memory::Window& window) const;
   void passed(stream::Timeline timeline, std::uint64_t value);
+  stats::DeviceCounters all_counters(bool locked) const;
   void append_given(Front& front, stream::Snapshot& out);
   void comes_after(Front& front, const stream::Snapshot& snapshot);
 
   // With the growth lock held (pool_misses.cpp).
   Result<driver::Address> miss(Bytes bytes, const Origin& origin);
+  Result<driver::Address> serve_miss(Bytes bytes, const Origin& origin);
   Result<driver::Address> attempt(Bytes bytes, const Origin& origin, bool frugal,
                                   bool into_head_room = false);
   Result<driver::Address> ladder(Bytes bytes, const Origin& origin, Error error);
   memory::MissRules rules(bool frugal, Bytes room) const;
+  // With the growth lock held (pool_unproved.cpp).
+  Refusal refusal(const Front& front, Bytes bytes) const;
+  void count_refusal(const Refusal& refusal, bool served);
   // With the growth lock held (pool_order.cpp).
   using Awaited = std::vector<std::uint64_t>;
   Awaited awaited_by(const Front& front) const;
@@ -228,6 +235,7 @@ class DevicePool {
   stream::Timelines timelines_;
   stream::Clocks clocks_;
   stats::DeviceCounters counters_;
+  UnprovedPairs unproved_;
 };
 
 }  // namespace gmlake::pool

@@ -48,6 +48,7 @@ struct alignas(128) Front {
   stream::Timeline timeline = 0;
   bool host = false;  // stands for requests without a stream: what it freed is nobody's at once
   driver::Context context = nullptr;
+  driver::Stream stream = nullptr;  // the handle it was first known by
 
   // Freed here, the last one last: state parked, still in the table of blocks. They become free
   // memory like any other with the next request that they do not serve.
@@ -85,6 +86,7 @@ class Fronts {
     return front;
   }
   static std::uint64_t key_of_stream(std::uint64_t id) { return id << 1 | 1; }
+  static std::uint64_t stream_of_key(std::uint64_t key) { return key >> 1; }
   static std::uint64_t key_of_context(const void* context) {
     return reinterpret_cast<std::uintptr_t>(context) & ~std::uint64_t{1};
   }

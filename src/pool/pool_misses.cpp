@@ -48,6 +48,13 @@ Result<driver::Address> DevicePool::miss(Bytes bytes, const Origin& origin) {
   // Another thread may have freed or grown while this one waited for its turn; other streams may be
   // done.
   if (const auto at = try_allocate(bytes, origin)) return at;
+  const auto refused = refusal(front, bytes);
+  const auto served = serve_miss(bytes, origin);
+  count_refusal(refused, served.has_value());
+  return served;
+}
+
+Result<driver::Address> DevicePool::serve_miss(Bytes bytes, const Origin& origin) {
   if (origin.stream_id == 0 && !origin.capture_under_way)
     if (const auto at = wait_rather_than_grow(bytes, origin)) return at;
   auto served = attempt(bytes, origin, false);

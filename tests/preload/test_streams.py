@@ -49,6 +49,53 @@ class Streams(harness.Case):
         self.assertGreaterEqual(self.pipeline("ordered")["reuse_proved"], STEPS - 4 * DEPTH)
         self.assertEqual(self.pipeline("unordered")["reuse_proved"], 0)
 
+    # The work is far behind: the producer does without what the consumer has freed, and the report says so.
+    def test_the_report_says_who_waited_for_whom(self):
+        for seed in SEEDS:
+            with self.subTest(seed=seed):
+                report = self.pipeline("unordered", seed)
+                pair, = report.unproved["pairs"]
+                wanted_by, freed_by = pair["wanted_by"], pair["freed_by"]
+                self.assertEqual([wanted_by["kind"], freed_by["kind"]], ["created", "created"])
+                # Numbered as they are created: the producer, then the consumer.
+                self.assertLess(wanted_by["stream"], freed_by["stream"])
+                # All it did without is new memory; the first block of each stream is new anyhow.
+                self.assertGreater(pair["requests"], DEPTH)
+                self.assertEqual(pair["requests"], report["reuse_new"] - 2)
+                self.assertEqual(pair["bytes"], pair["requests"] * BLOCK)
+                self.assertEqual(pair["new_bytes"], pair["bytes"])
+                self.assertEqual(pair["host_waits"] + pair["stream_waits"] + pair["failures"], 0)
+                self.assertEqual([report["unproved"], report["unproved_bytes"]], [pair["requests"], pair["bytes"]])
+                self.assertEqual(report.unproved["others"]["requests"], 0)
+
+    # Ordered, it does so only until its first wait for the consumer.
+    def test_in_an_ordered_pipeline_nobody_waits(self):
+        for seed in SEEDS:
+            with self.subTest(seed=seed):
+                report = self.pipeline("ordered", seed)
+                self.assertLessEqual(report["unproved"], DEPTH)
+                self.assertEqual(report["unproved"], report["reuse_new"] - 2)
+
+    def test_the_text_says_it_too(self):
+        seed = SEEDS[0]
+        text = self.folder / "report.txt"
+        settings = {"GMLAKE_STATS_REPORT": "text", "GMLAKE_STATS_FILE": text}
+        pair, = self.pipeline("unordered", seed, **settings).unproved["pairs"]
+        wanted_by, freed_by = (pair[who]["stream"] for who in ("wanted_by", "freed_by"))
+        said = text.read_text()
+        self.assertIn(f"wanted by stream {wanted_by}, freed by stream {freed_by}\n", said)
+        self.assertIn(f"record an event on stream {freed_by}, and let stream {wanted_by} wait for it\n", said)
+        self.pipeline("ordered", seed, GMLAKE_HOOKS_DRIVER="false", **settings)
+        self.assertIn("hooks.driver=true", text.read_text())
+        self.pipeline("ordered", seed, **settings)
+        self.assertNotIn("advice", text.read_text())
+
+    def test_bytes_of_each_proof(self):
+        report = self.pipeline("ordered", SEEDS[0])
+        for how in ("own_stream", "proved", "completed", "new"):
+            self.assertEqual(report[f"reuse_{how}_bytes"], report[f"reuse_{how}"] * BLOCK, how)
+        self.assertGreater(report["reuse_proved_bytes"], 0)
+
     def test_switched_off(self):
         self.assertEqual(self.pipeline("ordered", 1, GMLAKE_STREAMS_FOLLOW_EVENTS="false")["reuse_proved"], 0)
 
