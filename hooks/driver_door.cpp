@@ -183,6 +183,12 @@ CUresult gl_ctx_create(CUcontext* context, unsigned flags, CUdevice device) {
   context_made();
   return real->gl_ctx_create(context, flags, device);
 }
+CUresult vdpau_ctx_create(CUcontext* context, unsigned flags, CUdevice device, unsigned display,
+                          void* get_proc_address) {
+  GMLAKE_REAL(vdpau_ctx_create);
+  context_made();
+  return real->vdpau_ctx_create(context, flags, device, display, get_proc_address);
+}
 CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
   GMLAKE_REAL(ctx_from_green);
   context_made();

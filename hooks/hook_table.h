@@ -98,6 +98,7 @@
   X(cuCtxCreate_v4, ctx_create_v4, CUresult, (CUcontext*, CUctxCreateParams*, unsigned, CUdevice))                   \
   X(cuGLCtxCreate, gl_ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
   X(cuGLCtxCreate_v2, gl_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
+  X(cuVDPAUCtxCreate_v2, vdpau_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice, unsigned, void*))              \
   X(cuCtxFromGreenCtx, ctx_from_green, CUresult, (CUcontext*, CUgreenCtx))                                           \
   /* what the stream layer must see: streams that no other follows, handles that die, contexts that die, captures */ \
   X(cuStreamCreate, stream_create, CUresult, (CUstream*, unsigned))                                                  \
