@@ -1,6 +1,11 @@
 #include "hooks/caller.h"
 
 #include <array>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include <unistd.h>
 
 #include "support/fault.h"
 
@@ -9,6 +14,10 @@ namespace {
 
 std::atomic<std::uint64_t> generation{1};  // of identities: rises when one dies
 std::atomic<int> captures{0};
+
+// Whether all of a runtime's calls are about one context: known once a context has been asked for.
+enum class Contexts { unknown, one, several };
+std::atomic<Contexts> contexts{Contexts::unknown};
 
 // Who calls on a stream, as found out before.
 struct Identity {
@@ -25,15 +34,36 @@ struct Cache {
   CUcontext context = nullptr;
   int device = -1;
   std::array<Identity, 8> streams{};
+};
+// Looked at by every call: the loader gives a preloaded library its place beside the thread
+// pointer. There is not room for much.
+thread_local Cache cache __attribute__((tls_model("initial-exec")));
+
+// Of a thread with more streams: those that had to leave the cache.
+struct Others {
+  std::uint64_t generation = 0;
+  std::array<Identity, 512> streams{};
 
   Identity& of(CUstream stream) {
     const auto bits = reinterpret_cast<std::uintptr_t>(stream);
-    return streams[(bits >> 4 ^ bits) % streams.size()];
+    return streams[bits * 0x9e3779b97f4a7c15 >> 55];
   }
 };
-// Looked at by every call: the loader gives a preloaded library its place beside the thread
-// pointer.
-thread_local Cache cache __attribute__((tls_model("initial-exec")));
+thread_local std::unique_ptr<Others> others;
+
+// The cache's place for the stream, with what is known of it.
+Identity& place_of(CUstream stream) {
+  const auto bits = reinterpret_cast<std::uintptr_t>(stream);
+  auto& place = cache.streams[(bits >> 4 ^ bits) % cache.streams.size()];
+  if (!place.valid || place.handle == stream) return place;
+  if (!others) others = std::make_unique<Others>();
+  if (others->generation != cache.generation) *others = Others{};
+  others->generation = cache.generation;
+  auto& other = others->of(stream);
+  const auto leaves = std::exchange(place, other.handle == stream ? other : Identity{});
+  others->of(leaves.handle) = leaves;
+  return place;
+}
 
 void refresh_cache() {
   const auto now = generation.load(std::memory_order_acquire);
@@ -54,9 +84,46 @@ bool device_of_current(const RealDriver& real, CUcontext& context, int& device) 
   return true;
 }
 
+bool one_context(const RealDriver& real) {
+  auto known = contexts.load(std::memory_order_acquire);
+  if (known == Contexts::unknown) {
+    int devices = 0;
+    const bool one = Process::get().driver_door() && Process::get().in_front() &&
+                     real.table.cuDeviceGetCount_(&devices) == CUDA_SUCCESS && devices == 1;
+    // A context made meanwhile has said so.
+    if (contexts.compare_exchange_strong(known, one ? Contexts::one : Contexts::several))
+      known = one ? Contexts::one : Contexts::several;
+  }
+  return known == Contexts::one;
+}
+
 bool is_default(CUstream stream) {
   return stream == nullptr || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
 }
+
+// The calling thread's own default streams. They end with it, and no call says so; what they freed
+// is followed through their contexts, as before.
+class OwnStreams {
+ public:
+  ~OwnStreams() {
+    // At the end of the process nobody begins a stream any more, and a lock may never be given
+    // back.
+    if (streams_.empty() || ::gettid() == ::getpid()) return;
+    auto* process = Process::get_if_made();
+    if (!process || !process->serving()) return;
+    for (const auto& origin : streams_)
+      process->each_pool([&](pool::DevicePool& pool) { pool.retire_stream(origin); });
+  }
+  void add(const pool::Origin& origin) {
+    for (const auto& known : streams_)
+      if (known.stream_id == origin.stream_id) return;
+    streams_.push_back(origin);
+  }
+
+ private:
+  std::vector<pool::Origin> streams_;
+};
+thread_local OwnStreams own_streams;
 
 bool identify(const RealDriver& real, Identity& who) {
   unsigned long long id = 0;
@@ -73,6 +140,7 @@ bool identify(const RealDriver& real, Identity& who) {
   origin.thread_bound = per_thread || (!is_default(who.handle) && !Process::get().in_front());
   origin.context = who.current;
   who.caller.device = cache.device;
+  if (per_thread) own_streams.add(origin);
   CUcontext own = nullptr;
   if (is_default(who.handle) || real.table.cuStreamGetCtx_(who.handle, &own) != CUDA_SUCCESS ||
       !own || own == who.current)
@@ -93,6 +161,9 @@ bool identify(const RealDriver& real, Identity& who) {
 void forget_identities() {
   if (!GMLAKE_FAULT(recycled_handle)) generation.fetch_add(1, std::memory_order_acq_rel);
 }
+void context_made() {
+  if (contexts.exchange(Contexts::several) != Contexts::several) forget_identities();
+}
 void capture_began() {
   captures.fetch_add(1);
 }
@@ -103,27 +174,31 @@ bool capture_under_way() {
   return captures.load(std::memory_order_relaxed) > 0 && !GMLAKE_FAULT(capture_ignored);
 }
 
-std::optional<Caller> host_caller(const RealDriver& real) {
+std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   if (!real.complete) return {};
   refresh_cache();
   Caller caller;
-  CUcontext context = nullptr;
-  if (!device_of_current(real, context, caller.device)) return {};
+  CUcontext context = cache.context;
+  caller.device = cache.device;
+  const bool known = context && entry == Entry::runtime && one_context(real);
+  if (!known && !device_of_current(real, context, caller.device)) return {};
   caller.origin.context = context;
   caller.origin.capture_under_way = capture_under_way();
   return caller;
 }
 
 std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
-                                    bool per_thread_default) {
+                                    bool per_thread_default, Entry entry) {
   if (!real.complete) return {};
   refresh_cache();
   const bool may_cache = Process::get().driver_door();
   const bool capture = capture_under_way();
-  auto& known = cache.of(stream);
+  auto& known = place_of(stream);
   // A stream that was created is the same one whatever context is current; only the default ones
   // get their meaning from that.
-  if (may_cache && !capture && known.valid && known.handle == stream && !is_default(stream))
+  if (may_cache && !capture && known.valid && known.handle == stream &&
+      (!is_default(stream) ||
+       (entry == Entry::runtime && known.per_thread == per_thread_default && one_context(real))))
     return known.caller;
 
   CUcontext context = nullptr;

@@ -45,6 +45,16 @@ CUresult reset_primary(CUresult (*native)(CUdevice), CUdevice device) {
   return result;
 }
 
+// Before the program can give the stream any work.
+CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CUresult result) {
+  CUcontext context = nullptr;
+  if (result == CUDA_SUCCESS && (flags & CU_STREAM_NON_BLOCKING) != 0 && open()) {
+    if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
+    Process::get().streams().add(context, *stream);
+  }
+  return result;
+}
+
 CUresult began(CUresult result) {
   if (result == CUDA_SUCCESS) capture_began();
   return result;
@@ -118,10 +128,71 @@ CUresult mem_pool_trim_to(CUmemoryPool pool, std::size_t keep) {
   return real->mem_pool_trim_to(pool, keep);
 }
 
+CUresult stream_create(CUstream* stream, unsigned flags) {
+  GMLAKE_REAL(stream_create);
+  return made(*real, stream, flags, real->stream_create(stream, flags));
+}
+CUresult stream_create_with_priority(CUstream* stream, unsigned flags, int priority) {
+  GMLAKE_REAL(stream_create_with_priority);
+  return made(*real, stream, flags, real->stream_create_with_priority(stream, flags, priority));
+}
+CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags, int priority) {
+  GMLAKE_REAL(green_stream_create);
+  const CUresult result = real->green_stream_create(stream, green, flags, priority);
+  if (open() && result == CUDA_SUCCESS) Process::get().streams().add(nullptr, *stream);
+  return result;
+}
 CUresult stream_destroy(CUstream stream) {
   GMLAKE_REAL(stream_destroy);
-  if (open()) before_stream_dies(*real, stream);
+  if (open()) {
+    before_stream_dies(*real, stream);
+    Process::get().streams().remove(stream);
+  }
   return real->stream_destroy(stream);
+}
+
+CUresult ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
+  GMLAKE_REAL(ctx_create_v1);
+  context_made();
+  return real->ctx_create_v1(context, flags, device);
+}
+CUresult ctx_create_v2(CUcontext* context, unsigned flags, CUdevice device) {
+  GMLAKE_REAL(ctx_create_v2);
+  context_made();
+  return real->ctx_create_v2(context, flags, device);
+}
+CUresult ctx_create_v3(CUcontext* context, CUexecAffinityParam* affinity, int count, unsigned flags,
+                       CUdevice device) {
+  GMLAKE_REAL(ctx_create_v3);
+  context_made();
+  return real->ctx_create_v3(context, affinity, count, flags, device);
+}
+CUresult ctx_create_v4(CUcontext* context, CUctxCreateParams* how, unsigned flags,
+                       CUdevice device) {
+  GMLAKE_REAL(ctx_create_v4);
+  context_made();
+  return real->ctx_create_v4(context, how, flags, device);
+}
+CUresult gl_ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
+  GMLAKE_REAL(gl_ctx_create_v1);
+  context_made();
+  return real->gl_ctx_create_v1(context, flags, device);
+}
+CUresult gl_ctx_create(CUcontext* context, unsigned flags, CUdevice device) {
+  GMLAKE_REAL(gl_ctx_create);
+  context_made();
+  return real->gl_ctx_create(context, flags, device);
+}
+CUresult vdpau_ctx_create(CUcontext* context, unsigned flags, CUdevice device, unsigned display,
+                          void* get_proc_address) {
+  GMLAKE_REAL(vdpau_ctx_create);
+  context_made();
+  return real->vdpau_ctx_create(context, flags, device, display, get_proc_address);
+}
+CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
+  GMLAKE_REAL(ctx_from_green);
+  context_made();
+  return real->ctx_from_green(context, green);
 }
 
 CUresult ctx_destroy(CUcontext context) {

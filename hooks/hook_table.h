@@ -91,7 +91,19 @@
   X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
   GMLAKE_ORDER_HOOKS(X)                                                                                              \
   GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
-  /* what the stream layer must see: handles that die, contexts that die, captures */                                \
+  /* contexts besides the devices' primary ones */                                                                   \
+  X(cuCtxCreate, ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                          \
+  X(cuCtxCreate_v2, ctx_create_v2, CUresult, (CUcontext*, unsigned, CUdevice))                                       \
+  X(cuCtxCreate_v3, ctx_create_v3, CUresult, (CUcontext*, CUexecAffinityParam*, int, unsigned, CUdevice))            \
+  X(cuCtxCreate_v4, ctx_create_v4, CUresult, (CUcontext*, CUctxCreateParams*, unsigned, CUdevice))                   \
+  X(cuGLCtxCreate, gl_ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
+  X(cuGLCtxCreate_v2, gl_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
+  X(cuVDPAUCtxCreate_v2, vdpau_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice, unsigned, void*))              \
+  X(cuCtxFromGreenCtx, ctx_from_green, CUresult, (CUcontext*, CUgreenCtx))                                           \
+  /* what the stream layer must see: streams that no other follows, handles that die, contexts that die, captures */ \
+  X(cuStreamCreate, stream_create, CUresult, (CUstream*, unsigned))                                                  \
+  X(cuStreamCreateWithPriority, stream_create_with_priority, CUresult, (CUstream*, unsigned, int))                   \
+  X(cuGreenCtxStreamCreate, green_stream_create, CUresult, (CUstream*, CUgreenCtx, unsigned, int))                   \
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \
   X(cuCtxDestroy_v2, ctx_destroy, CUresult, (CUcontext))                                                             \
   X(cuDevicePrimaryCtxReset, primary_ctx_reset, CUresult, (CUdevice))                                                \

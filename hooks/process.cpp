@@ -67,6 +67,7 @@ pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driv
   if (auto* known = pool_if_any(device)) return known;
   if (refused_[index]) return nullptr;
   auto opened = driver::CudaDevice::open(driver, device);
+  if (opened && driver_door()) (*opened)->know(&streams_);
   if (opened && config_.pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
                   "pool.chunk_size is no multiple of the device's granularity");
@@ -101,6 +102,9 @@ void Process::report() {
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
   report.pool_enabled = config_.pool_enabled;
   report.stitch_enabled = config_.stitch_enabled;
+  report.events_seen = driver_door();
+  report.follow_events = config_.streams_follow_events;
+  report.reuse_completed = config_.streams_reuse_completed;
   each_pool([&](const pool::DevicePool& pool) { report.devices.push_back(pool.report()); });
   if (config_.stats_report == config::ReportKind::text)
     (void)stats::write_text(report, config::expand_pattern(config_.stats_file, values));

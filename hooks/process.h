@@ -51,6 +51,7 @@ class Process {
     auto* known = pool_if_any(device);
     return known ? known : make_pool(device, driver);
   }
+  driver::KnownStreams& streams() { return streams_; }
   bool has_pools() const { return most_device_.load(std::memory_order_acquire) >= 0; }
   // The pool whose ranges contain `at`, or null. Lock-free.
   pool::DevicePool* owner(driver::Address at) const {
@@ -84,6 +85,7 @@ class Process {
   std::atomic<bool> exiting_{false};
   std::atomic<bool> child_{false};
 
+  driver::KnownStreams streams_;
   RankedMutex<Rank::registry> making_;
   std::array<std::atomic<pool::DevicePool*>, kMostDevices> pools_{};
   std::array<bool, kMostDevices> refused_{};

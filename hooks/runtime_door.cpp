@@ -76,7 +76,12 @@ cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Nat
 }
 
 auto on_stream(cudaStream_t stream, bool per_thread) {
-  return [=](const RealDriver& real) { return stream_caller(real, stream, per_thread); };
+  return [=](const RealDriver& real) {
+    return stream_caller(real, stream, per_thread, Entry::runtime);
+  };
+}
+std::optional<Caller> on_host(const RealDriver& real) {
+  return host_caller(real, Entry::runtime);
 }
 
 cudaError_t allocate_async(MallocAsync native, const RealRuntime& runtime, void** out,
@@ -94,12 +99,12 @@ cudaError_t free_async(FreeAsync native, const RealRuntime& runtime, void* at, c
 
 cudaError_t rt_malloc(void** out, std::size_t bytes) {
   GMLAKE_REAL_RT(rt_malloc);
-  return runtime_allocate(*runtime, out, bytes, host_caller,
+  return runtime_allocate(*runtime, out, bytes, on_host,
                           [&] { return runtime->rt_malloc(out, bytes); });
 }
 cudaError_t rt_free(void* at) {
   GMLAKE_REAL_RT(rt_free);
-  return runtime_free(*runtime, at, host_caller, [&] { return runtime->rt_free(at); });
+  return runtime_free(*runtime, at, on_host, [&] { return runtime->rt_free(at); });
 }
 cudaError_t rt_malloc_async(void** out, std::size_t bytes, cudaStream_t stream) {
   GMLAKE_REAL_RT(rt_malloc_async);

@@ -59,7 +59,9 @@
   OPTION(streams, insert_waits, flag, true, 0, 0,                                                                                 \
          "when memory has run out, make a stream wait for another's work rather than the host")                                   \
   OPTION(streams, pending_bytes, size, 256 * MiB, 0, 1024 * TiB,                                                                  \
-         "how far memory freed without a stream may let the pool grow past peak live memory before cudaMalloc waits for it")     \
+         "how far memory freed without a stream may let the pool grow past peak live memory before cudaMalloc waits for it")      \
+  OPTION(streams, pending_share, ratio, 0.02, 0, 1,                                                                               \
+         "the same as a share of the device's memory; the smaller limit holds")                                                   \
   OPTION(stats, report, report_kind, ReportKind::text, 0, 0, "the report at exit, to stderr or stats.file")                       \
   OPTION(stats, file, text, "", 0, 0,                                                                                             \
          "file for the text report; empty: stderr. %p process, %h host, %r rank, %l local rank, %e executable, %t time, %% percent") \

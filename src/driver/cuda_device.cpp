@@ -151,10 +151,38 @@ Status CudaDevice::record(Event event, Context context, Stream stream) {
                 "cuEventRecord");
 }
 Status CudaDevice::record_context(Event event, Context context) {
-  if (!driver_.cuCtxRecordEvent_) return fail(CUDA_ERROR_NOT_SUPPORTED, "cuCtxRecordEvent");
-  return status(call(DriverCall::cuCtxRecordEvent, driver_.cuCtxRecordEvent_,
-                     static_cast<CUcontext>(context), static_cast<CUevent>(event)),
-                "cuCtxRecordEvent");
+  const auto result = driver_.cuCtxRecordEvent_
+                          ? call(DriverCall::cuCtxRecordEvent, driver_.cuCtxRecordEvent_,
+                                 static_cast<CUcontext>(context), static_cast<CUevent>(event))
+                          : CUDA_ERROR_NOT_SUPPORTED;
+  if (result == CUDA_ERROR_NOT_SUPPORTED && streams_) return record_all(event, context);
+  return status(result, "cuCtxRecordEvent");
+}
+// Before driver 12.5: a stream of our own comes to wait for all others, and the event is recorded
+// there.
+Status CudaDevice::record_all(Event event, Context context) {
+  const Current current(driver_, context);
+  CUstream join = nullptr;
+  if (const auto result = call(DriverCall::cuStreamCreate, driver_.cuStreamCreate_, &join,
+                               unsigned{CU_STREAM_NON_BLOCKING}))
+    return fail(result, "cuStreamCreate");
+  auto* const point = static_cast<CUevent>(event);
+  auto result = CUDA_SUCCESS;
+  const auto record = [&](CUstream stream) {
+    result = call(DriverCall::cuEventRecord, driver_.cuEventRecord_, point, stream);
+    return result == CUDA_SUCCESS;
+  };
+  // cuda.h, cuStreamWaitEvent: a wait is for what the event had captured then, so it may be
+  // recorded again at once.
+  const auto join_behind = [&](Stream stream) {
+    if (!record(static_cast<CUstream>(stream))) return false;
+    result = call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_, join, point, 0U);
+    return result == CUDA_SUCCESS;
+  };
+  const bool recorded =
+      join_behind(CU_STREAM_LEGACY) && streams_->each(context, join_behind) && record(join);
+  (void)call(DriverCall::cuStreamDestroy_v2, driver_.cuStreamDestroy_v2_, join);
+  return recorded ? Status{} : status(result, "cuEventRecord");
 }
 Result<bool> CudaDevice::query(Event event) {
   const auto result =

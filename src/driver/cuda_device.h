@@ -12,6 +12,7 @@
 
 #include "driver/device.h"
 #include "driver/driver_table.h"
+#include "driver/known_streams.h"
 #include "stats/counters.h"
 
 namespace gmlake::driver {
@@ -20,6 +21,8 @@ class CudaDevice final : public Device {
  public:
   // `table` must outlive the device. The driver must have been initialised (cuInit).
   static Result<std::unique_ptr<CudaDevice>> open(const DriverTable& table, int ordinal);
+  // All streams that legacy streams do not follow, if they are known. They must outlive the device.
+  void know(const KnownStreams* streams) { streams_ = streams; }
 
   Result<Address> reserve(Bytes size) override;
   Status free_reservation(Address at, Bytes size) override;
@@ -44,6 +47,7 @@ class CudaDevice final : public Device {
 
  private:
   CudaDevice(const DriverTable& table, int ordinal);
+  Status record_all(Event event, Context context);
   // Calls, times, counts.
   template <typename Function, typename... Args>
   CUresult call(stats::DriverCall which, Function function, Args... args);
@@ -52,6 +56,7 @@ class CudaDevice final : public Device {
     std::atomic<std::uint64_t> calls{0}, nanoseconds{0}, failures{0};
   };
   const DriverTable& driver_;
+  const KnownStreams* streams_ = nullptr;
   CUmemAllocationProp properties_{};
   CUmemAccessDesc access_{};
   Bytes granularity_ = 0;

@@ -18,6 +18,7 @@
   X(cuInit, CUresult (*)(unsigned), true)                                                                    \
   X(cuGetErrorName, CUresult (*)(CUresult, const char**), true)                                              \
   X(cuDeviceGet, CUresult (*)(CUdevice*, int), true)                                                         \
+  X(cuDeviceGetCount, CUresult (*)(int*), true)                                                              \
   X(cuDeviceGetAttribute, CUresult (*)(int*, CUdevice_attribute, CUdevice), true)                            \
   X(cuDevicePrimaryCtxRetain, CUresult (*)(CUcontext*, CUdevice), true)                                      \
   X(cuCtxGetCurrent, CUresult (*)(CUcontext*), true)                                                         \
@@ -31,6 +32,8 @@
   X(cuStreamGetId, CUresult (*)(CUstream, unsigned long long*), true)                                        \
   X(cuStreamGetId_ptsz, CUresult (*)(CUstream, unsigned long long*), true)                                   \
   X(cuStreamGetCtx, CUresult (*)(CUstream, CUcontext*), true)                                                \
+  X(cuStreamCreate, CUresult (*)(CUstream*, unsigned), true)                                                 \
+  X(cuStreamDestroy_v2, CUresult (*)(CUstream), true)                                                        \
   X(cuStreamIsCapturing, CUresult (*)(CUstream, CUstreamCaptureStatus*), true)                               \
   X(cuStreamIsCapturing_ptsz, CUresult (*)(CUstream, CUstreamCaptureStatus*), true)                          \
   X(cuThreadExchangeStreamCaptureMode, CUresult (*)(CUstreamCaptureMode*), false)                            \

@@ -14,10 +14,14 @@ void FreeIndex::sort_in() const {
 
 void FreeIndex::list(Region* region) const {
   const Timeline timeline = region->fence().timeline;
-  if (timeline >= by_timeline_.size()) by_timeline_.resize(timeline + 1);
+  if (timeline >= by_timeline_.size()) {
+    by_timeline_.resize(timeline + 1);
+    tops_.resize(timeline + 1);
+  }
   auto& bins = by_timeline_[timeline];
   if (!bins) bins = std::make_unique<Bins>();
   const auto bin = bin_of(region->size);
+  tops_[timeline] = std::max(tops_[timeline], static_cast<std::uint16_t>(bin + 1));
   Region*& first = bins->first[bin];
   region->free.before = nullptr;
   region->free.after = first;

@@ -55,6 +55,12 @@ class FreeIndex {
   template <typename Each>
   void largest(const Order& order, std::size_t most, Each each) const;
 
+  // Bytes that `order` may not have, by timeline, in regions of at least `least`: at most `most` of
+  // each, found in a bounded number of its largest regions. visit(timeline, bytes) where there are
+  // any.
+  template <typename Visit>
+  void refused(const Order& order, Bytes least, Bytes most, Visit visit) const;
+
   template <typename Each>
   void each(Each visit) const;
   // Regions of one timeline.
@@ -88,6 +94,9 @@ class FreeIndex {
 
   const std::uint8_t bit_;
   mutable std::vector<std::unique_ptr<Bins>> by_timeline_;
+  // By timeline, above its highest filled bin; so that a search passes by those with nothing large
+  // enough without a look at their bins.
+  mutable std::vector<std::uint16_t> tops_;
   mutable std::vector<Region*> queue_;
   Bytes bytes_ = 0;
 };
@@ -128,10 +137,14 @@ Region* FreeIndex::search(Bytes size, const Order& order, Fits fits) const {
   if (order.prefer < by_timeline_.size() && by_timeline_[order.prefer])
     if (Region* found = in_bins(*by_timeline_[order.prefer], size, order, fits)) return found;
   Region* best = nullptr;
-  for (Timeline t = 0; t < by_timeline_.size(); ++t) {
-    if (t == order.prefer || !by_timeline_[t]) continue;
-    Region* found = in_bins(*by_timeline_[t], size, order, fits);
+  const auto bin = bin_of(size);
+  for (Timeline t = 0; t < tops_.size(); ++t) {
+    if (tops_[t] <= bin || t == order.prefer) continue;
+    const auto& bins = *by_timeline_[t];
+    Region* found = in_bins(bins, size, order, fits);
     if (found && (!best || found->size < best->size)) best = found;
+    if (!found && bins.filled.next(bin) == BitTree::kNone)
+      tops_[t] = static_cast<std::uint16_t>(bin);
   }
   return best;
 }
@@ -146,6 +159,26 @@ void FreeIndex::largest(const Order& order, std::size_t most, Each each) const {
          bin = bin == 0 ? BitTree::kNone : bins->filled.previous(bin - 1))
       for (Region* r = bins->first[bin]; r && seen < most; r = r->free.after, ++seen)
         if (order.reusable(r->fence())) each(*r);
+  }
+}
+
+template <typename Visit>
+void FreeIndex::refused(const Order& order, Bytes least, Bytes most, Visit visit) const {
+  constexpr int kRegions = 1024;
+  drain();
+  const auto lowest = bin_of(least);
+  for (Timeline t = 0; t < by_timeline_.size(); ++t) {
+    if (tops_[t] <= lowest || t == order.own) continue;
+    const auto& bins = *by_timeline_[t];
+    Bytes bytes = 0;
+    int looks = kRegions;
+    for (std::size_t bin = tops_[t]; bin > lowest && bytes < most && looks > 0;) {
+      bin = bins.filled.previous(bin - 1);
+      if (bin == BitTree::kNone || bin < lowest) break;
+      for (const Region* r = bins.first[bin]; r && bytes < most && looks-- > 0; r = r->free.after)
+        if (r->size >= least && !order.reusable(r->fence())) bytes += r->size;
+    }
+    if (bytes != 0) visit(t, bytes < most ? bytes : most);
   }
 }
 

@@ -118,6 +118,24 @@ class Placement {
     home_.index(true).each(visit);
   }
 
+  // Those of one timeline.
+  template <typename Each>
+  void each_free(Timeline timeline, Each visit) const {
+    home_.index(false).each_of(timeline, visit);
+    home_.index(true).each_of(timeline, visit);
+  }
+  // Visits others' free bytes that a request of `size` could use were it not for their fences: each
+  // timeline with at most `size` of them, perhaps once for each heap.
+  template <typename Each>
+  void each_refused(Bytes size, const Order& order, Each visit) const {
+    if (size > rules_.small_limit) {
+      const bool pieces = rules_.stitch && size >= rules_.stitch_min_request;
+      return home_.index(false).refused(order, pieces ? 0 : size, size, visit);
+    }
+    home_.index(true).refused(order, size, size, visit);
+    home_.index(false).refused(order, rules_.granule, size, visit);
+  }
+
   template <typename Each>
   void each_window(Each visit) const {
     windows_.each([&](const Window& window) { visit(window); });

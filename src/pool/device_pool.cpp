@@ -35,8 +35,12 @@ constexpr Counter kServed[] = {
 constexpr Counter kReuse[] = {
     &stats::DeviceCounters::reuse_new, &stats::DeviceCounters::reuse_own_stream,
     &stats::DeviceCounters::reuse_completed, &stats::DeviceCounters::reuse_proved};
+constexpr Counter kReuseBytes[] = {
+    &stats::DeviceCounters::reuse_new_bytes, &stats::DeviceCounters::reuse_own_stream_bytes,
+    &stats::DeviceCounters::reuse_completed_bytes, &stats::DeviceCounters::reuse_proved_bytes};
 static_assert(std::size(kServed) == static_cast<unsigned>(memory::Served::stitched) + 1);
 static_assert(std::size(kReuse) == static_cast<unsigned>(memory::Provenance::proved) + 1);
+static_assert(std::size(kReuseBytes) == std::size(kReuse));
 
 // Whether the program has recorded uses of the block that a free on this front is not ordered
 // behind by itself.
@@ -69,22 +73,40 @@ Front& DevicePool::new_front(std::uint64_t key, const Origin& origin) {
   const bool host = origin.stream_id == 0;
   const std::lock_guard lock(mutex_);
   if (Front* known = fronts_.find(key)) return *known;
-  const auto timeline = host ? timelines_.of_context(origin.context)
-                             : timelines_.of_stream(origin.stream_id, origin.stream, origin.context,
-                                                    origin.thread_bound);
-  Front* front = fronts_.add(key, timeline);
-  front->host = host;
+  Front* front = nullptr;
+  if (const auto ended =
+          host ? std::nullopt
+               : timelines_.take_over(origin.stream_id, origin.stream, origin.context,
+                                      origin.thread_bound,
+                                      [&](stream::Timeline t) { return nobody_names(t); })) {
+    front = &fronts_.of(*ended);
+    fronts_.rename(front, key);
+  } else {
+    const auto timeline = host ? timelines_.of_context(origin.context)
+                               : timelines_.of_stream(origin.stream_id, origin.stream,
+                                                      origin.context, origin.thread_bound);
+    front = fronts_.add(key, timeline);
+    front->host = host;
+    several_.store(timeline != 0, std::memory_order_relaxed);
+  }
   front->context = origin.context;
+  front->stream = origin.stream;
   fronts_.publish(front);
-  several_.store(timeline != 0, std::memory_order_relaxed);
   return *front;
+}
+
+// Whether nothing of the stream's is left but free memory.
+bool DevicePool::nobody_names(stream::Timeline timeline) const {
+  const auto& front = fronts_.of(timeline);
+  return front.blocks == 0 && front.parked_count.get() == 0 &&
+         !front.used_beside.load(std::memory_order_relaxed);
 }
 
 driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
   if (bytes > mappings_.most_bytes()) return 0;
   auto& front = front_of(origin);
   const std::lock_guard own(front.lock);
-  if (front.parked_count != 0 && (!front.host || GMLAKE_FAULT(host_parks)))
+  if (front.parked_count.get() != 0 && (!front.host || GMLAKE_FAULT(host_parks)))
     if (const auto at = take_parked(front, bytes)) return at;
   const std::lock_guard lock(mutex_);
   return take(front, bytes);
@@ -93,18 +115,23 @@ driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
 // The block this stream freed last, if it is what the policy would give: the place the request had
 // last time, or without such memory of it simply one of the right size.
 driver::Address DevicePool::take_parked(Front& front, Bytes bytes) {
-  memory::Region* block = front.parked[front.parked_count - 1];
+  memory::Region* block = front.parked[static_cast<std::size_t>(front.parked_count.get() - 1)];
   const auto* window = block->live.window;
   const Bytes size = round_up(bytes, memory::kAlignment);
   if ((window ? window->size : block->size) != size) return 0;
   if (!block->owned && !GMLAKE_FAULT(host_parks)) return 0;
   if (!block->small && !front.recall.takes_back(size, memory::place_of(*block))) return 0;
-  --front.parked_count;
+  if (const auto home = block->timeline.load(std::memory_order_relaxed); home != front.timeline) {
+    const std::lock_guard lock(mutex_);
+    --fronts_.of(home).blocks;
+    ++front.blocks;
+    block->timeline.store(front.timeline, std::memory_order_relaxed);
+  }
+  front.parked_count.add(-1);
   // A snapshot may be reading it.
   std::atomic_ref(block->live.slack)
       .store(static_cast<std::uint32_t>(size - bytes), std::memory_order_relaxed);
   block->live.used_on = memory::kNoTimeline;
-  block->timeline.store(front.timeline, std::memory_order_relaxed);
   block->state.store(memory::State::live, std::memory_order_release);
   front.allocations.add(1);
   front.small_allocations.add(block->small ? 1 : 0);
@@ -127,7 +154,8 @@ void DevicePool::unpark(Front& front) {
   counters_.live_blocks += static_cast<std::uint64_t>(front.live_blocks.get());
   front.live_bytes.reset();
   front.live_blocks.reset();
-  for (std::size_t i = 0; i < front.parked_count; ++i) {
+  const auto parked = static_cast<std::size_t>(front.parked_count.get());
+  for (std::size_t i = 0; i < parked; ++i) {
     memory::Region* block = front.parked[i];
     const auto home = block->timeline.load(std::memory_order_relaxed);
     // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete. The
@@ -142,11 +170,12 @@ void DevicePool::unpark(Front& front) {
     const auto value = timelines_.free_on(line);
     release(block, {line, complete && GMLAKE_FAULT(host_free_settles) ? 0 : value, owned});
   }
-  front.parked_count = 0;
+  front.parked_count.reset();
 }
 
 void DevicePool::release(memory::Region* block, memory::Fence fence) {
   blocks_.erase(block->live.address);
+  --fronts_.of(block->timeline.load(std::memory_order_relaxed)).blocks;
   placement_.release(block, fence);
 }
 
@@ -154,7 +183,8 @@ void DevicePool::flush_fronts() {
   std::vector<Front*> fronts;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& front : fronts_.all()) fronts.push_back(front.get());
+    for (const auto& front : fronts_.all())
+      if (front->parked_count.get() != 0) fronts.push_back(front.get());
   }
   for (Front* front : fronts) {
     const std::lock_guard own(front->lock);
@@ -173,12 +203,12 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
   block->live.used_on = memory::kNoTimeline;
   block->timeline.store(front.timeline, std::memory_order_relaxed);
   block->owned = !front.host;
+  ++front.blocks;
   blocks_.insert(at, block);
 
   auto& c = counters_;
   ++c.allocations;
   ++c.live_blocks;
-  c.allocated_bytes += bytes;
   c.live_bytes += bytes;
   if (c.live_bytes > c.peak_live_bytes) {
     // Blocks parked on other streams still count above.
@@ -189,6 +219,7 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
   }
   ++(c.*kServed[static_cast<unsigned>(taken.how)]);
   ++(c.*kReuse[static_cast<unsigned>(taken.from)]);
+  c.*kReuseBytes[static_cast<unsigned>(taken.from)] += bytes;
   return at;
 }
 
@@ -219,7 +250,12 @@ bool DevicePool::free(driver::Address at, const Origin& from) {
 }
 
 bool DevicePool::record_use(driver::Address at, const Origin& by) {
-  const auto user = by.stream_id == 0 ? memory::kManyTimelines : front_of(by).timeline;
+  auto user = memory::kManyTimelines;
+  if (by.stream_id != 0) {
+    auto& front = front_of(by);
+    front.used_beside.store(true, std::memory_order_relaxed);
+    user = front.timeline;
+  }
   Front* owner = nullptr;
   memory::Region* block = find(at, owner);
   if (!block) return false;
@@ -249,11 +285,12 @@ memory::Region* DevicePool::seize(driver::Address at, Front*& owner) {
 }
 
 void DevicePool::park(Front& front, memory::Region* block) {
-  if (front.parked_count == Front::kMostParked) {
+  if (front.parked_count.get() == Front::kMostParked) {
     const std::lock_guard lock(mutex_);
     unpark(front);
   }
-  front.parked[front.parked_count++] = block;
+  front.parked[static_cast<std::size_t>(front.parked_count.get())] = block;
+  front.parked_count.add(1);
   if (front.host && !block->owned) front.deferred_frees.add(1);
   count_free(front, block);
 }
@@ -324,7 +361,18 @@ stats::DeviceReport DevicePool::report() const {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     locked = mutex_.try_lock();
   }
-  auto& c = report.counters = counters_;
+  report.counters = all_counters(locked);
+  if (locked) {
+    report.unproved = {unproved_.pairs(), unproved_.others()};
+    stats::sort(report.unproved);
+    mutex_.unlock();
+  }
+  return report;
+}
+
+// The pool's own and, with its lock held, what the fronts count for themselves.
+stats::DeviceCounters DevicePool::all_counters(bool locked) const {
+  auto c = counters_;
   if (locked) {
     for (const auto& front : fronts_.all()) {
       const auto allocations = static_cast<std::uint64_t>(front->allocations.get());
@@ -333,15 +381,17 @@ stats::DeviceReport DevicePool::report() const {
       c.hits_small += small;
       c.hits_exact += allocations - small;
       c.reuse_own_stream += allocations;
-      c.allocated_bytes += static_cast<std::uint64_t>(front->allocated_bytes.get());
+      c.reuse_own_stream_bytes += static_cast<std::uint64_t>(front->allocated_bytes.get());
       c.frees += static_cast<std::uint64_t>(front->frees.get());
       c.deferred_frees += static_cast<std::uint64_t>(front->deferred_frees.get());
       c.live_bytes += static_cast<std::uint64_t>(front->live_bytes.get());
       c.live_blocks += static_cast<std::uint64_t>(front->live_blocks.get());
     }
-    mutex_.unlock();
   }
-  return report;
+  // Every allocation has one of these grounds.
+  c.allocated_bytes =
+      c.reuse_own_stream_bytes + c.reuse_completed_bytes + c.reuse_proved_bytes + c.reuse_new_bytes;
+  return c;
 }
 
 std::string DevicePool::picture() const {

@@ -10,7 +10,8 @@
 // grows with the number of live blocks.
 //
 // device_pool.cpp has hits, frees and reports; pool_misses.cpp the ladder; pool_order.cpp what
-// needs events of its own; pool_proofs.cpp what the program's events prove.
+// needs events of its own; pool_proofs.cpp what the program's events prove; pool_unproved.cpp what
+// was not reused for want of a proof.
 #pragma once
 
 #include <atomic>
@@ -25,6 +26,7 @@
 #include "pool/front.h"
 #include "pool/mappings.h"
 #include "pool/stitch_budget.h"
+#include "pool/unproved_pairs.h"
 #include "stats/counters.h"
 #include "stream/clocks.h"
 #include "stream/fences.h"
@@ -84,9 +86,10 @@ class DevicePool {
   // Whether `at` lies in the pool's virtual ranges. Lock-free.
   bool owns(driver::Address at) const { return mappings_.owns(at); }
 
-  // The stream's handle is about to be destroyed: follows its frees while that can still be done.
-  // While it captures it is known by its handle alone (a stream_id of 0), and its frees are
-  // followed through the context, later.
+  // The stream's handle is about to be destroyed: follows its frees while that can still be done;
+  // or it ends with its thread, and they are followed through its context, later. While it captures
+  // it is known by its handle alone (a stream_id of 0), and its frees are followed through the
+  // context, later.
   void retire_stream(const Origin& origin);
 
   // The program's own order. Cheap where only one stream, or the host alone, ever had memory. Each
@@ -158,11 +161,12 @@ class DevicePool {
   }
   Front& new_front(std::uint64_t key, const Origin& origin);
   Front& host_front(driver::Context context);
+  bool nobody_names(stream::Timeline timeline) const;
   bool follows_events() const {
     return several_.load(std::memory_order_relaxed) && config_.streams_follow_events;
   }
   // With the front's lock held.
-  static driver::Address take_parked(Front& front, Bytes bytes);
+  driver::Address take_parked(Front& front, Bytes bytes);
   void park(Front& front, memory::Region* block);
   static void count_free(Front& front, const memory::Region* block);
   // With neither it nor the pool's.
@@ -179,18 +183,26 @@ class DevicePool {
   void unpark(Front& front);
   bool passed(const memory::Window& window) const;
   void passed(stream::Timeline timeline, std::uint64_t value);
+  stats::DeviceCounters all_counters(bool locked) const;
   void append_given(Front& front, stream::Snapshot& out);
   void comes_after(Front& front, const stream::Snapshot& snapshot);
 
   // With the growth lock held (pool_misses.cpp).
   Result<driver::Address> miss(Bytes bytes, const Origin& origin);
+  Result<driver::Address> serve_miss(Bytes bytes, const Origin& origin);
   Result<driver::Address> attempt(Bytes bytes, const Origin& origin, bool frugal,
                                   bool into_head_room = false);
   Result<driver::Address> ladder(Bytes bytes, const Origin& origin, Error error);
   memory::MissRules rules(bool frugal, Bytes room) const;
+  // With the growth lock held (pool_unproved.cpp).
+  Refusal refusal(const Front& front, Bytes bytes) const;
+  void count_refusal(const Refusal& refusal, bool served);
   // With the growth lock held (pool_order.cpp).
-  void follow(stream::Timeline except);
-  void poll();
+  using Awaited = std::vector<std::uint64_t>;
+  Awaited awaited_by(const Front& front) const;
+  static bool named(const Awaited& awaited, stream::Timeline timeline);
+  void follow(const Awaited* awaited = nullptr);
+  void poll(const Awaited* awaited = nullptr);
   driver::Address wait_rather_than_grow(Bytes bytes, const Origin& origin);
   bool insert_wait(const Origin& origin);
   bool wait_for_frees();
@@ -223,6 +235,7 @@ class DevicePool {
   stream::Timelines timelines_;
   stream::Clocks clocks_;
   stats::DeviceCounters counters_;
+  UnprovedPairs unproved_;
 };
 
 }  // namespace gmlake::pool

@@ -48,12 +48,13 @@ struct alignas(128) Front {
   stream::Timeline timeline = 0;
   bool host = false;  // stands for requests without a stream: what it freed is nobody's at once
   driver::Context context = nullptr;
+  driver::Stream stream = nullptr;  // the handle it was first known by
 
   // Freed here, the last one last: state parked, still in the table of blocks. They become free
   // memory like any other with the next request that they do not serve.
-  static constexpr std::size_t kMostParked = 16;
+  static constexpr std::int64_t kMostParked = 16;
   std::array<memory::Region*, kMostParked> parked{};
-  std::size_t parked_count = 0;
+  FrontCount parked_count;
 
   memory::Recall recall;
 
@@ -61,25 +62,31 @@ struct alignas(128) Front {
   // and whether memory freed here is kept apart until it has passed.
   const std::vector<std::uint64_t>* clock = nullptr;
   bool apart = false;
+  std::size_t blocks = 0;  // its own, parked elsewhere or not
+  // Some block says that this stream uses it besides.
+  std::atomic<bool> used_beside{false};
 
   // Done here, without the pool; not in its counters.
   FrontCount allocations, allocated_bytes, small_allocations, frees, deferred_frees;
   // Levels since the last time the pool's were brought up to date.
   FrontCount live_bytes, live_blocks;
 
-  std::uint64_t key = 0;
+  std::atomic<std::uint64_t> key{0};
   std::atomic<Front*> next{nullptr};  // of the same bucket
 };
 
 class Fronts {
  public:
-  // The front of a stream, by its id, or of a context's requests without a stream.
+  // The front of a stream, by its id, or of a context's requests without a stream. While others are
+  // renamed one may be overlooked, but not with the pool's lock held.
   Front* find(std::uint64_t key) const {
     Front* front = bucket(key).load(std::memory_order_acquire);
-    while (front && front->key != key) front = front->next.load(std::memory_order_acquire);
+    while (front && front->key.load(std::memory_order_relaxed) != key)
+      front = front->next.load(std::memory_order_acquire);
     return front;
   }
   static std::uint64_t key_of_stream(std::uint64_t id) { return id << 1 | 1; }
+  static std::uint64_t stream_of_key(std::uint64_t key) { return key >> 1; }
   static std::uint64_t key_of_context(const void* context) {
     return reinterpret_cast<std::uintptr_t>(context) & ~std::uint64_t{1};
   }
@@ -89,12 +96,25 @@ class Fronts {
     assert(timeline == fronts_.size());
     fronts_.push_back(std::make_unique<Front>());
     Front* front = fronts_.back().get();
-    front->key = key;
     front->timeline = timeline;
-    front->next.store(bucket(key).load(std::memory_order_relaxed), std::memory_order_relaxed);
+    front->key.store(key, std::memory_order_relaxed);
     return front;
   }
-  void publish(Front* front) { bucket(front->key).store(front, std::memory_order_release); }
+  void publish(Front* front) {
+    auto& first = bucket(front->key.load(std::memory_order_relaxed));
+    front->next.store(first.load(std::memory_order_relaxed), std::memory_order_release);
+    first.store(front, std::memory_order_release);
+  }
+  // From now on it is another stream's; publish() it then.
+  void rename(Front* front, std::uint64_t key) {
+    auto* link = &bucket(front->key.load(std::memory_order_relaxed));
+    while (Front* other = link->load(std::memory_order_relaxed)) {
+      if (other == front) break;
+      link = &other->next;
+    }
+    link->store(front->next.load(std::memory_order_relaxed), std::memory_order_release);
+    front->key.store(key, std::memory_order_relaxed);
+  }
   const std::vector<std::unique_ptr<Front>>& all() const { return fronts_; }
   Front& of(stream::Timeline timeline) const { return *fronts_[timeline]; }
 

@@ -41,12 +41,20 @@ Result<driver::Address> DevicePool::miss(Bytes bytes, const Origin& origin) {
   flush_fronts();
   auto& front = front_of(origin);
   if (may_order) {
-    follow(front.host ? memory::kNoTimeline : front.timeline);
-    poll();
+    const auto awaited = awaited_by(front);
+    follow(&awaited);
+    poll(&awaited);
   }
   // Another thread may have freed or grown while this one waited for its turn; other streams may be
   // done.
   if (const auto at = try_allocate(bytes, origin)) return at;
+  const auto refused = refusal(front, bytes);
+  const auto served = serve_miss(bytes, origin);
+  count_refusal(refused, served.has_value());
+  return served;
+}
+
+Result<driver::Address> DevicePool::serve_miss(Bytes bytes, const Origin& origin) {
   if (origin.stream_id == 0 && !origin.capture_under_way)
     if (const auto at = wait_rather_than_grow(bytes, origin)) return at;
   auto served = attempt(bytes, origin, false);
@@ -196,7 +204,7 @@ Result<driver::Address> DevicePool::ladder(Bytes bytes, const Origin& origin, Er
   const bool may_order = !origin.capture_under_way;
   flush_fronts();
   if (may_order) {
-    follow(memory::kNoTimeline);
+    follow();
     poll();
   }
   auto served = again(&stats::DeviceCounters::ladder_harvests);

@@ -7,15 +7,40 @@
 #include "support/fault.h"
 
 namespace gmlake::pool {
+namespace {
 
-// Records an event for every open batch of frees except the requesting stream's own, whose order
-// needs no proof.
-void DevicePool::follow(stream::Timeline except) {
+constexpr auto kNothing = ~std::uint64_t{0};
+
+}  // namespace
+
+// By timeline, the first point whose passing would give the front memory that is free and that it
+// may not have yet: what the program's own order leaves to ask for.
+DevicePool::Awaited DevicePool::awaited_by(const Front& front) const {
+  const std::lock_guard lock(mutex_);
+  Awaited least(timelines_.size(), kNothing);
+  const auto order = order_of(front);
+  for (stream::Timeline t = 0; t < timelines_.size(); ++t) {
+    if (t == order.own || !timelines_.pending(t)) continue;
+    placement_.each_free(t, [&](const memory::Region& region) {
+      if (!order.reusable(region.fence())) least[t] = std::min(least[t], region.fence().value);
+    });
+  }
+  return least;
+}
+
+bool DevicePool::named(const Awaited& awaited, stream::Timeline timeline) {
+  return timeline < awaited.size() && awaited[timeline] != kNothing;
+}
+
+// Records an event for every open batch of frees; with `awaited` only for those that it names, and
+// of streams that have ended, so that others can go on in their place.
+void DevicePool::follow(const Awaited* awaited) {
   std::vector<stream::Batch> batches;
   {
     const std::lock_guard lock(mutex_);
     for (stream::Timeline t = 0; t < timelines_.size(); ++t)
-      if (t != except && timelines_.open_has_frees(t)) batches.push_back(timelines_.close(t));
+      if (timelines_.open_has_frees(t) && (!awaited || named(*awaited, t) || timelines_.ended(t)))
+        batches.push_back(timelines_.close(t));
   }
   for (const auto& batch : batches) {
     const bool recorded = fences_.record(batch).has_value();
@@ -27,10 +52,17 @@ void DevicePool::follow(stream::Timeline except) {
   }
 }
 
-void DevicePool::poll() {
+// Asks the events of those timelines.
+void DevicePool::poll(const Awaited* awaited) {
   std::vector<std::pair<stream::Timeline, std::uint64_t>> done;
-  const auto queries = fences_.poll(
-      [&](stream::Timeline timeline, std::uint64_t value) { done.emplace_back(timeline, value); });
+  const auto which = [&](stream::Timeline timeline) {
+    if (!awaited || named(*awaited, timeline)) return true;
+    const std::lock_guard lock(mutex_);
+    return timelines_.ended(timeline);
+  };
+  const auto queries = fences_.poll(which, [&](stream::Timeline timeline, std::uint64_t value) {
+    done.emplace_back(timeline, value);
+  });
   const std::lock_guard lock(mutex_);
   counters_.fence_queries += queries;
   for (const auto& [timeline, value] : done) passed(timeline, value);
@@ -52,14 +84,16 @@ void DevicePool::passed(stream::Timeline timeline, std::uint64_t value) {
 // otherwise grow well past what the program has ever held at once; gives the memory if that was
 // enough.
 driver::Address DevicePool::wait_rather_than_grow(Bytes bytes, const Origin& origin) {
+  const auto share = static_cast<Bytes>(static_cast<double>(mappings_.device_memory()) *
+                                        config_.streams_pending_share);
+  const Bytes limit = std::min(config_.streams_pending_bytes, share);
   for (;;) {
     {
       const std::lock_guard lock(mutex_);
       const auto& c = counters_;
       const auto most = static_cast<double>(std::max(c.peak_live_bytes, c.live_bytes + bytes)) *
                         (1 + config_.stitch_growth_slack);
-      if (c.physical_bytes + bytes <= static_cast<Bytes>(most) + config_.streams_pending_bytes)
-        return 0;
+      if (c.physical_bytes + bytes <= static_cast<Bytes>(most) + limit) return 0;
     }
     if (!fences_.wait_oldest([&](stream::Timeline timeline) { return of_context(timeline); },
                              [&](auto timeline, auto value) { waited(timeline, value); }))
@@ -78,20 +112,11 @@ bool DevicePool::of_context(stream::Timeline timeline) const {
 // each other. False when there is none.
 bool DevicePool::insert_wait(const Origin& origin) {
   auto& asking = front_of(origin);
-  constexpr auto kNothing = ~std::uint64_t{0};
-  std::vector<std::uint64_t> least;  // by timeline, of what is free but for its fence
-  {
-    const std::lock_guard lock(mutex_);
-    least.resize(timelines_.size(), kNothing);
-    placement_.each_free([&](const memory::Region& region) {
-      const auto fence = region.fence();
-      auto& value = least[fence.timeline];
-      if (!order_of(asking).reusable(fence)) value = std::min(value, fence.value);
-    });
-  }
-  const auto point = fences_.make_wait(
-      origin.context, origin.stream,
-      [&](stream::Timeline timeline, std::uint64_t value) { return least[timeline] <= value; });
+  const auto least = awaited_by(asking);
+  const auto point = fences_.make_wait(origin.context, origin.stream,
+                                       [&](stream::Timeline timeline, std::uint64_t value) {
+                                         return named(least, timeline) && least[timeline] <= value;
+                                       });
   if (!point) return false;
   const std::lock_guard lock(mutex_);
   comes_after(asking, {*point});
@@ -135,7 +160,7 @@ void DevicePool::retire_stream(const Origin& origin) {
     if (!timelines_.known_stream(origin.stream_id)) return;
     const auto timeline =
         timelines_.of_stream(origin.stream_id, origin.stream, origin.context, origin.thread_bound);
-    open = timelines_.open_has_frees(timeline) && !origin.capture_under_way;
+    open = timelines_.open_has_frees(timeline) && !origin.capture_under_way && !origin.thread_bound;
     if (open) batch = timelines_.close(timeline);
     timelines_.retire_stream(origin.stream_id);
     clocks_.drop(timeline);
@@ -205,7 +230,7 @@ Bytes DevicePool::trim(Bytes keep, const Origin& origin) {
   // Nothing may be unmapped while a capture could be invalidated by it.
   if (origin.capture_under_way) return 0;
   flush_fronts();
-  follow(memory::kNoTimeline);
+  follow();
   poll();
   return give_back(keep, 0);
 }
@@ -214,7 +239,7 @@ Bytes DevicePool::trim_for_others(const Origin& origin) {
   const std::lock_guard growing(growth_);
   if (origin.capture_under_way) return 0;
   flush_fronts();
-  follow(memory::kNoTimeline);
+  follow();
   poll();
   Bytes bytes = give_back(0, 0);
   while (bytes == 0 && wait_for_frees()) bytes = give_back(0, 0);
@@ -272,7 +297,7 @@ void DevicePool::keep_windows_in_bounds() {
   };
   auto any = [](const memory::Window&) { return true; };
   if (!oldest(any)) return;
-  follow(memory::kNoTimeline);
+  follow();
   poll();
   while (auto* window = oldest([&](const memory::Window& idle) { return passed(idle); }))
     if (!evict_window(window)) return;

@@ -134,7 +134,8 @@ std::string DevicePool::snapshot(const Shortage& s) const {
       timelines.push_back({{"timeline", t},
                            {"kind", timelines_.is_context(t) ? "context" : "stream"},
                            {"passed", passed_values[t]}});
-#define X(name, kind, unit, help) counters[#name] = counters_.name;
+    const auto all = all_counters(true);
+#define X(name, kind, unit, help) counters[#name] = all.name;
     GMLAKE_COUNTERS(X)
 #undef X
   }

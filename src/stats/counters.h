@@ -11,6 +11,8 @@
 
 #include <cstdint>
 
+#include "stats/unproved.h"
+
 #define GMLAKE_COUNTERS(X)                                                                         \
   /* what the program asked for */                                                                 \
   X(allocations, count, calls, "allocations served by the pool")                                   \
@@ -33,11 +35,18 @@
   X(growths, count, calls, "served after creating physical memory, without a stitch")              \
   /* across streams: how memory freed elsewhere was found safe to reuse */                         \
   X(reuse_own_stream, count, calls, "allocations whose memory was last freed on the same stream")  \
+  X(reuse_own_stream_bytes, count, bytes, "bytes requested in those allocations")                  \
   X(reuse_completed, count, calls,                                                                 \
     "allocations of memory whose last work elsewhere had completed")                               \
+  X(reuse_completed_bytes, count, bytes, "bytes requested in those allocations")                   \
   X(reuse_proved, count, calls,                                                                    \
     "allocations of memory whose last work elsewhere the program has ordered before")              \
+  X(reuse_proved_bytes, count, bytes, "bytes requested in those allocations")                      \
   X(reuse_new, count, calls, "allocations of memory not used before")                              \
+  X(reuse_new_bytes, count, bytes, "bytes requested in those allocations")                         \
+  X(unproved, count, calls,                                                                        \
+    "requests that could not have free memory, as nothing proved its last work elsewhere over")    \
+  X(unproved_bytes, count, bytes, "bytes of that memory, for each request at most its own")        \
   X(fences, count, calls, "events recorded to follow freed memory, one per batch of frees")        \
   X(fence_queries, count, calls, "queries of such events")                                         \
   X(fence_waits, count, calls, "host waits for such events, out of memory otherwise")              \
@@ -81,6 +90,8 @@
   X(cuCtxRecordEvent)          \
   X(cuEventQuery)              \
   X(cuStreamWaitEvent)         \
+  X(cuStreamCreate)            \
+  X(cuStreamDestroy_v2)        \
   X(cuEventSynchronize)        \
   X(cuCtxSynchronize)
 
@@ -113,6 +124,7 @@ struct DeviceReport {
   int device = 0;
   DeviceCounters counters;
   DriverCallCount driver[kDriverCalls];
+  Unproved unproved;
 };
 
 }  // namespace gmlake::stats

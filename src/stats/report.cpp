@@ -42,7 +42,11 @@ DeviceReport total(const std::vector<DeviceReport>& devices) {
       sum.driver[call].nanoseconds += part.driver[call].nanoseconds;
       sum.driver[call].failures += part.driver[call].failures;
     }
+    const auto& pairs = part.unproved.pairs;
+    sum.unproved.pairs.insert(sum.unproved.pairs.end(), pairs.begin(), pairs.end());
+    sum.unproved.others += part.unproved.others;
   }
+  sort(sum.unproved);
   return sum;
 }
 

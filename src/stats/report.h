@@ -25,10 +25,14 @@ struct Report {
   double seconds = 0;  // wall time since the process first used gmlake
   bool pool_enabled = true;
   bool stitch_enabled = true;
+  bool events_seen = true;      // the program's events and waits come by
+  bool follow_events = true;    // streams.follow_events
+  bool reuse_completed = true;  // streams.reuse_completed
   std::vector<DeviceReport> devices;
 };
 
-// All devices as one: every counter and driver call added up. Its `device` is -1.
+// All devices as one: every counter and driver call added up, the pairs side by side. Its `device`
+// is -1.
 DeviceReport total(const std::vector<DeviceReport>& devices);
 
 // peak_live_bytes / peak_physical_bytes, from 0 to 1; 0 before the pool owns memory.

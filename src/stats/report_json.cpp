@@ -1,4 +1,5 @@
 // The report for programs. "version" is counters.h's kVersion.
+#include <spdlog/fmt/fmt.h>
 #include <nlohmann/json.hpp>
 
 #include "stats/report.h"
@@ -7,6 +8,24 @@ namespace gmlake::stats {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+Json figures(const UnprovedCost& cost) {
+  Json json = Json::object();
+#define X(name, unit, help) json[#name] = cost.name;
+  GMLAKE_UNPROVED(X)
+#undef X
+  return json;
+}
+
+Json named(const StreamName& name) {
+  constexpr const char* kKinds[] = {"created", "legacy", "per_thread", "host"};
+  Json json = {{"kind", kKinds[static_cast<unsigned>(name.kind)]}};
+  if (name.kind == StreamName::Kind::host)
+    json["context"] = fmt::format("{}", name.context);
+  else
+    json["stream"] = name.id;
+  return json;
+}
 
 Json figures(const DeviceReport& device) {
   Json counters = Json::object();
@@ -22,8 +41,15 @@ Json figures(const DeviceReport& device) {
 #define X(name) add(#name, DriverCall::name);
   GMLAKE_DRIVER_CALLS(X)
 #undef X
+  Json pairs = Json::array();
+  for (const auto& pair : device.unproved.pairs) {
+    Json entry = {{"wanted_by", named(pair.wanted_by)}, {"freed_by", named(pair.freed_by)}};
+    entry.update(figures(pair.cost));
+    pairs.push_back(std::move(entry));
+  }
   return {{"counters", counters},
           {"utilization", utilization(device.counters)},
+          {"unproved", {{"pairs", pairs}, {"others", figures(device.unproved.others)}}},
           {"driver_calls", calls}};
 }
 
@@ -36,20 +62,23 @@ std::string to_json(const Report& report) {
     entry.update(figures(device));
     devices.push_back(std::move(entry));
   }
-  const Json json = {
-      {"format", "gmlake-report"},
-      {"version", kVersion},
-      {"gmlake", {{"version", report.version}, {"revision", report.revision}}},
-      {"process",
-       {{"pid", report.process},
-        {"executable", report.executable},
-        {"host", report.host},
-        {"rank", report.rank},
-        {"seconds", report.seconds}}},
-      {"config",
-       {{"pool_enabled", report.pool_enabled}, {"stitch_enabled", report.stitch_enabled}}},
-      {"devices", std::move(devices)},
-      {"total", figures(total(report.devices))}};
+  const Json json = {{"format", "gmlake-report"},
+                     {"version", kVersion},
+                     {"gmlake", {{"version", report.version}, {"revision", report.revision}}},
+                     {"process",
+                      {{"pid", report.process},
+                       {"executable", report.executable},
+                       {"host", report.host},
+                       {"rank", report.rank},
+                       {"seconds", report.seconds}}},
+                     {"config",
+                      {{"pool_enabled", report.pool_enabled},
+                       {"stitch_enabled", report.stitch_enabled},
+                       {"events_seen", report.events_seen},
+                       {"follow_events", report.follow_events},
+                       {"reuse_completed", report.reuse_completed}}},
+                     {"devices", std::move(devices)},
+                     {"total", figures(total(report.devices))}};
   // A program's name may hold any bytes; JSON may not.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

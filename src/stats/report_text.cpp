@@ -6,17 +6,13 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "stats/page.h"
 #include "stats/report.h"
+#include "stats/unproved_text.h"
 #include "support/units.h"
 
 namespace gmlake::stats {
 namespace {
-
-std::string grouped(std::uint64_t n) {
-  auto digits = std::to_string(n);
-  for (auto at = digits.size(); at > 3;) digits.insert(at -= 3, 1, ',');
-  return digits;
-}
 
 std::string percent(double fraction) {
   return fmt::format("{:.1f}%", 100 * fraction);
@@ -28,22 +24,6 @@ std::string duration(std::uint64_t nanoseconds) {
   if (n >= 1e6) return fmt::format("{:.2f} ms", n / 1e6);
   return fmt::format("{:.1f} us", n / 1e3);
 }
-
-// Lines of a figure and what it counts, under headings.
-class Page {
- public:
-  void heading(std::string_view text) { text_ += fmt::format("{}\n", text); }
-  void row(std::string_view figure, std::string_view what) {
-    text_ += fmt::format("{:>16}  {}\n", figure, what);
-  }
-  void row_unless_zero(std::uint64_t figure, std::string_view what) {
-    if (figure != 0) row(grouped(figure), what);
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
 
 struct Part {
   std::uint64_t count;
@@ -90,10 +70,13 @@ void add_served(Page& page, const DeviceCounters& c) {
 void add_streams(Page& page, const DeviceCounters& c) {
   if (c.reuse_own_stream + c.reuse_completed + c.reuse_proved + c.reuse_new == 0) return;
   page.heading("last use of their memory");
-  page.row_unless_zero(c.reuse_own_stream, "on the same stream");
-  page.row_unless_zero(c.reuse_completed, "on another stream, completed since");
-  page.row_unless_zero(c.reuse_proved, "on another stream, which the program waits for");
-  page.row_unless_zero(c.reuse_new, "none: new memory");
+  const auto add = [&](std::uint64_t count, std::uint64_t bytes, std::string_view what) {
+    if (count != 0) page.row(grouped(count), fmt::format("{:>10}  {}", human_bytes(bytes), what));
+  };
+  add(c.reuse_own_stream, c.reuse_own_stream_bytes, "on the same stream");
+  add(c.reuse_completed, c.reuse_completed_bytes, "on another stream, completed since");
+  add(c.reuse_proved, c.reuse_proved_bytes, "on another stream, which the program waits for");
+  add(c.reuse_new, c.reuse_new_bytes, "none: new memory");
   page.row_unless_zero(c.fences, fmt::format("events followed frees, {} queries, {} waits",
                                              grouped(c.fence_queries), grouped(c.fence_waits)));
 }
@@ -174,6 +157,7 @@ std::string to_text(const Report& report) {
     add_benefit(page, sum.counters);
     add_served(page, sum.counters);
     add_streams(page, sum.counters);
+    add_unproved(page, report, sum);
     add_driver(page, sum);
     add_shortage(page, sum.counters);
     add_native(page, sum.counters);

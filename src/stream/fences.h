@@ -28,11 +28,11 @@ class Fences {
   // Records an event after everything given to the batch's stream or context so far.
   Status record(const Batch& batch);
 
-  // Looks at the pending fences, oldest first on each timeline, and calls `passed(timeline, value)`
-  // for those that have fired. An event that can not be queried counts as not fired. Gives the
-  // number of queries made.
-  template <typename Passed>
-  std::uint64_t poll(Passed passed);
+  // Looks at the pending fences of the timelines that `which` names, oldest first on each, and
+  // calls `passed(timeline, value)` for those that have fired. An event that can not be queried
+  // counts as not fired. Gives the number of queries made.
+  template <typename Which, typename Passed>
+  std::uint64_t poll(Which which, Passed passed);
 
   // Waits on the host for the oldest pending fence of a timeline that `which` names. False: none is
   // pending, or waiting failed.
@@ -62,13 +62,13 @@ class Fences {
       idle_;  // an event belongs to its context
 };
 
-template <typename Passed>
-std::uint64_t Fences::poll(Passed passed) {
+template <typename Which, typename Passed>
+std::uint64_t Fences::poll(Which which, Passed passed) {
   std::uint64_t queries = 0;
   std::vector<Timeline>
       waiting;  // timelines whose older fence has not fired: younger ones have not either
   for (auto at = pending_.begin(); at != pending_.end();) {
-    bool fired = true;
+    bool fired = which(at->timeline);
     for (const Timeline timeline : waiting) fired = fired && timeline != at->timeline;
     if (fired) {
       const auto answer = device_.query(at->event);

@@ -1,13 +1,13 @@
 #include "stream/timelines.h"
 
-#include <algorithm>
-
 #include "support/fault.h"
 
 namespace gmlake::stream {
 
 Timeline Timelines::add(const Follow& follow, bool of_context) {
-  lines_.push_back({kFirstBatch, false, false, follow, of_context});
+  auto& line = lines_.emplace_back();
+  line.follow = follow;
+  line.of_context = of_context;
   passed_.push_back(kFirstBatch - 1);
   return static_cast<Timeline>(lines_.size() - 1);
 }
@@ -15,6 +15,7 @@ Timeline Timelines::add(const Follow& follow, bool of_context) {
 Timeline Timelines::of_stream(std::uint64_t id, void* stream, void* context, bool thread_bound) {
   if (const auto known = streams_.find(id); known != streams_.end()) return known->second;
   const auto timeline = add({context, stream, thread_bound}, false);
+  lines_[timeline].id = id;
   streams_.emplace(id, timeline);
   return timeline;
 }
@@ -26,16 +27,24 @@ Timeline Timelines::of_context(void* context) {
   return timeline;
 }
 
+void Timelines::end(Timeline timeline) {
+  auto& line = lines_[timeline];
+  line.follow.whole_context = !GMLAKE_FAULT(retired_by_handle);
+  if (!line.ended) ended_.push_back(timeline);
+  line.ended = true;
+}
+
 void Timelines::retire_stream(std::uint64_t id) {
-  if (const auto known = streams_.find(id); known != streams_.end()) {
-    if (GMLAKE_FAULT(retired_has_passed)) passed(known->second, lines_[known->second].open);
-    lines_[known->second].follow.whole_context = !GMLAKE_FAULT(retired_by_handle);
-  }
+  const auto known = streams_.find(id);
+  if (known == streams_.end()) return;
+  if (GMLAKE_FAULT(retired_has_passed)) passed(known->second, lines_[known->second].open);
+  end(known->second);
 }
 
 void Timelines::retire_handle(void* stream) {
-  for (auto& line : lines_)
-    if (line.follow.stream == stream && stream != nullptr) line.follow.whole_context = true;
+  if (!stream) return;
+  for (Timeline t = 0; t < size(); ++t)
+    if (!lines_[t].of_context && lines_[t].follow.stream == stream) end(t);
 }
 
 void Timelines::forget_context(void* context) {
@@ -44,6 +53,7 @@ void Timelines::forget_context(void* context) {
     if (line.follow.context != context) continue;
     line.open_has_frees = line.in_batch = false;
     passed(t, line.open++);
+    if (!line.of_context) end(t);
   }
 }
 

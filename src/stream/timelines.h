@@ -7,18 +7,24 @@
 // memory its own stream takes back: same-stream order is a proof by itself (CUDA programming guide,
 // stream-ordered memory allocator).
 //
+// A stream that begins may go on with the timeline of one that has ended, once all that was freed
+// there has passed: values only rise, so whatever still names the timeline stays true.
+//
 // Pure bookkeeping: knows no memory and makes no driver call. The owner guards it with its lock;
 // the parts of a close() that call the driver are the owner's, between close() and recorded() or
 // not_recorded().
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
 namespace gmlake::stream {
 
-using Timeline = std::uint32_t;  // index, never reused for another stream
+using Timeline = std::uint32_t;  // index
 
 // How to follow a timeline's work with an event.
 struct Follow {
@@ -39,6 +45,11 @@ class Timelines {
   // The timeline of a stream, by its process-wide unique id. `thread_bound`: the handle means this
   // stream only on the calling thread (the per-thread default stream).
   Timeline of_stream(std::uint64_t id, void* stream, void* context, bool thread_bound);
+  // For a stream that is not known: the timeline of an ended one, if one is found of which nothing
+  // is pending and which `unused(timeline)` says that nobody else knows by that name.
+  template <typename Unused>
+  std::optional<Timeline> take_over(std::uint64_t id, void* stream, void* context,
+                                    bool thread_bound, Unused unused);
   // The timeline of frees without a stream.
   Timeline of_context(void* context);
   // Whether it is one of those.
@@ -50,6 +61,13 @@ class Timelines {
   // The context is gone: all work on its timelines is over. Its address may come back as another
   // context.
   void forget_context(void* context);
+  // Whether its stream has.
+  bool ended(Timeline timeline) const { return lines_[timeline].ended; }
+  // Whether something was freed on it that is not known to have passed.
+  bool pending(Timeline timeline) const {
+    const auto& line = lines_[timeline];
+    return line.open_has_frees || passed_[timeline] + 1 < line.open;
+  }
   bool known_stream(std::uint64_t id) const { return streams_.count(id) != 0; }
 
   // The fence value for bytes freed on `timeline` now.
@@ -90,13 +108,39 @@ class Timelines {
     bool in_batch = false;  // some of them are in the open batch itself
     Follow follow;
     bool of_context = false;
+    bool ended = false;
+    std::uint64_t id = 0;  // of the stream
   };
   Timeline add(const Follow& follow, bool of_context);
+  void end(Timeline timeline);
 
   std::vector<Line> lines_;
+  std::deque<Timeline> ended_;  // those, the one looked at longest ago first
   std::vector<std::uint64_t> passed_;
   std::unordered_map<std::uint64_t, Timeline> streams_;
   std::unordered_map<void*, Timeline> contexts_;
 };
+
+template <typename Unused>
+std::optional<Timeline> Timelines::take_over(std::uint64_t id, void* stream, void* context,
+                                             bool thread_bound, Unused unused) {
+  constexpr std::size_t kLooks = 8;
+  for (auto looks = std::min(kLooks, ended_.size()); looks > 0; --looks) {
+    const Timeline timeline = ended_.front();
+    ended_.pop_front();
+    if (pending(timeline) || !unused(timeline)) {
+      ended_.push_back(timeline);
+      continue;
+    }
+    auto& line = lines_[timeline];
+    streams_.erase(line.id);
+    streams_.emplace(id, timeline);
+    line.follow = {context, stream, thread_bound};
+    line.ended = false;
+    line.id = id;
+    return timeline;
+  }
+  return {};
+}
 
 }  // namespace gmlake::stream

@@ -16,6 +16,7 @@ enum class Rank : unsigned {
   front = 3,     // one per timeline: its blocks, those parked and what it recalls
   pool = 4,      // one per device: placement, blocks, counters; never held across a driver call
   events = 5,    // which events of the program are also recorded where it is not seen
+  streams = 6,   // which streams the program has made; held while events are recorded on them
 };
 
 #ifndef NDEBUG

@@ -191,6 +191,27 @@ void sizes_in_turn(const std::string& name, const std::vector<Bytes>& sizes, std
     if (at != 0) side.pool.free(at, origin);
 }
 
+// As live(), with `count` streams alive that have a block and free memory each; by one of them, or
+// by all in turn.
+void alive(const std::string& name, Bytes size, std::int64_t count, bool in_turn,
+           benchmark::State& state) {
+  prepare(name, 1, room(size, count), [&](Side& side) {
+    for (int i = 0; i < count; ++i) {
+      side.take(size, stream(i));
+      side.pool.free(side.take(size, stream(i)), stream(i));
+    }
+  });
+  auto& side = *world.sides.front();
+  int turn = 0;
+  const auto pair = [&] {
+    const auto origin = stream(turn);
+    side.pool.free(side.take(size, origin), origin);
+    if (in_turn && ++turn == count) turn = 0;
+  };
+  for (std::int64_t i = 0; i < 4 * count; ++i) pair();
+  measure(state, side, pair);
+}
+
 // Between a 64th of `size` and `size`.
 std::vector<Bytes> some_sizes(Bytes size, std::size_t count) {
   std::mt19937_64 random(7);
@@ -239,6 +260,11 @@ void register_all() {
       // two.
       const Bytes wanted = std::max<Bytes>(size, 1 * KiB);
       add(named("too_small", wanted, "holes", count), holes, wanted, wanted - 512, count);
+    }
+  for (const auto size : kSizes)
+    for (const std::int64_t count : {1, 8, 256}) {
+      add(named("alive", size, "streams", count), alive, size, count, false);
+      add(named("alive_in_turn", size, "streams", count), alive, size, count, true);
     }
   for (const auto size : {64 * KiB, 100 * MiB})
     for (const auto count : kCounts) {

@@ -17,6 +17,7 @@ from pathlib import Path
 
 ONE_THREAD = 6.0  # a pair of one thread, in malloc(64) and free pairs of the same run
 FLAT = 2.0  # the dearest over the cheapest as live blocks or holes go from 10 to 100000
+FLAT_STREAMS = 1.5  # the same as streams alive go from 1 to 256
 TWO_STREAMS = 1.5  # two threads on streams of one device over one thread
 TWO_DEVICES = 1.5  # the same on devices of their own, which share nothing: what is left is the machine
 
@@ -52,12 +53,12 @@ def verdicts(figures):
         threads = re.search(r"threads:(\d+)", name)
         if not threads or int(threads[1]) == 1:
             yield f"{name}: malloc pairs", figure["ratio"], ONE_THREAD
-    for keyword in ("live", "holes"):
+    for keyword, bound in (("live", FLAT), ("holes", FLAT), ("streams", FLAT_STREAMS)):
         for name, by_count in families(figures, keyword).items():
             if len(by_count) > 1:
                 costs = [figure["pair_ns"] for figure in by_count.values()]
                 yield f"{name}: dearest over cheapest, {keyword} {min(by_count)} to {max(by_count)}", \
-                    max(costs) / min(costs), FLAT
+                    max(costs) / min(costs), bound
     for name, by_threads in families(figures, "threads").items():
         if {1, 2} <= by_threads.keys():
             yield f"{name}: two threads over one", by_threads[2]["pair_ns"] / by_threads[1]["pair_ns"], \

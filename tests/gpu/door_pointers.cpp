@@ -29,7 +29,7 @@ const cuuint64_t kFlags[] = {CU_GET_PROC_ADDRESS_DEFAULT, CU_GET_PROC_ADDRESS_LE
 
 // cuMemAlloc_v2 is asked for as cuMemAlloc.
 std::string base_name(std::string symbol) {
-  for (const std::string& suffix : {std::string("_ptsz"), std::string("_v2")}) {
+  for (const std::string suffix : {"_ptsz", "_v2", "_v3", "_v4"}) {
     if (symbol.ends_with(suffix)) symbol.resize(symbol.size() - suffix.size());
   }
   return symbol;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <map>
 #include <random>
 #include <set>
 
@@ -56,6 +57,29 @@ struct Bench {
   std::vector<Region*> listed;
   FreeIndex index;
 };
+
+TEST(FreeIndex, RefusedAreTheBytesThatOthersFencesKeepBack) {
+  Bench bench;
+  bench.add(0, 64 * KiB, {1, 5});         // passed
+  bench.add(1 * MiB, 128 * KiB, {1, 6});  // not
+  bench.add(2 * MiB, 512, {1, 7});        // nor this
+  bench.add(3 * MiB, 256 * KiB, {2, 9});  // its own
+  bench.add(4 * MiB, 512 * KiB, {3, 1});  // not passed either
+  const auto refused = [&](const Order& order, Bytes least, Bytes most) {
+    std::map<Timeline, Bytes> found;
+    bench.index.refused(order, least, most, [&](Timeline t, Bytes bytes) { found[t] += bytes; });
+    return found;
+  };
+  using Found = std::map<Timeline, Bytes>;
+  EXPECT_EQ(refused(kOn2, 0, GiB), (Found{{1, 128 * KiB + 512}, {3, 512 * KiB}}));
+  EXPECT_EQ(refused(kOn2, 1024, GiB), (Found{{1, 128 * KiB}, {3, 512 * KiB}}));
+  EXPECT_EQ(refused(kOn2, 256 * KiB, GiB), (Found{{3, 512 * KiB}}));
+  EXPECT_EQ(refused(kOn2, 0, 100 * KiB), (Found{{1, 100 * KiB}, {3, 100 * KiB}}));
+  EXPECT_EQ(refused(kOn1, 0, GiB), (Found{{2, 256 * KiB}, {3, 512 * KiB}}));
+  const std::vector<std::uint64_t> clock{0, 6, 0, 1};
+  const Order covered{2, 2, &kPassed, &clock};
+  EXPECT_EQ(refused(covered, 0, GiB), (Found{{1, 512}}));
+}
 
 TEST(FreeIndex, BestPrefersTheOwnTimelineThenTheSmallest) {
   Bench bench;

@@ -94,6 +94,15 @@ TEST(DevicePool, PendingFreesLetThePoolGrowOnlySoFar) {
   EXPECT_LE(bench.counters().fence_waits, 17U) << "the oldest batch is enough";
 }
 
+TEST(DevicePool, PendingFreesMayTakeAShareOfTheDeviceOnly) {
+  auto config = plain();
+  config.streams_pending_share = 0.05;
+  Bench bench(500 * MiB, config);
+  for (int i = 0; i < 20; ++i) bench.use_and_free(bench.get(10 * MiB, kHost), kHost);
+  EXPECT_LE(bench.counters().physical_bytes, 35 * MiB) << "one block and the limit";
+  EXPECT_GT(bench.counters().fence_waits, 0U);
+}
+
 TEST(DevicePool, ASynchronousFreeWaitsAndIsReusableAtOnce) {
   auto config = plain();
   config.streams_free = config::FreePolicy::synchronous;

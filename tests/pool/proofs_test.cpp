@@ -79,6 +79,24 @@ TEST(Proofs, ByWayOfAStreamWithoutMemory) {
   EXPECT_EQ(s.counters().reuse_proved, 1U);
 }
 
+// A miss asks for what is in its way, and records events for that alone.
+TEST(Proofs, NothingIsAskedForThatIsProved) {
+  auto config = plain();
+  config.stitch_enabled = false;
+  Streams s(GiB, config);
+  const auto at = s.get(kSize, on_stream(1));
+  (void)s.get(kSize, on_stream(2));
+  (void)s.get(kSize, on_stream(3));
+  s.use_and_free(at, on_stream(1));
+  s.record(on_stream(1));
+  s.wait(on_stream(2));
+  const auto calls = s.order_calls();
+  (void)s.get(2 * kSize, on_stream(2));
+  EXPECT_EQ(s.order_calls(), calls);
+  (void)s.get(2 * kSize, on_stream(3));
+  EXPECT_EQ(s.order_calls(), calls + 2);
+}
+
 TEST(Proofs, SwitchedOff) {
   auto config = plain();
   config.streams_follow_events = false;

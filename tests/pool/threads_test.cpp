@@ -113,6 +113,9 @@ class Crowd {
               sum.allocations);
     EXPECT_EQ(c.reuse_new + c.reuse_own_stream + c.reuse_completed + c.reuse_proved,
               sum.allocations);
+    EXPECT_EQ(c.reuse_new_bytes + c.reuse_own_stream_bytes + c.reuse_completed_bytes +
+                  c.reuse_proved_bytes,
+              sum.bytes);
     EXPECT_EQ(c.physical_bytes, bench_.device.physical());
 
     const auto blocks = live();

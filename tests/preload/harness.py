@@ -68,6 +68,7 @@ class Report:
     def __init__(self, document):
         total = document["total"]
         self.counters = total["counters"]
+        self.unproved = total["unproved"]
         self.driver_calls = {name: call["calls"] for name, call in total["driver_calls"].items()}
 
     def __getitem__(self, counter):

@@ -56,6 +56,15 @@ class Plugin(harness.Case):
         self.check(said, reused_when_done=[1])
         self.assertEqual(report["peak_physical_bytes"], 2 * BLOCK)
 
+    # Such frees are followed through the context: on a driver before 12.5 by events on all its streams.
+    def test_on_a_driver_without_events_of_contexts(self):
+        for what in ("record", "ended_stream"):
+            with self.subTest(what=what):
+                said, report, _ = self.call(what, preload=True, SIMCUDA_SEED=None, SIMCUDA_FAULTS="cuCtxRecordEvent:every=1=801")
+                self.check(said, reused_when_done=[1])
+                self.assertGreater(report["fences"], 0)
+                self.assertEqual(report["fence_waits"], 0)
+
     def test_a_use_that_was_not_recorded_is_found(self):
         # No bytes to write, so that the two streams do not race on the machine as well.
         settings = {"SIMCUDA_CHECKS": "order", "SIMCUDA_BACKING": "none", "GMLAKE_STATS_REPORT": "none"}

@@ -188,6 +188,41 @@ class Hits(harness.Case):
                 self.assertEqual(json.loads(runs[1][0].stdout)["pairs"], 10000)
 
 
+class Temporaries(harness.Case):
+    """cudaMalloc, work and cudaFree in a loop, which natively waits for the GPU at each free."""
+
+    PAIRS = 2000
+    BYTES = 4 * harness.MIB
+
+    def loop(self, work, **settings):
+        _, report = self.served(harness.PROGRAMS / "hit_loop", "--api", "malloc", "--work", work, "--bytes", self.BYTES, self.PAIRS,
+                                SIMCUDA_MEMORY="16GiB", **settings)
+        self.assertEqual(report["native_allocations"], 0)
+        self.assertEqual(report.driver_calls.get("cuCtxSynchronize", 0), 0)
+        return report
+
+    # As Thrust does it: the program itself has waited for the work.
+    def test_without_a_wait_of_its_own(self):
+        report = self.loop("awaited")
+        self.assertEqual(report["fence_waits"], 0)
+        self.assertLessEqual(report["peak_physical_bytes"], 2 * self.BYTES)
+
+    def test_on_a_driver_without_events_of_contexts(self):
+        report = self.loop("awaited", SIMCUDA_SEED=None, SIMCUDA_FAULTS="cuCtxRecordEvent:every=1=801")
+        self.assertEqual(report["fence_waits"], 0)
+        self.assertGreater(report.driver_calls["cuStreamCreate"], self.PAIRS)
+        self.assertEqual(report.driver_calls["cuStreamCreate"], report.driver_calls["cuStreamDestroy_v2"])
+        self.assertLessEqual(report["peak_physical_bytes"], 2 * self.BYTES)
+
+    # The host runs ahead: of the two limits the share of 16 GiB is the larger.
+    def test_pending_memory_is_bounded(self):
+        for settings in ({}, {"SIMCUDA_SEED": 4}):  # the second: a device that is late with everything
+            with self.subTest(**settings):
+                report = self.loop("given", **settings)
+                self.assertLessEqual(report["peak_physical_bytes"], 2 * self.BYTES + 256 * harness.MIB)
+                self.assertLess(report["fence_waits"], self.PAIRS)
+
+
 class Replays(harness.Case):
     """The library in a process and `gmlake replay` place the same trace alike."""
 

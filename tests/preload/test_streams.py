@@ -3,6 +3,8 @@
 simcuda's checks are on: a reuse without order between the two uses is a finding, which ends the process with 97.
 """
 
+import json
+
 import harness
 from harness import MIB
 
@@ -47,8 +49,88 @@ class Streams(harness.Case):
         self.assertGreaterEqual(self.pipeline("ordered")["reuse_proved"], STEPS - 4 * DEPTH)
         self.assertEqual(self.pipeline("unordered")["reuse_proved"], 0)
 
+    # The work is far behind: the producer does without what the consumer has freed, and the report says so.
+    def test_the_report_says_who_waited_for_whom(self):
+        for seed in SEEDS:
+            with self.subTest(seed=seed):
+                report = self.pipeline("unordered", seed)
+                pair, = report.unproved["pairs"]
+                wanted_by, freed_by = pair["wanted_by"], pair["freed_by"]
+                self.assertEqual([wanted_by["kind"], freed_by["kind"]], ["created", "created"])
+                # Numbered as they are created: the producer, then the consumer.
+                self.assertLess(wanted_by["stream"], freed_by["stream"])
+                # All it did without is new memory; the first block of each stream is new anyhow.
+                self.assertGreater(pair["requests"], DEPTH)
+                self.assertEqual(pair["requests"], report["reuse_new"] - 2)
+                self.assertEqual(pair["bytes"], pair["requests"] * BLOCK)
+                self.assertEqual(pair["new_bytes"], pair["bytes"])
+                self.assertEqual(pair["host_waits"] + pair["stream_waits"] + pair["failures"], 0)
+                self.assertEqual([report["unproved"], report["unproved_bytes"]], [pair["requests"], pair["bytes"]])
+                self.assertEqual(report.unproved["others"]["requests"], 0)
+
+    # Ordered, it does so only until its first wait for the consumer.
+    def test_in_an_ordered_pipeline_nobody_waits(self):
+        for seed in SEEDS:
+            with self.subTest(seed=seed):
+                report = self.pipeline("ordered", seed)
+                self.assertLessEqual(report["unproved"], DEPTH)
+                self.assertEqual(report["unproved"], report["reuse_new"] - 2)
+
+    def test_the_text_says_it_too(self):
+        seed = SEEDS[0]
+        text = self.folder / "report.txt"
+        settings = {"GMLAKE_STATS_REPORT": "text", "GMLAKE_STATS_FILE": text}
+        pair, = self.pipeline("unordered", seed, **settings).unproved["pairs"]
+        wanted_by, freed_by = (pair[who]["stream"] for who in ("wanted_by", "freed_by"))
+        said = text.read_text()
+        self.assertIn(f"wanted by stream {wanted_by}, freed by stream {freed_by}\n", said)
+        self.assertIn(f"record an event on stream {freed_by}, and let stream {wanted_by} wait for it\n", said)
+        self.pipeline("ordered", seed, GMLAKE_HOOKS_DRIVER="false", **settings)
+        self.assertIn("hooks.driver=true", text.read_text())
+        self.pipeline("ordered", seed, **settings)
+        self.assertNotIn("advice", text.read_text())
+
+    def test_bytes_of_each_proof(self):
+        report = self.pipeline("ordered", SEEDS[0])
+        for how in ("own_stream", "proved", "completed", "new"):
+            self.assertEqual(report[f"reuse_{how}_bytes"], report[f"reuse_{how}"] * BLOCK, how)
+        self.assertGreater(report["reuse_proved_bytes"], 0)
+
     def test_switched_off(self):
         self.assertEqual(self.pipeline("ordered", 1, GMLAKE_STREAMS_FOLLOW_EVENTS="false")["reuse_proved"], 0)
+
+    def test_another_context_has_another_default_stream(self):
+        process, report = self.served(harness.PROGRAMS / "second_context", SIMCUDA_CHECKS="order,memory")
+        self.assertEqual(process.stdout, "same stream 1\nother context 0\nfirst context 1\n")
+        self.assertEqual(report["reuse_own_stream"], 2)
+
+    # A thread's default stream ends with it, and no call says so.
+    def test_of_threads_that_are_gone_nothing_is_kept(self):
+        picture = self.folder / "oom.json"
+        process, report = self.served(harness.PROGRAMS / "passing_threads", 300, GMLAKE_STATS_OOM_FILE=picture)
+        self.assertEqual(process.stdout, "too much 2\n")
+        self.assertEqual(report["frees"], 300)
+        streams = [line for line in json.loads(picture.read_text())["timelines"] if line["kind"] == "stream"]
+        self.assertLessEqual(len(streams), 3)
+
+    # Each stage of the pipeline reads what the one before it wrote, and frees it. Alone the program shows that it is
+    # right by itself.
+    def test_generated_pipelines(self):
+        path = self.folder / "pipeline.csv"
+        client = (harness.PROGRAMS / "replay_client_shared", "--touch", "ends", path)
+        for words in ("--streams 2", "--streams 9 --variable-sequence random --depth 3",
+                      "--streams 6 --variable-sequence random --wait-for round"):
+            made = harness.run(harness.GMLAKE, "trace", "generate", "--mode", "pipeline", "--model", "tiny", "--sequence",
+                               2048, "--iterations", 40, *words.split(), "--output", path,
+                               env=harness.environment(preload=False))
+            self.assertEqual(made.returncode, 0, made.stderr)
+            for seed in SEEDS[:3]:
+                with self.subTest(words=words, seed=seed):
+                    alone = harness.run(*client, env=harness.environment(preload=False, SIMCUDA_SEED=seed))
+                    self.assertEqual(alone.returncode, 0, alone.stderr)
+                    _, report = self.served(*client, SIMCUDA_SEED=seed)
+                    self.assertGreater(report["reuse_proved"], report["allocations"] / 4)
+                    self.assertEqual(report["ladder_inserted_waits"] + report["fence_waits"], 0)
 
     # The consumer's work is far behind, and there is no more memory: the producer's stream waits, not the host.
     def test_out_of_memory_a_stream_waits(self):

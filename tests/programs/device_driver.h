@@ -18,7 +18,8 @@
   X(cuInit) X(cuDeviceGet) X(cuDevicePrimaryCtxRetain) X(cuCtxSetCurrent) X(cuMemAlloc)      \
   X(cuMemFree) X(cuMemAllocAsync) X(cuMemFreeAsync) X(cuStreamCreate) X(cuStreamSynchronize) \
   X(cuCtxSynchronize) X(cuMemAllocHost) X(cuMemcpyHtoDAsync) X(cuMemcpyDtoHAsync)            \
-  X(cuMemGetInfo) X(cuGetErrorString)
+  X(cuMemsetD8Async) X(cuMemGetInfo) X(cuGetErrorString) X(cuEventCreate) X(cuEventRecord)   \
+  X(cuStreamWaitEvent)
 // clang-format on
 #define CLIENT_TEXT(x) #x
 #define CLIENT_NAME(x) CLIENT_TEXT(x)
@@ -26,6 +27,7 @@
 namespace device {
 
 using Stream = CUstream;
+using Event = CUevent;
 
 #if CLIENT_API == CLIENT_DLOPEN
 
@@ -121,6 +123,15 @@ inline int wait(Stream stream) {
 inline int wait_all() {
   return CLIENT_CALL(cuCtxSynchronize)();
 }
+inline int create_event(Event* out) {
+  return CLIENT_CALL(cuEventCreate)(out, CU_EVENT_DISABLE_TIMING);
+}
+inline int record(Event event, Stream stream) {
+  return CLIENT_CALL(cuEventRecord)(event, stream);
+}
+inline int make_wait(Stream stream, Event event) {
+  return CLIENT_CALL(cuStreamWaitEvent)(stream, event, 0);
+}
 inline int pinned(void** out, std::size_t bytes) {
   return CLIENT_CALL(cuMemAllocHost)(out, bytes);
 }
@@ -129,6 +140,9 @@ inline int upload(void* to, const void* from, std::size_t bytes, Stream stream) 
 }
 inline int download(void* to, const void* from, std::size_t bytes, Stream stream) {
   return CLIENT_CALL(cuMemcpyDtoHAsync)(to, address(from), bytes, stream);
+}
+inline int fill(void* at, std::size_t bytes, Stream stream) {
+  return CLIENT_CALL(cuMemsetD8Async)(address(at), 1, bytes, stream);
 }
 inline int memory_info(std::size_t* free, std::size_t* total) {
   return CLIENT_CALL(cuMemGetInfo)(free, total);

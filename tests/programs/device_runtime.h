@@ -8,6 +8,7 @@
 namespace device {
 
 using Stream = cudaStream_t;
+using Event = cudaEvent_t;
 
 inline int open() {
   return cudaSetDevice(0);
@@ -33,6 +34,15 @@ inline int wait(Stream stream) {
 inline int wait_all() {
   return cudaDeviceSynchronize();
 }
+inline int create_event(Event* out) {
+  return cudaEventCreateWithFlags(out, cudaEventDisableTiming);
+}
+inline int record(Event event, Stream stream) {
+  return cudaEventRecord(event, stream);
+}
+inline int make_wait(Stream stream, Event event) {
+  return cudaStreamWaitEvent(stream, event, 0);
+}
 inline int pinned(void** out, std::size_t bytes) {
   return cudaMallocHost(out, bytes);
 }
@@ -41,6 +51,9 @@ inline int upload(void* to, const void* from, std::size_t bytes, Stream stream) 
 }
 inline int download(void* to, const void* from, std::size_t bytes, Stream stream) {
   return cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream);
+}
+inline int fill(void* at, std::size_t bytes, Stream stream) {
+  return cudaMemsetAsync(at, 1, bytes, stream);
 }
 inline int memory_info(std::size_t* free, std::size_t* total) {
   return cudaMemGetInfo(free, total);

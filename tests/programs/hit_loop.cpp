@@ -1,8 +1,10 @@
 // Allocates and frees one size over and over, the cheapest thing an allocator can be asked. Prints
 // the mean time of a pair, and for scale that of glibc's malloc and free of 64 bytes in the same
-// run.
+// run. With work the block is written in between: `given` frees it at once, `awaited` waits for the
+// stream first, as Thrust's algorithms do with their temporary memory.
 //
-//   hit_loop [--api async|malloc] [--stream default|own] [--bytes N] PAIRS
+//   hit_loop [--api async|malloc] [--stream default|own] [--work none|given|awaited] [--bytes N]
+//   PAIRS
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,9 +16,11 @@ namespace {
 
 constexpr int kWarmUp = 10;  // the first pairs create memory; they are not timed
 
-int pair(bool async, std::size_t bytes, device::Stream stream) {
+int pair(bool async, const std::string& work, std::size_t bytes, device::Stream stream) {
   void* at = nullptr;
   int code = async ? device::allocate_async(&at, bytes, stream) : device::allocate(&at, bytes);
+  if (code == 0 && work != "none") code = device::fill(at, bytes, stream);
+  if (code == 0 && work == "awaited") code = device::wait(stream);
   if (code != 0) return code;
   return async ? device::release_async(at, stream) : device::release(at);
 }
@@ -33,6 +37,7 @@ double nanoseconds_each(long count, Body body) {
 
 int main(int argc, char** argv) {
   bool async = true, own_stream = false;
+  std::string work = "none";
   std::size_t bytes = std::size_t{4} << 20;
   long pairs = 0;
   for (int i = 1; i < argc; ++i) {
@@ -41,6 +46,8 @@ int main(int argc, char** argv) {
       async = std::string(argv[++i]) != "malloc";
     } else if (name == "--stream" && i + 1 < argc) {
       own_stream = std::string(argv[++i]) == "own";
+    } else if (name == "--work" && i + 1 < argc) {
+      work = argv[++i];
     } else if (name == "--bytes" && i + 1 < argc) {
       bytes = std::strtoull(argv[++i], nullptr, 10);
     } else {
@@ -48,16 +55,18 @@ int main(int argc, char** argv) {
     }
   }
   if (pairs <= 0) {
-    std::fputs("usage: hit_loop [--api async|malloc] [--stream default|own] [--bytes N] PAIRS\n",
-               stderr);
+    std::fputs(
+        "usage: hit_loop [--api async|malloc] [--stream default|own] [--work none|given|awaited] "
+        "[--bytes N] PAIRS\n",
+        stderr);
     return 2;
   }
   int code = device::open();
   device::Stream stream = nullptr;
   if (own_stream && code == 0) code = device::create_stream(&stream);
-  for (int i = 0; i < kWarmUp && code == 0; ++i) code = pair(async, bytes, stream);
+  for (int i = 0; i < kWarmUp && code == 0; ++i) code = pair(async, work, bytes, stream);
   double device_ns = nanoseconds_each(pairs, [&] {
-    if (code == 0) code = pair(async, bytes, stream);
+    if (code == 0) code = pair(async, work, bytes, stream);
   });
   if (code != 0) {
     std::fprintf(stderr, "hit_loop: CUDA error %d\n", code);

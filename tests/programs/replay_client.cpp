@@ -2,6 +2,10 @@
 // own calls, writes a pattern into each block and checks it before freeing. What it reports is what
 // any program could see.
 //
+// A trace that says how its streams are in order is taken at its word: a block is read on the
+// stream that frees it, and nothing else is waited for. Otherwise the host waits where streams
+// differ.
+//
 // Exit status: 0 done, 2 usage or CUDA trouble, 3 out of memory, 4 a pattern was not what had been
 // written.
 #include <chrono>
@@ -93,13 +97,17 @@ class Replay {
         trace_(trace),
         pattern_(options.touch),
         blocks_(trace.slots),
-        streams_(trace.streams) {}
+        streams_(trace.streams),
+        cuda_events_(trace.cuda_events) {}
 
   // Each returns CUDA's number. run() keeps going through a mismatch and stops at the first error.
   int open() {
     if (int code = device::open(); code != 0) return code;
     for (std::size_t i = 1; i < streams_.size(); ++i) {
       if (int code = device::create_stream(&streams_[i]); code != 0) return code;
+    }
+    for (auto& event : cuda_events_) {
+      if (int code = device::create_event(&event); code != 0) return code;
     }
     if (int code = pattern_.open(); code != 0) return code;
     return used_now(&used_before_);
@@ -123,8 +131,8 @@ class Replay {
   int run_once(int loop) {
     for (std::size_t i = 0; i < trace_.events.size(); ++i) {
       const Event& event = trace_.events[i];
-      int code = event.allocate ? allocate(event) : release(event.slot, streams_[event.stream]);
-      if (code == kOutOfMemory && event.allocate) {
+      const int code = step(event);
+      if (code == kOutOfMemory && event.action == Action::allocate) {
         measured_.out_of_memory_event = static_cast<long>(i);
         measured_.out_of_memory_loop = loop;
         measured_.out_of_memory_bytes = event.bytes;
@@ -134,6 +142,21 @@ class Replay {
     for (std::uint32_t slot = 0; slot < trace_.slots; ++slot) {  // what the trace leaves live
       if (blocks_[slot].at == nullptr) continue;
       if (int code = release(slot, blocks_[slot].stream); code != 0) return code;
+    }
+    return 0;
+  }
+
+  int step(const Event& event) {
+    device::Stream stream = streams_[event.stream];
+    switch (event.action) {
+      case Action::allocate:
+        return allocate(event);
+      case Action::release:
+        return release(event.slot, stream);
+      case Action::record:
+        return device::record(cuda_events_[event.slot], stream);
+      case Action::wait:
+        return device::make_wait(stream, cuda_events_[event.slot]);
     }
     return 0;
   }
@@ -157,6 +180,7 @@ class Replay {
 
   int release(std::uint32_t slot, device::Stream stream) {
     Block block = blocks_[slot];
+    if (!cuda_events_.empty()) block.stream = stream;
     if (int code = sample_peak(); code != 0) return code;
     if (int code = pattern_.read(block); code != 0) return code;
     if (options_.async && stream != block.stream) {  // freed on another stream than it was used on
@@ -199,6 +223,7 @@ class Replay {
   Pattern pattern_;
   std::vector<Block> blocks_;
   std::vector<device::Stream> streams_;  // [0] is the default stream
+  std::vector<device::Event> cuda_events_;
   std::uint64_t next_number_ = 1;
   std::uint64_t used_before_ = 0;
   bool at_peak_ = false;

@@ -1,6 +1,6 @@
 // Reads an allocation trace (`Thread,Time,Action,Pointer,Size,Stream`, plain text) into events a
-// replay loop can run without looking anything up: every allocation has a slot, streams are
-// numbered from 1, 0 is the default one.
+// replay loop can run without looking anything up: every allocation has a slot, CUDA events and
+// streams are numbered, the latter from 1, 0 is the default one.
 #pragma once
 
 #include <cstddef>
@@ -11,16 +11,19 @@
 #include <unordered_map>
 #include <vector>
 
+enum class Action { allocate, release, record, wait };
+
 struct Event {
-  bool allocate = false;
-  std::uint32_t slot = 0;    // which block; a free names its allocation's slot
+  Action action = Action::release;
+  std::uint32_t slot = 0;    // which block, as its allocation numbers it; or which CUDA event
   std::uint32_t stream = 0;  // 0: the default stream
-  std::size_t bytes = 0;     // of the block, for both kinds
+  std::size_t bytes = 0;     // of the block, at its free too
 };
 
 struct Trace {
   std::vector<Event> events;
   std::uint32_t slots = 0;
+  std::uint32_t cuda_events = 0;  // none: the trace says nothing of order
   std::uint32_t streams = 1;
   std::string error;  // not empty: "line 12: ..."
 };
@@ -45,6 +48,7 @@ inline Trace read_trace(const std::string& path) {
     return trace;
   }
   std::unordered_map<std::string, Event> live;  // by the recorded pointer
+  std::unordered_map<std::string, std::uint32_t> cuda_events;
   std::unordered_map<std::string, std::uint32_t> streams{{"0x0", 0}, {"0", 0}};
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {
@@ -62,7 +66,7 @@ inline Trace read_trace(const std::string& path) {
     Event event;
     event.stream = at->second;
     if (action == "allocate") {
-      event.allocate = true;
+      event.action = Action::allocate;
       event.bytes = std::strtoull(columns[4].c_str(), nullptr, 10);
       if (event.bytes == 0) return wrong("an allocation of no bytes");
       event.slot = trace.slots++;
@@ -73,8 +77,12 @@ inline Trace read_trace(const std::string& path) {
       event.slot = block->second.slot;
       event.bytes = block->second.bytes;
       live.erase(block);
+    } else if (action == "record" || action == "wait") {
+      event.action = action == "record" ? Action::record : Action::wait;
+      event.slot = cuda_events.try_emplace(pointer, trace.cuda_events).first->second;
+      trace.cuda_events = static_cast<std::uint32_t>(cuda_events.size());
     } else {
-      return wrong("the action is neither allocate nor free");
+      return wrong("the action is none of allocate, free, record and wait");
     }
     trace.events.push_back(event);
   }

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "stats/counters.h"
+#include "stats/unproved.h"
 
 namespace {
 
@@ -15,6 +16,14 @@ std::string counter_table() {
   std::string table = "| counter | kind | unit | what it counts |\n| --- | --- | --- | --- |\n";
 #define X(name, kind, unit, help) table += "| `" #name "` | " #kind " | " #unit " | " help " |\n";
   GMLAKE_COUNTERS(X)
+#undef X
+  return table;
+}
+
+std::string unproved_table() {
+  std::string table = "| figure | unit | what it counts |\n| --- | --- | --- |\n";
+#define X(name, unit, help) table += "| `" #name "` | " #unit " | " help " |\n";
+  GMLAKE_UNPROVED(X)
 #undef X
   return table;
 }
@@ -35,6 +44,11 @@ std::string page() {
 TEST(Documented, Counters) {
   EXPECT_THAT(page(),
               testing::HasSubstr("<!-- counters -->\n" + counter_table() + "<!-- /counters -->\n"));
+}
+
+TEST(Documented, FiguresOfPairs) {
+  EXPECT_THAT(page(),
+              testing::HasSubstr("<!-- pairs -->\n" + unproved_table() + "<!-- /pairs -->\n"));
 }
 
 TEST(Documented, DriverCalls) {

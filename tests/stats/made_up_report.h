@@ -36,11 +36,23 @@ inline Report made_up_report() {
     c.reuse_own_stream = 900;
     c.reuse_completed = 94;
     c.reuse_new = 6;
+    c.reuse_own_stream_bytes = 40 * GiB;
+    c.reuse_completed_bytes = 7 * GiB;
+    c.reuse_new_bytes = 3 * GiB;
     part.driver[static_cast<unsigned>(DriverCall::cuMemMap)] = {12, 3'000'000, 1};
     part.driver[static_cast<unsigned>(DriverCall::cuMemCreate)] = {8, 1'500'000, 0};
     report.devices.push_back(part);
   }
   return report;
+}
+
+// Free memory that stream `wanted_by` could not have, as stream `freed_by` may still have used it.
+inline UnprovedPair made_up_pair(std::uint64_t wanted_by, std::uint64_t freed_by, Bytes bytes) {
+  UnprovedPair pair;
+  pair.wanted_by.id = wanted_by;
+  pair.freed_by.id = freed_by;
+  pair.cost = {37, bytes, bytes / 2, 0, 0, 0};
+  return pair;
 }
 
 }  // namespace gmlake::stats

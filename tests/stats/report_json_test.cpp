@@ -20,7 +20,11 @@ TEST(ReportJson, WhoWroteItAndOfWhat) {
                                      {"host", "node7"},
                                      {"rank", "3"},
                                      {"seconds", 12.34}}));
-  EXPECT_EQ(report["config"], (json{{"pool_enabled", true}, {"stitch_enabled", true}}));
+  EXPECT_EQ(report["config"], (json{{"pool_enabled", true},
+                                    {"stitch_enabled", true},
+                                    {"events_seen", true},
+                                    {"follow_events", true},
+                                    {"reuse_completed", true}}));
 }
 
 TEST(ReportJson, EveryCounterByName) {
@@ -55,6 +59,44 @@ TEST(ReportJson, TheTotalIsTheSum) {
   EXPECT_EQ(sum["driver_calls"]["cuMemMap"],
             (json{{"calls", 24}, {"nanoseconds", 6'000'000}, {"failures", 2}}));
   EXPECT_DOUBLE_EQ(sum["utilization"], 0.9);
+}
+
+TEST(ReportJson, PairsOfStreamsByTheirNames) {
+  using Kind = StreamName::Kind;
+  auto made_up = made_up_report();
+  auto& unproved = made_up.devices[0].unproved;
+  unproved.pairs = {made_up_pair(14, 9, 8 * MiB), made_up_pair(7, 0, 2 * MiB)};
+  unproved.pairs[1].wanted_by.kind = Kind::per_thread;
+  unproved.pairs[1].freed_by = {Kind::host, 0, reinterpret_cast<void*>(0xabc)};
+  unproved.pairs[1].cost = {1, 2, 3, 4, 5, 6};
+  unproved.others.bytes = 5;
+  made_up.devices[1].unproved.pairs = {made_up_pair(20, 21, 4 * MiB)};
+  made_up.devices[1].unproved.others.bytes = 6;
+  const auto report = json::parse(to_json(made_up));
+
+  const auto& own = report["devices"][0]["unproved"];
+  EXPECT_EQ(own["pairs"][0], (json{{"wanted_by", {{"kind", "created"}, {"stream", 14}}},
+                                   {"freed_by", {{"kind", "created"}, {"stream", 9}}},
+                                   {"requests", 37},
+                                   {"bytes", 8 * MiB},
+                                   {"new_bytes", 4 * MiB},
+                                   {"host_waits", 0},
+                                   {"stream_waits", 0},
+                                   {"failures", 0}}));
+  EXPECT_EQ(own["pairs"][1], (json{{"wanted_by", {{"kind", "per_thread"}, {"stream", 7}}},
+                                   {"freed_by", {{"kind", "host"}, {"context", "0xabc"}}},
+                                   {"requests", 1},
+                                   {"bytes", 2},
+                                   {"new_bytes", 3},
+                                   {"host_waits", 4},
+                                   {"stream_waits", 5},
+                                   {"failures", 6}}));
+  EXPECT_EQ(own["others"]["bytes"], 5);
+  // All devices' side by side, those with the most bytes first.
+  const auto& all = report["total"]["unproved"];
+  ASSERT_EQ(all["pairs"].size(), 3U);
+  EXPECT_EQ(all["pairs"][1]["wanted_by"]["stream"], 20);
+  EXPECT_EQ(all["others"]["bytes"], 11);
 }
 
 TEST(ReportJson, OfNoDevice) {

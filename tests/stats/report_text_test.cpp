@@ -108,8 +108,93 @@ TEST(ReportText, AnUnusedDeviceDividesNothingByZero) {
                                      Not(HasSubstr("nan"))));
 }
 
+TEST(ReportText, OnWhatGroundsMemoryWasReused) {
+  EXPECT_THAT(to_text(of_one_device()),
+              AllOf(ContainsRegex(" 900 +40.00 GiB  on the same stream\n"),
+                    ContainsRegex(" 94 +7.000 GiB  on another stream, completed since\n"),
+                    ContainsRegex(" 6 +3.000 GiB  none: new memory\n")));
+}
+
+Report of_pairs(std::vector<UnprovedPair> pairs) {
+  auto report = of_one_device();
+  auto& device = report.devices[0];
+  for (const auto& pair : pairs) device.counters.unproved += pair.cost.requests;
+  device.unproved.pairs = std::move(pairs);
+  return report;
+}
+
+TEST(ReportText, WhyMemoryWasNotReused) {
+  EXPECT_THAT(to_text(of_pairs({})), AllOf(Not(HasSubstr("not reused")), Not(HasSubstr("advice"))));
+  auto report = of_pairs({made_up_pair(14, 9, 2 * GiB)});
+  EXPECT_THAT(
+      to_text(report),
+      HasSubstr("free memory not reused: nothing proved the work over that had used it\n"
+                "       2.000 GiB  wanted by stream 14, freed by stream 9\n"
+                "              37  requests, 1.000 GiB of new memory instead\n"
+                "          advice  after the free record an event on stream 9, and let stream 14 "
+                "wait for it\n"));
+  report.devices[0].unproved.pairs[0].cost = {37, 2 * GiB, 0, 3, 4, 5};
+  EXPECT_THAT(to_text(report),
+              HasSubstr("              37  requests\n"
+                        "               3  made the host wait for the GPU\n"
+                        "               4  made the asking stream wait for others\n"
+                        "               5  failed\n"));
+}
+
+TEST(ReportText, TheTenPairsWithTheMostBytes) {
+  std::vector<UnprovedPair> pairs;
+  for (std::uint64_t i = 0; i < 12; ++i) pairs.push_back(made_up_pair(100 + i, 9, (12 - i) * MiB));
+  auto report = of_pairs(pairs);
+  report.devices[0].unproved.others = {3, MiB, 0, 0, 0, 0};
+  EXPECT_THAT(to_text(report),
+              AllOf(HasSubstr("wanted by stream 109"), Not(HasSubstr("wanted by stream 110")),
+                    HasSubstr("       4.000 MiB  between other pairs\n"
+                              "              77  requests, 1.500 MiB of new memory instead\n")));
+}
+
+TEST(ReportText, AdviceFitsWhatStoodInTheWay) {
+  const auto advice = [](const Report& report) {
+    std::istringstream lines(to_text(report));
+    std::string all;
+    for (std::string line; std::getline(lines, line);)
+      if (line.starts_with("          advice  ")) all += line.substr(18) + "\n";
+    return all;
+  };
+  auto pair = made_up_pair(14, 9, GiB);
+  auto report = of_pairs({pair});
+  report.devices[0].counters.reuse_proved = 1000;
+  EXPECT_EQ(advice(report), "") << "the program does order its streams";
+  EXPECT_THAT(to_text(report), HasSubstr("note  1,000 other requests found the program's waits"));
+  report.events_seen = false;
+  EXPECT_THAT(advice(report), StartsWith("preload gmlake with hooks.driver=true"));
+  report.events_seen = true;
+  report.follow_events = false;
+  EXPECT_THAT(advice(report), StartsWith("set streams.follow_events=true"));
+  report.reuse_completed = false;
+  EXPECT_THAT(advice(report), StartsWith("set streams.reuse_completed=true"));
+
+  pair.freed_by.kind = StreamName::Kind::host;
+  EXPECT_THAT(advice(of_pairs({pair})), StartsWith("use cudaFreeAsync on stream 14"));
+  pair.wanted_by.kind = StreamName::Kind::host;
+  EXPECT_THAT(advice(of_pairs({pair})), StartsWith("with a lower streams.pending_bytes"));
+  EXPECT_THAT(to_text(of_pairs({pair})), HasSubstr("wanted by cudaMalloc, freed by cudaFree\n"));
+  pair.freed_by.kind = StreamName::Kind::created;
+  EXPECT_THAT(advice(of_pairs({pair})), StartsWith("use cudaMallocAsync on stream 9"));
+}
+
 TEST(ReportText, LinesAreShort) {
-  std::istringstream lines(to_text(made_up_report()));
+  auto report = made_up_report();
+  auto pair = made_up_pair(123456, 234567, 1000 * GiB);
+  pair.wanted_by.kind = pair.freed_by.kind = StreamName::Kind::per_thread;
+  pair.cost = {1234567, 1000 * GiB, 1000 * GiB, 123456, 123456, 123456};
+  auto by_host = pair;
+  by_host.freed_by.kind = StreamName::Kind::host;
+  auto for_host = pair;
+  for_host.wanted_by.kind = StreamName::Kind::host;
+  report.devices[0].unproved.pairs = {pair, by_host, for_host};
+  report.devices[0].counters.unproved = 1234567;
+  report.reuse_completed = false;
+  std::istringstream lines(to_text(report));
   std::string line;
   while (std::getline(lines, line)) EXPECT_LE(line.size(), 100U) << line;
 }

@@ -82,6 +82,28 @@ TEST(Timelines, StreamsWithoutAUsableHandleAreFollowedByTheirContext) {
   EXPECT_TRUE(lines.close(capturing).follow.whole_context);
 }
 
+TEST(Timelines, AnEndedStreamsPlaceIsTakenOverOnceNothingIsPending) {
+  Timelines lines;
+  const auto take_over = [&](std::uint64_t id, bool unused) {
+    return lines.take_over(id, kOther, kContext, false, [&](Timeline) { return unused; });
+  };
+  const auto a = lines.of_stream(1, kStream, kContext, false);
+  const auto first = lines.free_on(a);
+  EXPECT_FALSE(take_over(2, true)) << "alive";
+  lines.retire_stream(1);
+  EXPECT_FALSE(take_over(2, true)) << "its free is not followed";
+  const auto batch = lines.close(a);
+  EXPECT_FALSE(take_over(2, true)) << "nor passed";
+  lines.passed(a, batch.value);
+  EXPECT_FALSE(take_over(2, false)) << "somebody knows it";
+  EXPECT_EQ(take_over(2, true), a);
+  EXPECT_FALSE(take_over(3, true)) << "alive again";
+  EXPECT_FALSE(lines.known_stream(1));
+  EXPECT_EQ(lines.of_stream(2, kOther, kContext, false), a);
+  EXPECT_GT(lines.free_on(a), first);
+  EXPECT_FALSE(lines.close(a).follow.whole_context);
+}
+
 TEST(Timelines, ADeadContextHasNoWorkLeft) {
   Timelines lines;
   const auto a = lines.of_stream(1, kStream, kContext, false);

@@ -94,7 +94,7 @@ std::map<Bytes, unsigned> sizes_of(Pattern pattern) {
   adversary.rounds = 1;
   std::map<Bytes, unsigned> sizes;
   for (const auto& event : trace_of(adversary).events)
-    if (!event.freed) ++sizes[event.bytes];
+    if (event.kind() == Kind::allocate) ++sizes[event.bytes];
   return sizes;
 }
 

@@ -81,6 +81,26 @@ TEST(CsvReader, ReadsOneDevice) {
   EXPECT_EQ(second->events[0].bytes, 16U);
 }
 
+TEST(CsvReader, KeepsTheOrderOfStreams) {
+  const auto read = parse(std::string(kHeader) +
+                          "0,1,wait,0xe1,0,0x2\n"
+                          "0,1,allocate,0xe1,8,0x2\n"
+                          "0,2,record,0xe0,0,0x2\n"
+                          "0,3,free,0xe1,8,0x2\n"
+                          "0,4,synchronize,0xe1,0,0x2\n"
+                          "0,4,record,(nil),0,0x2\n");
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(read->allocations, 1U);
+  EXPECT_EQ(read->cuda_events, 2U);
+  ASSERT_EQ(read->events.size(), 5U);
+  const Kind kinds[] = {Kind::wait, Kind::allocate, Kind::record, Kind::free, Kind::synchronize};
+  const std::uint32_t blocks[] = {0, 0, 1, 0, 0};
+  for (std::size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(read->events[i].kind(), kinds[i]);
+    EXPECT_EQ(read->events[i].block, blocks[i]);
+  }
+}
+
 TEST(CsvReader, NamesLineAndReason) {
   const std::string good = "0,1,allocate,0x1,8,0\n";
   const auto second = [&](const std::string& row) { return error_of(kHeader + good + row); };

@@ -19,6 +19,10 @@ void expect_sound(const Trace& trace) {
   for (const auto& event : trace.events) {
     ASSERT_LT(event.stream, trace.streams.size());
     ASSERT_LT(event.thread, trace.threads.size());
+    if (!event.of_memory()) {
+      ASSERT_LT(event.block, trace.cuda_events);
+      continue;
+    }
     ASSERT_LT(event.block, trace.allocations);
     if (event.kind() == Kind::allocate) {
       ASSERT_EQ(event.block, next++);
@@ -67,7 +71,8 @@ TEST(Fuzz, Csv) {
   std::string text = "Thread,Time,Action,Pointer,Size,Stream,Device\n";
   for (int i = 0; i < 20; ++i)
     text += "0,00:00:00.1,allocate,0x" + std::to_string(i) + "00,4096,0x1,0\n" +
-            (i % 3 == 0 ? "0,1.5,free,0x" + std::to_string(i) + "00,4096,0x1,0\n" : "");
+            (i % 3 == 0 ? "0,1.5,free,0x" + std::to_string(i) + "00,4096,0x1,0\n" : "") +
+            (i % 4 == 0 ? "0,1.5,record,0xe,0,0x1,0\n0,1.6,wait,0xe,0,0x2,0\n" : "");
   fuzz(text, [](const std::string& input) { return read_csv(input, {}); });
 }
 

@@ -75,6 +75,10 @@ std::vector<Workload> all_kinds() {
   variant([](Workload& w) {
     w.mode = Mode::inference, w.kv_cache = KvCache::paged, w.iterations = 40;
   });
+  variant([](Workload& w) { w.mode = Mode::pipeline, w.streams = 3; });
+  variant([](Workload& w) {
+    w.mode = Mode::pipeline, w.streams = 4, w.depth = 3, w.lengths = Lengths::random;
+  });
   return all;
 }
 

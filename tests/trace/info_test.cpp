@@ -37,6 +37,30 @@ TEST(Info, CountsSizesStreamsAndLifetimes) {
   EXPECT_EQ(info.streams[1].bytes, 1'049'089U);
 }
 
+TEST(Info, CountsOrder) {
+  const auto trace = read_csv(
+      "Thread,Time,Action,Pointer,Size,Stream\n"
+      "0,1,allocate,0x1,512,5\n"
+      "0,1,record,0xe,0,5\n"
+      "0,2,wait,0xe,0,6\n"
+      "0,2,wait,0xe,0,7\n"
+      "0,3,synchronize,0xe,0,5\n"
+      "0,3,synchronize,0xe,0,5\n"
+      "0,3,synchronize,0xe,0,5\n",
+      {});
+  ASSERT_TRUE(trace) << trace.error();
+  const auto info = summarize(*trace);
+  EXPECT_EQ(info.allocations, 1U);
+  EXPECT_EQ(info.peak_live, 512U);
+  EXPECT_EQ(info.records, 1U);
+  EXPECT_EQ(info.waits, 2U);
+  EXPECT_EQ(info.synchronizations, 3U);
+  ASSERT_EQ(info.streams.size(), 3U);
+  EXPECT_EQ(info.streams[0].records, 1U);
+  EXPECT_EQ(info.streams[1].waits, 1U);
+  EXPECT_NE(info_text("t", *trace, info).find("1 events recorded 1 times"), std::string::npos);
+}
+
 TEST(Info, OfNothing) {
   const auto trace = read_csv("Thread,Time,Action,Pointer,Size,Stream\n", {});
   ASSERT_TRUE(trace) << trace.error();

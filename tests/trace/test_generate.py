@@ -23,6 +23,8 @@ class Generate(CommandLine):
                       "--experts 4 --foreach --gradients kept", "--mode inference --attention fused",
                       "--mode inference --kv-cache growing --variable-sequence random --iterations 20",
                       "--mode inference --kv-cache paged --seed 9", "--variable-sequence bucketed --keep",
+                      "--mode pipeline --streams 2 --depth 1 --iterations 30",
+                      "--mode pipeline --streams 5 --wait-for round --iterations 30",
                       "--layers 3 --hidden 64 --heads 4 --ffn 100 --vocab 999 --kv-heads 2 --no-dropout"):
             with self.subTest(words):
                 info, = self.json_of("trace", "info", self.generate("t.csv", *words.split()))

@@ -16,6 +16,8 @@ class Replay(CommandLine):
         self.assertEqual(result["peak_live_bytes"], info["peak_live_bytes"])
         self.assertEqual(result["allocations"], loops * info["allocations"])
         self.assertEqual(sum(result["hits"].values()) + result["stitches"] + result["growths"], result["allocations"])
+        self.assertEqual(sum(result["reuse"].values()), result["allocations"])
+        self.assertAlmostEqual(result["fence_queries_per_allocation"] * result["allocations"], result["fence_queries"])
         self.assertAlmostEqual(result["utilization"], result["peak_live_bytes"] / result["peak_physical_bytes"])
         self.assertEqual(result["utilization"], result["utilization_per_loop"][-1])
         self.assertEqual(len(result["utilization_per_loop"]), loops)
@@ -61,6 +63,36 @@ class Replay(CommandLine):
         rows = [f"0,0,allocate,{i + 1:#x},{4 << 20},0x0\n" for i in range(20)]
         rows += [f"0,0,free,{i + 1:#x},{4 << 20},0x0\n" for i in range(0, 20, 2)]
         return self.write(rows + [f"0,0,allocate,0x100,{20 << 20},0x0\n"])
+
+    def handed_on(self, order):
+        """Stream 1 makes a block, stream 2 frees it; then stream 1 wants one of the size."""
+        size = 8 << 20
+        return self.write([f"0,0,allocate,0x1,{size},0x11\n", f"0,0,allocate,0x2,{size},0x12\n",
+                           f"0,0,free,0x1,{size},0x12\n", *order, f"0,0,allocate,0x3,{size},0x11\n"])
+
+    def reused(self, order, *args):
+        result, = self.json_of("replay", self.handed_on(order), *args)
+        return [name for name in ("own_stream", "proved", "completed") if result["reuse"][name]]
+
+    def test_order_is_honoured(self):
+        record, wait = "0,0,record,0xe,0,0x12\n", "0,0,wait,0xe,0,0x11\n"
+        never = ("--lag", "never")
+        self.assertEqual(self.reused([record, wait], *never), ["proved"])
+        self.assertEqual(self.reused([wait, record], *never), [])
+        self.assertEqual(self.reused([record], *never), [])
+        self.assertEqual(self.reused([record, "0,0,synchronize,0xe,0,0x11\n"], *never), ["completed"])
+        self.assertEqual(self.reused([record, wait], "--set", "streams.follow_events=false", *never), [])
+        self.assertEqual(self.reused([], "--one-stream", *never), ["own_stream"])
+
+    def test_work_is_complete_so_many_rows_later(self):
+        """The pool records its event at the first request that it has nothing for, three rows before the last one."""
+        larger, other = f"0,0,allocate,0x5,{16 << 20},0x11\n", "0,0,record,0xe,0,0x11\n"
+        self.assertEqual(self.reused([larger, other, other], "--lag", "3"), ["completed"])
+        self.assertEqual(self.reused([larger, other, other], "--lag", "4"), [])
+        self.assertEqual(self.reused([]), ["completed"])
+        self.assertEqual(self.reused([], "--lag", "1"), [])
+        self.run_gmlake("replay", self.holes(), "--lag", "-1", status=64)
+        self.run_gmlake("replay", self.holes(), "--lag", "soon", status=64)
 
     def test_holes_are_stitched(self):
         result, = self.json_of("replay", self.holes(), "--device-memory", "80MiB")

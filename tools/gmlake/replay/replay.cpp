@@ -6,6 +6,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "replay/lagging_device.h"
 #include "replay/malloc_pair.h"
 
 namespace gmlake::replay {
@@ -39,7 +40,9 @@ std::vector<Remaining> never_freed(const trace::Trace& trace) {
   constexpr std::uint32_t kFreed = ~std::uint32_t{0};
   std::vector<Remaining> blocks(trace.allocations);
   for (const auto& event : trace.events)
-    blocks[event.block] = {event.freed ? kFreed : event.block, event.stream};
+    if (event.of_memory())
+      blocks[event.block] = {event.kind() == trace::Kind::free ? kFreed : event.block,
+                             event.stream};
   std::erase_if(blocks, [](const Remaining& r) { return r.block == kFreed; });
   return blocks;
 }
@@ -48,7 +51,7 @@ Bytes peak_of(const trace::Trace& trace, std::size_t events) {
   Bytes live = 0, peak = 0;
   for (std::size_t i = 0; i < events; ++i) {
     const auto& event = trace.events[i];
-    live = event.freed ? live - event.bytes : live + event.bytes;
+    live = event.kind() == trace::Kind::free ? live - event.bytes : live + event.bytes;
     peak = std::max(peak, live);
   }
   return peak;
@@ -56,9 +59,12 @@ Bytes peak_of(const trace::Trace& trace, std::size_t events) {
 
 class Player {
  public:
-  Player(const trace::Trace& trace, const SimulatedDevice::Streams& streams, pool::DevicePool& pool)
+  Player(const trace::Trace& trace, const SimulatedDevice::Streams& streams, bool one_stream,
+         LaggingDevice& device, pool::DevicePool& pool)
       : trace_(trace),
         streams_(streams),
+        one_stream_(one_stream),
+        device_(device),
         pool_(pool),
         addresses_(trace.allocations),
         remaining_(never_freed(trace)) {}
@@ -69,24 +75,58 @@ class Player {
   Error error() const { return error_; }
 
  private:
+  const pool::Origin& origin_of(std::uint16_t stream) const {
+    return streams_[one_stream_ ? 0 : stream];
+  }
+  void order(const trace::Event& event);
+
   const trace::Trace& trace_;
   const SimulatedDevice::Streams& streams_;
+  const bool one_stream_;
+  LaggingDevice& device_;
   pool::DevicePool& pool_;
   std::vector<driver::Address> addresses_;
   std::vector<Remaining> remaining_;
+  stream::Recording recordings_ = 0;
   std::size_t position_ = 0;
   Error error_;
 };
 
+// The calls of the driver door (hooks/order_door.cpp), around a driver call that always succeeds.
+void Player::order(const trace::Event& event) {
+  // The pool knows events by their handles and never looks behind them.
+  auto* const handle = reinterpret_cast<driver::Event>(std::uintptr_t{event.block} + 1);
+  const auto& origin = origin_of(event.stream);
+  if (event.kind() == trace::Kind::record) {
+    const auto number = ++recordings_;
+    const bool seen = pool_.recording(handle, origin, number);
+    device_.recorded(event.block);
+    if (seen) pool_.recorded(handle, number, true);
+    return;
+  }
+  const auto number = pool_.recording_of(handle);
+  if (event.kind() == trace::Kind::wait) {
+    if (number != 0) pool_.waits(origin, handle, number);
+  } else {
+    device_.synchronize(event.block);
+    if (number != 0) pool_.happened(handle, number);
+  }
+}
+
 Player::Outcome Player::run_once() {
   for (position_ = 0; position_ < trace_.events.size(); ++position_) {
     const auto& event = trace_.events[position_];
-    if (event.freed) {
-      if (!pool_.free(addresses_[event.block], streams_[event.stream])) return Outcome::failed;
+    device_.advance();
+    if (!event.of_memory()) {
+      order(event);
+      continue;
+    }
+    if (event.kind() == trace::Kind::free) {
+      if (!pool_.free(addresses_[event.block], origin_of(event.stream))) return Outcome::failed;
       continue;
     }
     // A request for nothing takes a block all the same where a trace shows it with an address.
-    const auto at = pool_.allocate(std::max<Bytes>(1, event.bytes), streams_[event.stream]);
+    const auto at = pool_.allocate(std::max<Bytes>(1, event.bytes), origin_of(event.stream));
     if (!at) {
       error_ = at.error();
       return error_.code == CUDA_ERROR_OUT_OF_MEMORY ? Outcome::out_of_memory : Outcome::failed;
@@ -94,27 +134,28 @@ Player::Outcome Player::run_once() {
     addresses_[event.block] = *at;
   }
   for (const auto& [block, stream] : remaining_)
-    if (!pool_.free(addresses_[block], streams_[stream])) return Outcome::failed;
+    if (!pool_.free(addresses_[block], origin_of(stream))) return Outcome::failed;
   return Outcome::finished;
 }
 
 }  // namespace
 
 trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice& simulated,
-                               const config::Config& config, unsigned loops) {
-  const auto device = simulated.fresh();
-  if (!device) return tl::unexpected(device.error());
+                               const config::Config& config, const Manner& manner) {
+  const auto instant = simulated.fresh();
+  if (!instant) return tl::unexpected(instant.error());
+  LaggingDevice device(**instant, manner.lag);
   SimulatedDevice::Streams streams(simulated);
   for (const auto name : trace.streams)
     if (const auto added = streams.add(name); !added) return tl::unexpected(added.error());
-  pool::DevicePool pool(0, **device, config);
-  Player player(trace, streams, pool);
+  pool::DevicePool pool(0, device, config);
+  Player player(trace, streams, manner.one_stream, device, pool);
 
   Result result;
   result.events = trace.events.size();
   result.malloc_pair_nanoseconds = malloc_pair_nanoseconds();
   result.report = pool.report();
-  for (unsigned loop = 0; loop < loops && !result.out_of_memory; ++loop) {
+  for (unsigned loop = 0; loop < manner.loops && !result.out_of_memory; ++loop) {
     const auto before = result.report;
     const auto modelled_before = simulated.modelled_nanoseconds();
     const auto start = Clock::now();

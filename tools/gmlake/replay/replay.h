@@ -12,6 +12,13 @@
 
 namespace gmlake::replay {
 
+// How a trace is replayed.
+struct Manner {
+  unsigned loops = 1;
+  std::uint64_t lag = 0;    // rows until work is complete (lagging_device.h)
+  bool one_stream = false;  // everything on the trace's first stream, where order needs no proof
+};
+
 struct Result {
   std::uint64_t events = 0;    // of one loop, as read
   Bytes peak_live = 0;         // requested bytes
@@ -36,12 +43,19 @@ struct Result {
   double live_over(Bytes memory) const {
     return static_cast<double>(peak_live) / static_cast<double>(memory);
   }
+  // Questions whether freed memory may be used yet, for each allocation.
+  double queries_per_allocation() const {
+    const auto& c = report.counters;
+    return c.allocations == 0
+               ? 0
+               : static_cast<double>(c.fence_queries) / static_cast<double>(c.allocations);
+  }
   double malloc_pairs_per_event() const { return nanoseconds_per_event / malloc_pair_nanoseconds; }
 };
 
 // Each loop replays all events, then frees what is still live. The pool is made for it and gone
 // after it.
 trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice& device,
-                               const config::Config& config, unsigned loops);
+                               const config::Config& config, const Manner& manner);
 
 }  // namespace gmlake::replay

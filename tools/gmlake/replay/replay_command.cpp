@@ -1,5 +1,6 @@
 // `gmlake replay`: runs the pool on recorded or generated traces, on a simulated device.
 #include <algorithm>
+#include <charconv>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -9,6 +10,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "command.h"
+#include "replay/lagging_device.h"
 #include "replay/replay.h"
 #include "replay/report.h"
 #include "replay/settings.h"
@@ -21,8 +23,8 @@ namespace {
 
 struct ReplayOptions {
   std::vector<std::string> traces, settings;
-  std::string memory = "80GiB", config_file, driver;
-  unsigned loops = 1;
+  std::string memory = "80GiB", config_file, driver, lag = "0";
+  replay::Manner manner;
   int device = -1;
   bool json = false, allow_oom = false, smallest_device = false;
 };
@@ -30,6 +32,16 @@ struct ReplayOptions {
 int complain(int code, const std::string& message) {
   std::cerr << "gmlake: replay: " << message << "\n";
   return code;
+}
+
+// A number of rows, or never.
+std::optional<std::uint64_t> parse_lag(const std::string& text) {
+  if (text == "never") return replay::LaggingDevice::kNever;
+  std::uint64_t rows = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, rows);
+  if (error != std::errc{} || stop != end || rows >= replay::LaggingDevice::kNever) return {};
+  return rows;
 }
 
 int run(const ReplayOptions& options) {
@@ -40,6 +52,12 @@ int run(const ReplayOptions& options) {
         kUsage,
         fmt::format("--device-memory is '{}'; write a size from 2MiB to 1TiB, such as 80GiB",
                     options.memory));
+  const auto lag = parse_lag(options.lag);
+  if (!lag)
+    return complain(kUsage,
+                    fmt::format("--lag is '{}'; write a number of rows, or never", options.lag));
+  auto manner = options.manner;
+  manner.lag = *lag;
   const auto config = replay::load_settings(options.config_file, options.settings);
   if (!config) return complain(kBadConfiguration, config.error());
   log::configure(config->log_level, config->log_file);
@@ -53,7 +71,7 @@ int run(const ReplayOptions& options) {
   for (std::size_t i = 0; options.smallest_device && i < smallest.size(); ++i) {
     const auto trace = trace::read(options.traces[i], reading);
     if (!trace) return complain(kBadData, trace.error());
-    const auto found = replay::smallest_device(*trace, library, *config, options.loops, *memory);
+    const auto found = replay::smallest_device(*trace, library, *config, manner, *memory);
     if (!found) return complain(kUnavailable, options.traces[i] + ": " + found.error());
     smallest[i] = *found;
   }
@@ -66,7 +84,7 @@ int run(const ReplayOptions& options) {
     const auto& name = options.traces[i];
     const auto trace = trace::read(name, reading);
     if (!trace) return complain(kBadData, trace.error());
-    auto result = replay::replay(*trace, **device, *config, options.loops);
+    auto result = replay::replay(*trace, **device, *config, manner);
     if (!result) return complain(kUnavailable, name + ": " + result.error());
     result->smallest_device = smallest[i];
     if (result->out_of_memory) {
@@ -95,9 +113,18 @@ void add_replay(CLI::App& app, int& exit_code) {
   command->add_option("--device-memory", options->memory, "memory of the simulated device")
       ->type_name("SIZE")
       ->capture_default_str();
-  command->add_option("--loops", options->loops, "replay each trace so often in one pool")
+  command->add_option("--loops", options->manner.loops, "replay each trace so often in one pool")
       ->check(CLI::Range(1U, 1000000U))
       ->capture_default_str();
+  command
+      ->add_option(
+          "--lag", options->lag,
+          "a stream's work is complete so many rows of the trace later; 'never': only once "
+          "the host has waited for it")
+      ->type_name("ROWS")
+      ->capture_default_str();
+  command->add_flag("--one-stream", options->manner.one_stream,
+                    "all streams of the trace are one: nothing is left to put in order");
   command
       ->add_option("--config", options->config_file, "the configuration; otherwise GMLAKE_CONFIG")
       ->type_name("FILE");

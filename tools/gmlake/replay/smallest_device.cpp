@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "replay/replay.h"
 #include "support/log.h"
 #include "trace/info.h"
 
@@ -24,13 +23,13 @@ struct Search {
   const trace::Trace& trace;
   const std::string& library;
   const config::Config& config;
-  unsigned loops;
+  const Manner& manner;
 
   std::string attempt(Bytes memory) const {
     log::configure(log::Level::off, "");  // out of memory is no news here
     const auto device = SimulatedDevice::open(library, memory);
     if (!device) return kFailed + device.error();
-    const auto result = replay(trace, **device, config, loops);
+    const auto result = replay(trace, **device, config, manner);
     if (!result) return kFailed + result.error();
     return {result->out_of_memory ? kDoesNotFit : kFits};
   }
@@ -71,9 +70,9 @@ trace::Expected<bool> Search::fits(Bytes memory) const {
 
 trace::Expected<std::optional<Bytes>> smallest_device(const trace::Trace& trace,
                                                       const std::string& library,
-                                                      const config::Config& config, unsigned loops,
-                                                      Bytes most) {
-  const Search search{trace, library, config, loops};
+                                                      const config::Config& config,
+                                                      const Manner& manner, Bytes most) {
+  const Search search{trace, library, config, manner};
   const auto least = std::max(kPage, round_up(trace::summarize(trace).peak_live, kPage));
   most = round_down(most, kPage);
   if (least > most) return std::nullopt;

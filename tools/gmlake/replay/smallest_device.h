@@ -5,6 +5,7 @@
 #include <string>
 
 #include "config/config.h"
+#include "replay/replay.h"
 #include "trace/trace.h"
 
 namespace gmlake::replay {
@@ -17,7 +18,7 @@ namespace gmlake::replay {
 // while this one has loaded no simulated device and has no second thread.
 trace::Expected<std::optional<Bytes>> smallest_device(const trace::Trace& trace,
                                                       const std::string& library,
-                                                      const config::Config& config, unsigned loops,
-                                                      Bytes most);
+                                                      const config::Config& config,
+                                                      const Manner& manner, Bytes most);
 
 }  // namespace gmlake::replay

@@ -1,4 +1,4 @@
-// Dense numbers for blocks, streams and threads; see builder.h.
+// Dense numbers for everything that is named; see builder.h.
 #include "trace/builder.h"
 
 #include <limits>
@@ -21,13 +21,13 @@ std::optional<std::uint16_t> number(std::uint64_t name,
 
 }  // namespace
 
-Builder::Outcome Builder::add(bool freed, std::uint32_t block, Bytes bytes, std::uint64_t time,
+Builder::Outcome Builder::add(Kind kind, std::uint32_t block, Bytes bytes, std::uint64_t time,
                               std::uint64_t stream, std::uint64_t thread) {
   const auto stream_number = number(stream, streams_, trace_.streams);
   const auto thread_number = number(thread, threads_, trace_.threads);
   if (!stream_number || !thread_number) return Outcome::too_many;
-  trace_.events.push_back(
-      {bytes, time & (~std::uint64_t{0} >> 1), freed, block, *stream_number, *thread_number});
+  trace_.events.push_back({bytes, time & (~std::uint64_t{0} >> 3), static_cast<std::uint64_t>(kind),
+                           block, *stream_number, *thread_number});
   return Outcome::added;
 }
 
@@ -36,7 +36,7 @@ Builder::Outcome Builder::allocate(std::uint64_t address, Bytes bytes, std::uint
   if (trace_.allocations == std::numeric_limits<std::uint32_t>::max()) return Outcome::too_many;
   const auto [entry, fresh] = live_.try_emplace(address, Live{trace_.allocations, bytes});
   if (!fresh) return Outcome::live_already;
-  const auto outcome = add(false, trace_.allocations, bytes, time, stream, thread);
+  const auto outcome = add(Kind::allocate, trace_.allocations, bytes, time, stream, thread);
   if (outcome == Outcome::added) ++trace_.allocations;
   return outcome;
 }
@@ -50,7 +50,14 @@ Builder::Outcome Builder::free(std::uint64_t address, std::uint64_t time, std::u
   }
   const auto live = found->second;
   live_.erase(found);
-  return add(true, live.block, live.bytes, time, stream, thread);
+  return add(Kind::free, live.block, live.bytes, time, stream, thread);
+}
+
+Builder::Outcome Builder::order(Kind kind, std::uint64_t name, std::uint64_t time,
+                                std::uint64_t stream, std::uint64_t thread) {
+  const auto [entry, fresh] = cuda_events_.try_emplace(name, trace_.cuda_events);
+  if (fresh && ++trace_.cuda_events == 0) return Outcome::too_many;
+  return add(kind, entry->second, 0, time, stream, thread);
 }
 
 Trace Builder::finish() && {

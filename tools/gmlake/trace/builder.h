@@ -1,4 +1,5 @@
-// Puts events into a Trace one by one: numbers blocks, streams and threads densely and pairs frees.
+// Puts events into a Trace one by one: numbers blocks, CUDA events, streams and threads densely and
+// pairs frees.
 #pragma once
 
 #include <unordered_map>
@@ -18,6 +19,9 @@ class Builder {
                    std::uint64_t thread);
   Outcome free(std::uint64_t address, std::uint64_t time, std::uint64_t stream,
                std::uint64_t thread);
+  // A row that puts streams in order: `name` is the CUDA event's.
+  Outcome order(Kind kind, std::uint64_t name, std::uint64_t time, std::uint64_t stream,
+                std::uint64_t thread);
 
   Trace& trace() { return trace_; }
   Trace finish() &&;
@@ -27,11 +31,12 @@ class Builder {
     std::uint32_t block;
     Bytes bytes;
   };
-  Outcome add(bool freed, std::uint32_t block, Bytes bytes, std::uint64_t time,
-              std::uint64_t stream, std::uint64_t thread);
+  Outcome add(Kind kind, std::uint32_t block, Bytes bytes, std::uint64_t time, std::uint64_t stream,
+              std::uint64_t thread);
 
   Trace trace_;
   std::unordered_map<std::uint64_t, Live> live_;
+  std::unordered_map<std::uint64_t, std::uint32_t> cuda_events_;
   std::unordered_map<std::uint64_t, std::uint16_t> streams_, threads_;
 };
 

@@ -1,5 +1,5 @@
 // RMM's allocation log: Thread,Time,Action,Pointer,Size,Stream, and our own with more columns
-// (Device).
+// (Device) and actions that put streams in order.
 //
 // Columns are found by name, so their order and further columns do not matter.
 #include <algorithm>
@@ -134,10 +134,11 @@ std::optional<std::string> Reader::row(std::string_view line) {
     return fmt::format("has {} fields, the header has {}", count, columns_);
 
   const auto action = field(kAction);
-  const bool allocates = action == "allocate";
   const bool failed = action == "allocate failure";
-  if (!allocates && !failed && action != "free")
-    return bad(kAction, action, "allocate, free or 'allocate failure'");
+  const auto* const known = std::find(kActions.begin(), kActions.end(), action);
+  if (!failed && known == kActions.end())
+    return bad(kAction, action, "allocate, free, record, wait, synchronize or 'allocate failure'");
+  const auto kind = static_cast<Kind>(known - kActions.begin());
 
   if (at_[kDevice] != kNowhere) {
     const auto device = parse_integer(field(kDevice), 10);
@@ -170,8 +171,10 @@ std::optional<std::string> Reader::row(std::string_view line) {
 
   // Size 0 gives no memory: RMM logs it as (nil).
   if (*pointer == 0) return {};
-  const auto outcome = allocates ? builder_.allocate(*pointer, *size, *time, *stream, *thread)
-                                 : builder_.free(*pointer, *time, *stream, *thread);
+  const auto outcome =
+      kind == Kind::allocate ? builder_.allocate(*pointer, *size, *time, *stream, *thread)
+      : kind == Kind::free   ? builder_.free(*pointer, *time, *stream, *thread)
+                             : builder_.order(kind, *pointer, *time, *stream, *thread);
   switch (outcome) {
     case Builder::Outcome::live_already:
       return fmt::format(
@@ -181,7 +184,9 @@ std::optional<std::string> Reader::row(std::string_view line) {
           *pointer);
     case Builder::Outcome::too_many:
       return std::string(
-          "more than 65536 streams or threads, or 2^32 allocations; record a shorter period");
+          "more than 65536 streams or threads, or 2^32 allocations or CUDA events; record a "
+          "shorter "
+          "period");
     case Builder::Outcome::added:
     case Builder::Outcome::unknown_block:
       break;

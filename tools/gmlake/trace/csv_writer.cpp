@@ -40,7 +40,7 @@ void CsvWriter::row(Kind kind, std::uint64_t thread, std::uint64_t time, std::ui
   const auto seconds = time / 1'000'000;
   fmt::format_to(std::back_inserter(buffer_), "{},{:02}:{:02}:{:02}.{:06},{},{:#x},{},{:#x}\n",
                  thread, seconds / 3600, seconds / 60 % 60, seconds % 60, time % 1'000'000,
-                 kind == Kind::allocate ? "allocate" : "free", pointer, bytes, stream);
+                 kActions[static_cast<unsigned>(kind)], pointer, bytes, stream);
   if (buffer_.size() >= kFlushAt) flush();
 }
 

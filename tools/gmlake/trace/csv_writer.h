@@ -1,4 +1,5 @@
-// Writes an allocation log in RMM's format, to a file, a gzip file (name ends in .gz) or stdout
+// Writes an allocation log in RMM's format, with our actions for order, to a file, a gzip file
+// (name ends in .gz) or stdout
 // ("-").
 //
 // The bytes depend on the rows alone: the gzip header holds no time and no name.
@@ -22,7 +23,7 @@ class CsvWriter {
 
   // Once, before the first row.
   Expected<void> open(const std::string& path);
-  // `time` in microseconds.
+  // `time` in microseconds; `pointer` is the CUDA event where the row is about order.
   void row(Kind kind, std::uint64_t thread, std::uint64_t time, std::uint64_t pointer, Bytes bytes,
            std::uint64_t stream);
   // Writes the rest. An earlier failure (a full disk) is reported here.

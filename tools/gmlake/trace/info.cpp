@@ -31,11 +31,19 @@ Info summarize(const Trace& trace) {
   std::vector<std::uint64_t> lifetimes;
   Bytes live = 0;
   std::uint64_t blocks = 0;
-  for (const auto stream : trace.streams) info.streams.push_back({stream, 0, 0, 0});
+  for (const auto stream : trace.streams) info.streams.push_back({stream, 0, 0, 0, 0, 0});
   for (std::size_t i = 0; i < trace.events.size(); ++i) {
     const auto& event = trace.events[i];
     auto& lane = info.streams[event.stream];
-    if (event.freed) {
+    if (!event.of_memory()) {
+      info.synchronizations += event.kind() == Kind::synchronize;
+      info.records += event.kind() == Kind::record;
+      lane.records += event.kind() == Kind::record;
+      info.waits += event.kind() == Kind::wait;
+      lane.waits += event.kind() == Kind::wait;
+      continue;
+    }
+    if (event.kind() == Kind::free) {
       ++info.frees;
       ++lane.frees;
       live -= event.bytes;
@@ -82,6 +90,10 @@ std::string info_text(const std::string& name, const Trace& trace, const Info& i
   line("device", fmt::format("{}", trace.device));
   line("events", fmt::format("{} ({} allocations, {} frees)", trace.events.size(), info.allocations,
                              info.frees));
+  if (trace.cuda_events)
+    line("order", fmt::format("{} events recorded {} times, waited for {} times by streams and {} "
+                              "by the host",
+                              trace.cuda_events, info.records, info.waits, info.synchronizations));
   line("duration", fmt::format("{:.3f} s", static_cast<double>(info.duration) / 1e6));
   line("peak live",
        fmt::format("{} in at most {} blocks", human_bytes(info.peak_live), info.peak_blocks));
@@ -123,6 +135,10 @@ std::string info_json(const std::string& name, const Trace& trace, const Info& i
                {"events", trace.events.size()},
                {"allocations", info.allocations},
                {"frees", info.frees},
+               {"cuda_events", trace.cuda_events},
+               {"records", info.records},
+               {"waits", info.waits},
+               {"synchronizations", info.synchronizations},
                {"duration_microseconds", info.duration},
                {"peak_live_bytes", info.peak_live},
                {"peak_live_blocks", info.peak_blocks},
@@ -150,7 +166,9 @@ std::string info_json(const std::string& name, const Trace& trace, const Info& i
     json["streams"].push_back({{"stream", lane.stream},
                                {"allocations", lane.allocations},
                                {"frees", lane.frees},
-                               {"bytes", lane.bytes}});
+                               {"bytes", lane.bytes},
+                               {"records", lane.records},
+                               {"waits", lane.waits}});
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

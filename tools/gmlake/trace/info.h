@@ -17,11 +17,13 @@ struct Info {
   struct Lane {  // a stream
     std::uint64_t stream = 0, allocations = 0, frees = 0;
     Bytes bytes = 0;
+    std::uint64_t records = 0, waits = 0;  // of CUDA events; waits by the stream
   };
   struct Lifetimes {  // in events between allocation and free, over freed blocks
     std::uint64_t median = 0, p90 = 0, longest = 0;
   };
   std::uint64_t allocations = 0, frees = 0, small_allocations = 0;  // small: up to 1 MiB
+  std::uint64_t records = 0, waits = 0, synchronizations = 0;
   Bytes peak_live = 0, live_at_end = 0, allocated = 0;
   std::uint64_t peak_blocks = 0, never_freed = 0;
   std::uint64_t duration = 0;  // microseconds

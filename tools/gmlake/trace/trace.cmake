@@ -2,7 +2,7 @@
 add_library(gmlake_trace STATIC)
 foreach(source builder reader csv_reader csv_writer pickle pickle_value snapshot_reader info generate/workload generate/recorder
     generate/framework generate/operations generate/attention generate/kv_cache generate/transformer generate/experts
-    generate/optimizer generate/generate generate/adversary)
+    generate/optimizer generate/pipeline generate/generate generate/adversary)
   target_sources(gmlake_trace PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${source}.cpp)
 endforeach()
 target_include_directories(gmlake_trace PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)

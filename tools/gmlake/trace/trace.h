@@ -5,8 +5,10 @@
 // use it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <tl/expected.hpp>
@@ -19,24 +21,32 @@ namespace gmlake::trace {
 template <typename T>
 using Expected = tl::expected<T, std::string>;
 
-enum class Kind : std::uint8_t { allocate, free };
+// Memory comes and goes, or the program puts its streams in order: a CUDA event is recorded on a
+// stream, the stream waits for it, or the host does.
+enum class Kind : std::uint8_t { allocate, free, record, wait, synchronize };
+inline constexpr std::array<std::string_view, 5> kActions{"allocate", "free", "record", "wait",
+                                                          "synchronize"};  // as logs name them
 
 // 24 bytes: a day of training is tens of millions of these.
 struct Event {
-  Bytes bytes;              // requested, at the free too
-  std::uint64_t time : 63;  // microseconds, from whatever the recorder counts from
-  std::uint64_t freed : 1;
-  std::uint32_t block;   // the ordinal of the allocation: 0 .. Trace::allocations - 1
+  Bytes bytes;              // requested, at the free too; 0 where no memory is concerned
+  std::uint64_t time : 61;  // microseconds, from whatever the recorder counts from
+  std::uint64_t what : 3;   // a Kind
+  // The ordinal of the allocation: 0 .. Trace::allocations - 1; or of the CUDA event:
+  // 0 .. Trace::cuda_events - 1.
+  std::uint32_t block;
   std::uint16_t stream;  // index into Trace::streams
   std::uint16_t thread;  // index into Trace::threads
 
-  Kind kind() const { return freed ? Kind::free : Kind::allocate; }
+  Kind kind() const { return static_cast<Kind>(what); }
+  bool of_memory() const { return kind() <= Kind::free; }
 };
 static_assert(sizeof(Event) == 24);
 
 struct Trace {
   std::vector<Event> events;           // each free comes after its allocation, none comes twice
   std::uint32_t allocations = 0;       // blocks named by the events
+  std::uint32_t cuda_events = 0;       // and CUDA events
   std::vector<std::uint64_t> streams;  // as the recorder named them, in order of appearance
   std::vector<std::uint64_t> threads;
   int device = 0;

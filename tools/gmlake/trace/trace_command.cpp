@@ -134,9 +134,11 @@ void add_model_options(CLI::App& command, GenerateOptions& options) {
 
 void add_workload_options(CLI::App& command, GenerateOptions& options) {
   auto& w = options.workload;
-  add_choice(command, "--mode", w.mode,
-             {{"training", Mode::training}, {"inference", Mode::inference}},
-             "training steps or forward passes (training)");
+  add_choice(
+      command, "--mode", w.mode,
+      {{"training", Mode::training}, {"inference", Mode::inference}, {"pipeline", Mode::pipeline}},
+      "training steps, forward passes, or operations in turn, each on a stream of its own "
+      "(training)");
   command.add_option("--sequence", w.sequence, "tokens in a sequence")->capture_default_str();
   command.add_option("--batch", w.batch, "sequences in a step; with --kv-cache requests at once")
       ->capture_default_str();
@@ -175,8 +177,15 @@ void add_workload_options(CLI::App& command, GenerateOptions& options) {
       "another length each step (fixed)");
   command
       .add_option("--streams", w.streams,
-                  "training: the gradients' reduction on the others; inference: steps in turn")
+                  "training: the gradients' reduction on the others; inference: steps in turn; "
+                  "pipeline: one for each stage")
       ->capture_default_str();
+  command.add_option("--depth", w.depth, "pipeline: slots between two stages")
+      ->capture_default_str();
+  add_choice(command, "--wait-for", w.wait_for,
+             {{"neighbours", WaitFor::neighbours}, {"round", WaitFor::round}},
+             "pipeline: a stage waits for its neighbours' events, or also for all that the round "
+             "before did (neighbours)");
   command.add_flag("--no-dropout", options.no_dropout, "leave dropout out where the model has it");
   command.add_option("--seed", w.seed, "of everything random; the same seed gives the same bytes")
       ->capture_default_str();

@@ -6,21 +6,11 @@
 #include <utility>
 
 #include "trace/generate/optimizer.h"
+#include "trace/generate/pipeline.h"
 #include "trace/generate/transformer.h"
 
 namespace gmlake::trace::generate {
 namespace {
-
-// This iteration's sequence length: at least a quarter of the full one when it varies, and a
-// multiple of an eighth of it in buckets.
-std::uint64_t next_length(Framework& f) {
-  const auto full = f.workload().sequence;
-  if (f.workload().lengths == Lengths::fixed) return full;
-  const auto length = f.random().between(std::max<std::uint64_t>(1, full / 4), full);
-  if (f.workload().lengths == Lengths::random) return length;
-  const auto step = std::max<std::uint64_t>(1, full / 8);
-  return std::min(full, round_up(length, step));
-}
 
 void train(Framework& f) {
   Transformer model(f);
@@ -29,7 +19,7 @@ void train(Framework& f) {
   Variable loss;
   for (; f.iteration < w.iterations; ++f.iteration) {
     f.batch = w.batch;
-    f.length = next_length(f);
+    f.length = next_length(w, f.random());
     const auto rows = f.batch * f.length;
     inputs = f.tensor(rows * Framework::kIndex);  // the last batch lives until it is replaced
     targets = f.tensor(rows * Framework::kIndex);
@@ -55,7 +45,7 @@ void infer(Framework& f) {
     f.set_stream(
         f.iteration % w.streams == 0 ? 0 : Framework::side_stream(f.iteration % w.streams - 1));
     f.batch = w.batch;
-    f.length = next_length(f);
+    f.length = next_length(w, f.random());
     const auto rows = f.batch * f.length;
     const auto inputs = f.tensor(rows * Framework::kIndex);
     const auto logits = model.forward(inputs, rows);
@@ -98,6 +88,7 @@ void serve(Framework& f) {
 }  // namespace
 
 void generate(const Workload& workload, CsvWriter& writer) {
+  if (workload.mode == Mode::pipeline) return pipeline(workload, writer);
   Recorder recorder(writer);
   Framework framework(recorder, workload);
   framework.recording = workload.mode == Mode::training;

@@ -15,4 +15,8 @@ void Recorder::freed(std::uint64_t block, Bytes bytes, std::uint64_t stream) {
   writer_.row(Kind::free, 0, ++time_, pointer(block), bytes, stream);
 }
 
+void Recorder::ordered(Kind kind, std::uint64_t event, std::uint64_t stream) {
+  writer_.row(kind, 0, ++time_, event, 0, stream);
+}
+
 }  // namespace gmlake::trace::generate

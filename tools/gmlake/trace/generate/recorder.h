@@ -16,6 +16,8 @@ class Recorder {
 
   std::uint64_t allocated(Bytes bytes, std::uint64_t stream);
   void freed(std::uint64_t block, Bytes bytes, std::uint64_t stream);
+  // A CUDA event is recorded on the stream, or waited for.
+  void ordered(Kind kind, std::uint64_t event, std::uint64_t stream);
   // From now on frees are not written: what is live stays live in the trace.
   void stop() { stopped_ = true; }
 

@@ -45,6 +45,15 @@ std::vector<std::string> preset_names() {
   return names;
 }
 
+std::uint64_t next_length(const Workload& w, Random& random) {
+  const auto full = w.sequence;
+  if (w.lengths == Lengths::fixed) return full;
+  const auto length = random.between(std::max<std::uint64_t>(1, full / 4), full);
+  if (w.lengths == Lengths::random) return length;
+  const auto step = std::max<std::uint64_t>(1, full / 8);
+  return std::min(full, round_up(length, step));
+}
+
 std::optional<std::string> problem(const Workload& w) {
   const auto& s = w.shape;
   constexpr std::uint64_t kMost = 1U << 20;
@@ -52,15 +61,16 @@ std::optional<std::string> problem(const Workload& w) {
     const char* name;
     std::uint64_t value;
   };
-  for (const auto& [name, value] : std::array<Field, 9>{{{"--layers", s.layers},
-                                                         {"--hidden", s.hidden},
-                                                         {"--heads", s.heads},
-                                                         {"--ffn", s.ffn},
-                                                         {"--vocab", s.vocabulary},
-                                                         {"--sequence", w.sequence},
-                                                         {"--batch", w.batch},
-                                                         {"--iterations", w.iterations},
-                                                         {"--streams", w.streams}}})
+  for (const auto& [name, value] : std::array<Field, 10>{{{"--layers", s.layers},
+                                                          {"--hidden", s.hidden},
+                                                          {"--heads", s.heads},
+                                                          {"--ffn", s.ffn},
+                                                          {"--vocab", s.vocabulary},
+                                                          {"--sequence", w.sequence},
+                                                          {"--batch", w.batch},
+                                                          {"--iterations", w.iterations},
+                                                          {"--streams", w.streams},
+                                                          {"--depth", w.depth}}})
     if (value == 0 || value > kMost)
       return fmt::format("{} is {}; give a number from 1 to {}", name, value, kMost);
   if (s.hidden % s.heads != 0)
@@ -71,9 +81,12 @@ std::optional<std::string> problem(const Workload& w) {
     return fmt::format("--lora {} is above --hidden {}", w.lora_rank, s.hidden);
   if (s.experts == 1 || s.experts > 4096) return "--experts takes 2 to 4096 experts, or 0 for none";
   if (w.streams > 256) return "--streams takes 1 to 256 streams";
+  if (w.depth > 1024) return "--depth takes 1 to 1024 slots";
+  if (w.mode == Mode::pipeline && w.streams < 2)
+    return "--mode pipeline takes --streams 2 or more, one for each stage";
   if (w.kv_cache != KvCache::none && w.mode != Mode::inference)
     return "--kv-cache belongs to --mode inference";
-  if (w.mode == Mode::inference &&
+  if (w.mode != Mode::training &&
       (w.recompute != Recompute::none || w.offload != Offload::none || w.clip_gradients))
     return "--recompute, --offload and --clip-gradients belong to --mode training";
   return {};

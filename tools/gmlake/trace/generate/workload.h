@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "support/units.h"
+#include "trace/generate/random.h"
 
 namespace gmlake::trace::generate {
 
-enum class Mode { training, inference };
+enum class Mode { training, inference, pipeline };
 enum class Optimizer { sgd, adam, adamw };
 enum class Recompute { none, full, selective };
 enum class Attention { eager, fused };
@@ -19,6 +20,7 @@ enum class Offload { none, optimizer, activations };
 enum class Lengths { fixed, random, bucketed };
 enum class KvCache { none, growing, paged };
 enum class AfterStep { freed, kept };
+enum class WaitFor { neighbours, round };
 
 // The model. GPT style: layer norm, GELU, biases, learned positions, dropout, tied output
 // embedding. LLaMA style (`gated`): RMS norm, SwiGLU, rotary positions, none of the former.
@@ -44,12 +46,19 @@ struct Workload {
   bool foreach_optimizer = false;  // temporaries of all parameters at once instead of one by one
   Bytes element = 4;               // of parameters and activations
   std::uint64_t sequence = 1024, batch = 4, iterations = 4, lora_rank = 0, streams = 1, seed = 1;
+  // Of a pipeline: slots between two stages, and what a stage waits for.
+  std::uint64_t depth = 2;
+  WaitFor wait_for = WaitFor::neighbours;
   bool keep = false;  // leave what is live at the end
 };
 
 // A known model by name; nothing if it is unknown.
 std::optional<Shape> preset(std::string_view name);
 std::vector<std::string> preset_names();
+
+// An iteration's sequence length: at least a quarter of the full one when it varies, and a multiple
+// of an eighth of it in buckets.
+std::uint64_t next_length(const Workload& workload, Random& random);
 
 // What can not be, in words; nothing if the workload can be generated.
 std::optional<std::string> problem(const Workload& workload);

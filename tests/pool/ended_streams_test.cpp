@@ -1,0 +1,117 @@
+// Streams that come and go: what is kept of them, and when a new one may go on in an ended one's
+// place.
+#include <gtest/gtest.h>
+
+#include "pool/bench.h"
+
+namespace gmlake::pool {
+namespace {
+
+constexpr Bytes kBytes = 10 * MiB;
+
+std::size_t timelines(const Bench& bench) {
+  return bench.pool.shortage(kBytes).pending.size();
+}
+
+// A stream that frees a block, and ends; gives the block.
+driver::Address passing_by(Bench& bench, std::uintptr_t stream) {
+  const auto at = bench.get(kBytes, on_stream(stream));
+  bench.use_and_free(at, on_stream(stream));
+  bench.pool.retire_stream(on_stream(stream));
+  return at;
+}
+
+TEST(EndedStreams, LeaveNothingBehind) {
+  Bench bench;
+  for (std::uintptr_t stream = 1; stream <= 1000; ++stream) {
+    passing_by(bench, stream);
+    bench.device.finish_all();
+  }
+  EXPECT_LE(timelines(bench), 3U);
+  EXPECT_EQ(bench.counters().peak_physical_bytes, kBytes);
+}
+
+TEST(EndedStreams, KeepTheirMemoryUntilTheirWorkIsDone) {
+  Bench bench;
+  const auto pending = passing_by(bench, 1);
+  const auto other = bench.get(kBytes, on_stream(2));
+  EXPECT_NE(other, pending);
+  bench.use_and_free(other, on_stream(2));
+  EXPECT_EQ(bench.get(kBytes, on_stream(2)), other);
+  EXPECT_EQ(timelines(bench), 2U);
+  bench.device.finish_all();
+  EXPECT_EQ(bench.get(kBytes, on_stream(3)), pending);
+}
+
+// The new stream's frees would be taken for the ended one's, and its block for its own.
+TEST(EndedStreams, WithALiveBlockAreNotReplaced) {
+  Bench bench;
+  const auto at = bench.get(kBytes, on_stream(1));
+  bench.pool.retire_stream(on_stream(1));
+  bench.get(kBytes, on_stream(2));
+  EXPECT_EQ(timelines(bench), 2U);
+  EXPECT_TRUE(bench.pool.free(at, on_stream(2)));
+  EXPECT_EQ(bench.get(kBytes, on_stream(2)), at);
+  bench.get(kBytes, on_stream(3));
+  EXPECT_EQ(timelines(bench), 2U) << "nothing is left of the first";
+}
+
+// The block was freed and taken back elsewhere: it is that stream's now.
+TEST(EndedStreams, WhoseBlockIsTakenOverInPassingAreReplaced) {
+  Bench bench;
+  const auto at = bench.get(kBytes, on_stream(1));
+  EXPECT_TRUE(bench.pool.free(at, on_stream(2)));
+  bench.pool.retire_stream(on_stream(1));
+  EXPECT_EQ(bench.get(kBytes, on_stream(2)), at);
+  bench.pool.retire_stream(on_stream(2));
+  bench.get(kBytes, on_stream(3));
+  EXPECT_EQ(timelines(bench), 2U) << "in the first one's place, not in the second's";
+  bench.get(kBytes, on_stream(4));
+  EXPECT_EQ(timelines(bench), 3U);
+}
+
+// Who frees it on the new stream would seem to be the one that used it.
+TEST(EndedStreams, ThatABlockIsUsedOnAreNotReplaced) {
+  Bench bench;
+  bench.get(kBytes, on_stream(2));
+  passing_by(bench, 1);
+  bench.device.finish_all();
+  bench.get(kBytes, on_stream(2));
+  const auto at = bench.get(kBytes, on_stream(2));
+  EXPECT_TRUE(bench.pool.record_use(at, on_stream(3)));
+  bench.pool.retire_stream(on_stream(3));
+  const auto before = timelines(bench);
+  bench.get(kBytes, on_stream(4));
+  EXPECT_EQ(timelines(bench), before + 1);
+}
+
+TEST(EndedStreams, AreThoseOfADeadContextToo) {
+  Bench bench;
+  for (std::uintptr_t i = 1; i <= 50; ++i) {
+    const auto at = bench.get(kBytes, on_stream(i));
+    bench.use_and_free(at, on_stream(i));
+    bench.pool.forget_context(kContext);
+  }
+  EXPECT_LE(timelines(bench), 3U);
+  EXPECT_EQ(bench.counters().peak_physical_bytes, kBytes);
+}
+
+// What an event of the ended stream proved stays true, and proves nothing of the new one.
+TEST(EndedStreams, EventsOfTheirsProveNothingOfTheNextOne) {
+  Bench bench;
+  bench.get(kBytes, on_stream(3));
+  passing_by(bench, 1);
+  auto* const event = reinterpret_cast<driver::Event>(0x77);
+  bench.device.finish_all();
+  bench.get(kBytes, on_stream(3));  // finds out
+  ASSERT_TRUE(bench.pool.recording(event, on_stream(1), 1));
+  bench.pool.recorded(event, 1, true);
+  const auto at = bench.get(kBytes, on_stream(2));
+  ASSERT_EQ(timelines(bench), 2U);
+  bench.use_and_free(at, on_stream(2));
+  bench.pool.waits(on_stream(3), event, bench.pool.recording_of(event));
+  EXPECT_NE(bench.get(kBytes, on_stream(3)), at);
+}
+
+}  // namespace
+}  // namespace gmlake::pool
