@@ -48,6 +48,7 @@ CUresult reset_primary(CUresult (*native)(CUdevice), CUdevice device) {
 // Before the program can give the stream any work.
 CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CUresult result) {
   CUcontext context = nullptr;
+  if (result == CUDA_SUCCESS && (flags & CU_STREAM_NON_BLOCKING) == 0) blocking_stream_seen();
   if (result == CUDA_SUCCESS && (flags & CU_STREAM_NON_BLOCKING) != 0 && open()) {
     if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
     Process::get().streams().add(context, *stream);

@@ -16,6 +16,11 @@ CUresult with_room(Args... args) {
   return (real->*Native)(args...);
 }
 
+// A thread's own default stream is a blocking one, and no call makes it.
+void seen_per_thread(CUstream stream, bool zero_is_per_thread) {
+  if (stream == CU_STREAM_PER_THREAD || (!stream && zero_is_per_thread)) blocking_stream_seen();
+}
+
 }  // namespace
 
 CUresult mem_create(CUmemGenericAllocationHandle* handle, std::size_t bytes,
@@ -76,27 +81,32 @@ CUresult library_get_kernel(CUkernel* out, CUlibrary library, const char* name) 
 CUresult launch_kernel(CUfunction kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                        unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                        CUstream stream, void** parameters, void** extra) {
+  seen_per_thread(stream, false);
   return with_room<&RealDriver::launch_kernel>(kernel, grid_x, grid_y, grid_z, block_x, block_y,
                                                block_z, shared, stream, parameters, extra);
 }
 CUresult launch_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                             unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                             CUstream stream, void** parameters, void** extra) {
+  seen_per_thread(stream, true);
   return with_room<&RealDriver::launch_kernel_ptsz>(
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters, extra);
 }
 CUresult launch_kernel_ex(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
                           void** extra) {
+  if (how) seen_per_thread(how->hStream, false);
   return with_room<&RealDriver::launch_kernel_ex>(how, kernel, parameters, extra);
 }
 CUresult launch_kernel_ex_ptsz(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
                                void** extra) {
+  if (how) seen_per_thread(how->hStream, true);
   return with_room<&RealDriver::launch_kernel_ex_ptsz>(how, kernel, parameters, extra);
 }
 CUresult launch_cooperative_kernel(CUfunction kernel, unsigned grid_x, unsigned grid_y,
                                    unsigned grid_z, unsigned block_x, unsigned block_y,
                                    unsigned block_z, unsigned shared, CUstream stream,
                                    void** parameters) {
+  seen_per_thread(stream, false);
   return with_room<&RealDriver::launch_cooperative_kernel>(
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters);
 }
@@ -104,6 +114,7 @@ CUresult launch_cooperative_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsi
                                         unsigned grid_z, unsigned block_x, unsigned block_y,
                                         unsigned block_z, unsigned shared, CUstream stream,
                                         void** parameters) {
+  seen_per_thread(stream, true);
   return with_room<&RealDriver::launch_cooperative_kernel_ptsz>(
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters);
 }

@@ -84,6 +84,7 @@ void before_context_dies() {
 void after_context_died(CUcontext context) {
   forget_identities();
   forget_primary(context);
+  forget_barrier(context);
   Process::get().streams().remove_context(context);
   Process::get().each_pool([&](pool::DevicePool& pool) { pool.forget_context(context); });
 }

@@ -80,6 +80,8 @@ CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native nat
     // Also during exit: the books are kept, the driver is not called.
     static constexpr pool::Origin kNobody{};
     const auto& origin = caller ? caller->origin : kNobody;
+    if (caller && caller->legacy && process.serving())
+      if (const auto* real = real_driver()) stand_between_streams(*real, *caller);
     return owner->free(at, origin) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
   }
   const CUresult result = native();

@@ -22,6 +22,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "support/fault.h"
+
 namespace gmlake::stream {
 
 using Timeline = std::uint32_t;  // index
@@ -128,7 +130,7 @@ std::optional<Timeline> Timelines::take_over(std::uint64_t id, void* stream, voi
   for (auto looks = std::min(kLooks, ended_.size()); looks > 0; --looks) {
     const Timeline timeline = ended_.front();
     ended_.pop_front();
-    if (pending(timeline) || !unused(timeline)) {
+    if ((pending(timeline) && !GMLAKE_FAULT(replaced_under_work)) || !unused(timeline)) {
       ended_.push_back(timeline);
       continue;
     }

@@ -17,6 +17,7 @@
   X(passes_one_more, "the batch after the one that has passed counts as passed")                          \
   X(retired_has_passed, "frees of a destroyed stream count as passed")                                    \
   X(retired_by_handle, "a destroyed stream's frees are followed by its old handle")                       \
+  X(replaced_under_work, "a new stream goes on in an ended one's place while that one's work is pending") \
   /* stream/fences */                                                                                     \
   X(asked_before_recorded, "a fence's event is asked before it is recorded")                              \
   X(fence_elsewhere, "a fence's event is recorded on the legacy stream")                                  \
@@ -43,6 +44,7 @@
   X(given_after_wait, "frees made while the host waits count as waited for")                              \
   X(stream_wait_for_all, "waiting for one stream counts as waiting for the context")                      \
   X(legacy_wait_for_all, "the legacy stream is taken to wait for non-blocking streams")                   \
+  X(legacy_free_is_no_work, "a free in the legacy stream does not stand between blocking streams")        \
   X(recycled_handle, "a new stream with an old one's handle is taken for the old one")                    \
   X(per_thread_is_legacy, "the per-thread stream is taken for the legacy one")                            \
   X(capture_ignored, "events are recorded and queried while a stream captures")

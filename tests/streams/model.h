@@ -161,7 +161,7 @@ class Model {
 
   Works before(unsigned stream) const;
   unsigned add(unsigned stream, const Works& more);
-  unsigned add_memory(unsigned stream);
+  unsigned add_allocation(unsigned stream);
   bool captured_enough() const;
   unsigned add_captured(unsigned stream, Node node);
   std::vector<unsigned> missing(const Block& block, bool write, const Works& done) const;

@@ -84,6 +84,24 @@ TEST_F(Order, LegacyWorkStandsBetweenBlockingStreams) {
   EXPECT_TRUE(done(in_legacy));
 }
 
+// So does a free in the legacy stream, which is work there. An allocation is not where the pool has
+// the memory (measured on driver 580); simcuda takes it for work.
+TEST_F(Order, AFreeInTheLegacyStreamStandsBetweenBlockingStreams) {
+  const CUstream first = make_stream(CU_STREAM_DEFAULT);
+  const CUstream second = make_stream(CU_STREAM_DEFAULT);
+  CUdeviceptr block = 0;
+  ASSERT_EQ(d.cuMemAllocAsync(&block, 1 << 20, nullptr), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuCtxSynchronize(), CUDA_SUCCESS);
+  CUevent after_free = nullptr;
+  {
+    Gate gate(first);
+    ASSERT_EQ(d.cuMemFreeAsync(block, nullptr), CUDA_SUCCESS);
+    after_free = mark(second);
+    EXPECT_FALSE(done(after_free));
+  }
+  EXPECT_EQ(d.cuEventSynchronize(after_free), CUDA_SUCCESS);
+}
+
 // [H 14921] CU_STREAM_NON_BLOCKING: "should perform no implicit synchronization with stream 0."
 TEST_F(Order, NonBlockingStreamsAreExempt) {
   const CUstream exempt = make_stream(CU_STREAM_NON_BLOCKING);
