@@ -1,6 +1,6 @@
-// Several threads on their own streams, on one they share and on none allocate and free at once.
-// They meet now and then, so that the books and the memory behind every live block can be looked
-// at.
+// Several threads on their own streams, which come and go, on one they share and on none allocate
+// and free at once. They meet now and then, so that the books and the memory behind every live
+// block can be looked at.
 #include <barrier>
 #include <mutex>
 #include <random>
@@ -12,6 +12,7 @@ namespace gmlake::pool {
 namespace {
 
 constexpr std::size_t kThreads = 4;
+constexpr std::uintptr_t kShared = 1;
 
 struct Block {
   driver::Address at = 0;
@@ -60,12 +61,16 @@ class Crowd {
   Origin some_origin(std::size_t thread, std::mt19937& random) const {
     const auto kind = random() % 8;
     if (kind == 0) return kHost;
-    return on_stream(kind < 3 ? 100 : 1 + thread);
+    return on_stream(kind < 3 ? kShared : stream_[thread]);
   }
 
   void step(std::size_t thread, std::mt19937& random) {
     auto& mine = live_[thread];
     auto& sums = sums_[thread];
+    if (random() % 32 == 0) {
+      bench_.pool.retire_stream(on_stream(stream_[thread]));
+      stream_[thread] += kThreads;
+    }
     if (mine.size() < 12 && random() % 2 == 0) {
       const Bytes size = random() % 3 == 0   ? 1 + random() % MiB
                          : random() % 2 == 0 ? (2 + random() % 4) * MiB
@@ -136,8 +141,9 @@ class Crowd {
   }
 
   void free_the_rest() {
-    for (const auto& block : live()) EXPECT_TRUE(bench_.pool.free(block.at, on_stream(1)));
+    for (const auto& block : live()) EXPECT_TRUE(bench_.pool.free(block.at, on_stream(kShared)));
     bench_.pool.check();
+    EXPECT_LE(bench_.pool.shortage(1).pending.size(), 100U) << "of hundreds of streams";
     EXPECT_EQ(bench_.counters().live_blocks, 0U);
     EXPECT_EQ(bench_.counters().live_bytes, 0U);
     (void)bench_.pool.trim(0, kHost);
@@ -147,6 +153,7 @@ class Crowd {
   Bench bench_;
   std::array<std::vector<Block>, kThreads> live_;
   std::array<Sums, kThreads> sums_;
+  std::array<std::uintptr_t, kThreads> stream_{2, 3, 4, 5};  // its own, now
   std::mutex exchange_;
   Block passed_on_;
 };
