@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "hooks/legacy_stream.h"
 #include "support/fault.h"
 
 namespace gmlake::hooks {
@@ -82,34 +83,6 @@ bool device_of_current(const RealDriver& real, CUcontext& context, int& device) 
   }
   device = cache.device;
   return true;
-}
-
-std::atomic<bool> blocking_streams{false};
-
-// The event that is recorded to stand between streams: one for each context. Nobody waits for it.
-class Barriers {
- public:
-  CUevent of(const RealDriver& real, CUcontext context) {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [known, event] : events_)
-      if (known == context) return event;
-    CUevent event = nullptr;
-    if (real.table.cuEventCreate_(&event, CU_EVENT_DISABLE_TIMING) != CUDA_SUCCESS) return nullptr;
-    events_.emplace_back(context, event);
-    return event;
-  }
-  void forget(CUcontext context) {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(events_, [&](const auto& known) { return known.first == context; });
-  }
-
- private:
-  RankedMutex<Rank::streams> mutex_;
-  std::vector<std::pair<CUcontext, CUevent>> events_;
-};
-Barriers& barriers() {
-  static auto* const kept = new Barriers;  // calls come until the very end of exit()
-  return *kept;
 }
 
 bool one_context(const RealDriver& real) {
@@ -193,20 +166,6 @@ bool identify(const RealDriver& real, Identity& who) {
 void forget_identities() {
   if (!GMLAKE_FAULT(recycled_handle)) generation.fetch_add(1, std::memory_order_acq_rel);
 }
-void blocking_stream_seen() {
-  if (!blocking_streams.load(std::memory_order_relaxed)) blocking_streams.store(true);
-}
-void stand_between_streams(const RealDriver& real, const Caller& caller) {
-  if (GMLAKE_FAULT(legacy_free_is_no_work)) return;
-  // Without the driver door there may be some.
-  if (!blocking_streams.load(std::memory_order_relaxed) && Process::get().driver_door()) return;
-  if (auto* event = barriers().of(real, static_cast<CUcontext>(caller.origin.context)))
-    (void)real.table.cuEventRecord_(event, CU_STREAM_LEGACY);
-}
-void forget_barrier(CUcontext context) {
-  barriers().forget(context);
-}
-
 void context_made() {
   if (contexts.exchange(Contexts::several) != Contexts::several) forget_identities();
 }

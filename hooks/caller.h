@@ -37,14 +37,6 @@ void forget_identities();
 // A context besides the primary ones is about to be there.
 void context_made();
 
-// A stream that the legacy default stream waits for, and that waits for it, is about to be used.
-void blocking_stream_seen();
-// A free in the legacy stream is work there (measured on driver 580; an allocation is not): what
-// blocking streams are given later comes after what they were given before. To be called before the
-// pool's free, which orders nothing by itself.
-void stand_between_streams(const RealDriver& real, const Caller& caller);
-void forget_barrier(CUcontext context);
-
 // Captures begun and not ended, in the whole process, as far as the driver door saw them.
 void capture_began();
 void capture_ended();

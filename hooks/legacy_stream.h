@@ -1,0 +1,18 @@
+// The legacy default stream's own rule (CUDA driver API, "Stream synchronization behavior"): its
+// work stands between the work of blocking streams before and after it.
+#pragma once
+
+#include "hooks/caller.h"
+
+namespace gmlake::hooks {
+
+// A stream that the legacy default stream waits for, and that waits for it, is about to be used.
+void blocking_stream_seen();
+// A free in the legacy stream is work there (measured on driver 580; an allocation is not): what
+// blocking streams are given later comes after what they were given before. To be called before the
+// pool's free, which orders nothing by itself.
+void stand_between_streams(const RealDriver& real, const Caller& caller);
+// The context is gone, and the event that was recorded there for this.
+void forget_barrier(CUcontext context);
+
+}  // namespace gmlake::hooks
