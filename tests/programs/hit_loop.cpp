@@ -16,11 +16,13 @@ namespace {
 
 constexpr int kWarmUp = 10;  // the first pairs create memory; they are not timed
 
-int pair(bool async, const std::string& work, std::size_t bytes, device::Stream stream) {
+enum class Work { none, given, awaited };
+
+int pair(bool async, Work work, std::size_t bytes, device::Stream stream) {
   void* at = nullptr;
   int code = async ? device::allocate_async(&at, bytes, stream) : device::allocate(&at, bytes);
-  if (code == 0 && work != "none") code = device::fill(at, bytes, stream);
-  if (code == 0 && work == "awaited") code = device::wait(stream);
+  if (code == 0 && work != Work::none) code = device::fill(at, bytes, stream);
+  if (code == 0 && work == Work::awaited) code = device::wait(stream);
   if (code != 0) return code;
   return async ? device::release_async(at, stream) : device::release(at);
 }
@@ -37,7 +39,7 @@ double nanoseconds_each(long count, Body body) {
 
 int main(int argc, char** argv) {
   bool async = true, own_stream = false;
-  std::string work = "none";
+  Work work = Work::none;
   std::size_t bytes = std::size_t{4} << 20;
   long pairs = 0;
   for (int i = 1; i < argc; ++i) {
@@ -47,7 +49,8 @@ int main(int argc, char** argv) {
     } else if (name == "--stream" && i + 1 < argc) {
       own_stream = std::string(argv[++i]) == "own";
     } else if (name == "--work" && i + 1 < argc) {
-      work = argv[++i];
+      const std::string word = argv[++i];
+      work = word == "given" ? Work::given : word == "awaited" ? Work::awaited : Work::none;
     } else if (name == "--bytes" && i + 1 < argc) {
       bytes = std::strtoull(argv[++i], nullptr, 10);
     } else {
