@@ -52,10 +52,14 @@ struct Others {
 };
 thread_local std::unique_ptr<Others> others;
 
+Identity& place_in_cache(CUstream stream) {
+  const auto bits = reinterpret_cast<std::uintptr_t>(stream);
+  return cache.streams[(bits >> 4 ^ bits) % cache.streams.size()];
+}
+
 // The cache's place for the stream, with what is known of it.
 Identity& place_of(CUstream stream) {
-  const auto bits = reinterpret_cast<std::uintptr_t>(stream);
-  auto& place = cache.streams[(bits >> 4 ^ bits) % cache.streams.size()];
+  auto& place = place_in_cache(stream);
   if (!place.valid || place.handle == stream) return place;
   if (!others) others = std::make_unique<Others>();
   if (others->generation != cache.generation) *others = Others{};
@@ -85,16 +89,19 @@ bool device_of_current(const RealDriver& real, CUcontext& context, int& device) 
   return true;
 }
 
+[[gnu::noinline]] Contexts count_contexts(const RealDriver& real) {
+  int devices = 0;
+  const bool one = Process::get().driver_door() && Process::get().in_front() &&
+                   real.table.cuDeviceGetCount_(&devices) == CUDA_SUCCESS && devices == 1;
+  // A context made meanwhile has said so.
+  auto known = Contexts::unknown;
+  contexts.compare_exchange_strong(known, one ? Contexts::one : Contexts::several);
+  return contexts.load();
+}
 bool one_context(const RealDriver& real) {
   auto known = contexts.load(std::memory_order_acquire);
-  if (known == Contexts::unknown) {
-    int devices = 0;
-    const bool one = Process::get().driver_door() && Process::get().in_front() &&
-                     real.table.cuDeviceGetCount_(&devices) == CUDA_SUCCESS && devices == 1;
-    // A context made meanwhile has said so.
-    if (contexts.compare_exchange_strong(known, one ? Contexts::one : Contexts::several))
-      known = one ? Contexts::one : Contexts::several;
-  }
+  if (known == Contexts::unknown) [[unlikely]]
+    known = count_contexts(real);
   return known == Contexts::one;
 }
 
@@ -192,20 +199,15 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   return caller;
 }
 
-std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
-                                    bool per_thread_default, Entry entry) {
+// Kept out of the way of the many that are known.
+[[gnu::noinline]] static std::optional<Caller> find_stream_caller(const RealDriver& real,
+                                                                  CUstream stream,
+                                                                  bool per_thread_default) {
   if (!real.complete) return {};
   refresh_cache();
   const bool may_cache = Process::get().driver_door();
   const bool capture = capture_under_way();
   auto& known = place_of(stream);
-  // A stream that was created is the same one whatever context is current; only the default ones
-  // get their meaning from that.
-  if (may_cache && !capture && known.valid && known.handle == stream &&
-      (!is_default(stream) ||
-       (entry == Entry::runtime && known.per_thread == per_thread_default && one_context(real))))
-    return known.caller;
-
   CUcontext context = nullptr;
   int device = 0;
   if (!device_of_current(real, context, device)) return {};
@@ -238,6 +240,23 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
   Caller caller = known.caller;
   caller.origin.capture_under_way = capture;
   return caller;
+}
+
+std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
+                                    bool per_thread_default, Entry entry) {
+  const auto& known = place_in_cache(stream);
+  // A stream that was created is the same one whatever context is current; only the default ones
+  // get their meaning from that.
+  const auto holds = [&] {
+    return known.valid && known.handle == stream && !capture_under_way() &&
+           cache.generation == generation.load(std::memory_order_acquire) &&
+           Process::get().driver_door() &&
+           (!is_default(stream) || (entry == Entry::runtime &&
+                                    known.per_thread == per_thread_default && one_context(real)));
+  };
+  if (holds()) [[likely]]
+    return known.caller;
+  return find_stream_caller(real, stream, per_thread_default);
 }
 
 RelaxedCapture::RelaxedCapture(const RealDriver& real) : real_(real) {

@@ -67,12 +67,12 @@ cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Nat
   if (!open(runtime)) return native();
   const auto address = reinterpret_cast<CUdeviceptr>(at);
   const auto* real = real_driver();
-  if (!real || !Process::get().owner(address)) return native();
+  auto* owner = real ? Process::get().owner(address) : nullptr;
+  if (!owner) return native();
   const auto caller = who(*real);
   if (caller && caller->capturing) return native();
-  const auto result = release(caller, address, [&] { return translate(native()); });
   // A wrong pointer: the real cudart says so in its own way, last error included.
-  return result == CUDA_SUCCESS ? cudaSuccess : native();
+  return give_back(*owner, caller, address) == CUDA_SUCCESS ? cudaSuccess : native();
 }
 
 auto on_stream(cudaStream_t stream, bool per_thread) {

@@ -73,18 +73,21 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
   return result;
 }
 
+// Back to the pool that owns it. Also during exit: the books are kept, the driver is not called.
+inline CUresult give_back(pool::DevicePool& owner, const std::optional<Caller>& caller,
+                          CUdeviceptr at) {
+  static constexpr pool::Origin kNobody{};
+  if (caller && caller->legacy && Process::get().serving())
+    if (const auto* real = real_driver()) stand_between_streams(*real, *caller);
+  return owner.free(at, caller ? caller->origin : kNobody) ? CUDA_SUCCESS
+                                                           : CUDA_ERROR_INVALID_VALUE;
+}
+
 // Back to the pool it came from, or to the driver if it is not the pool's.
 template <typename Native>
 CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native native) {
   auto& process = Process::get();
-  if (auto* owner = process.owner(at)) {
-    // Also during exit: the books are kept, the driver is not called.
-    static constexpr pool::Origin kNobody{};
-    const auto& origin = caller ? caller->origin : kNobody;
-    if (caller && caller->legacy && process.serving())
-      if (const auto* real = real_driver()) stand_between_streams(*real, *caller);
-    return owner->free(at, origin) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
-  }
+  if (auto* owner = process.owner(at)) return give_back(*owner, caller, at);
   const CUresult result = native();
   if (at != 0 && result == CUDA_SUCCESS && caller)
     if (auto* pool = process.pool_if_any(caller->device))

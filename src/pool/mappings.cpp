@@ -170,10 +170,7 @@ void Mappings::give_addresses(driver::Address at, Bytes size) {
   arenas_[arena].free.give(at, size);
 }
 
-bool Mappings::owns(driver::Address at) const {
-  const auto base = home();
-  if (base == 0) return false;
-  if (at - base < home_size_) return true;
+bool Mappings::in_arena(driver::Address at) const {
   const auto arenas = arena_count_.load(std::memory_order_acquire);
   for (std::size_t i = 0; i < arenas; ++i)
     if (at - arenas_[i].start.load(std::memory_order_relaxed) < arenas_[i].size) return true;

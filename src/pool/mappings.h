@@ -50,7 +50,10 @@ class Mappings {
   driver::Address home() const { return home_.load(std::memory_order_acquire); }
   Bytes home_size() const { return home_size_; }
   Bytes device_memory() const { return device_memory_; }
-  bool owns(driver::Address at) const;
+  bool owns(driver::Address at) const {
+    const auto base = home();
+    return base != 0 && (at - base < home_size_ || in_arena(at));
+  }
   // No request above this can ever be served; also keeps sizes far from wrapping round.
   Bytes most_bytes() const { return home() == 0 ? 1024 * TiB : device_memory_; }
 
@@ -67,6 +70,7 @@ class Mappings {
     driver::Handle handle;
   };
 
+  bool in_arena(driver::Address at) const;
   tl::unexpected<Error> give_up(const Range& range, Bytes mapped, Error error);
   // What is stuck is tried again too, the last first.
   Status unmap_stuck();
