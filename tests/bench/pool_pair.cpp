@@ -191,25 +191,39 @@ void sizes_in_turn(const std::string& name, const std::vector<Bytes>& sizes, std
     if (at != 0) side.pool.free(at, origin);
 }
 
-// As live(), with `count` streams alive that have a block and free memory each; by one of them, or
-// by all in turn.
-void alive(const std::string& name, Bytes size, std::int64_t count, bool in_turn,
-           benchmark::State& state) {
-  prepare(name, 1, room(size, count), [&](Side& side) {
-    for (int i = 0; i < count; ++i) {
-      side.take(size, stream(i));
-      side.pool.free(side.take(size, stream(i)), stream(i));
-    }
-  });
+void by_streams(benchmark::State& state, std::int64_t count, Bytes size) {
   auto& side = *world.sides.front();
   int turn = 0;
   const auto pair = [&] {
     const auto origin = stream(turn);
     side.pool.free(side.take(size, origin), origin);
-    if (in_turn && ++turn == count) turn = 0;
+    if (++turn == count) turn = 0;
   };
   for (std::int64_t i = 0; i < 4 * count; ++i) pair();
   measure(state, side, pair);
+}
+
+// As live(), with `count` streams alive that have a block and free memory each; by one of them, or
+// by all in turn.
+void alive(const std::string& name, Bytes size, std::int64_t count, bool in_turn,
+           benchmark::State& state) {
+  prepare(name, 1, room(size, count), [&](Side& side) {
+    std::vector<Address> freed;
+    for (int i = 0; i < count; ++i) {
+      side.take(size, stream(i));
+      freed.push_back(side.take(size, stream(i)));
+    }
+    for (int i = 0; i < count; ++i) side.pool.free(freed[static_cast<std::size_t>(i)], stream(i));
+  });
+  by_streams(state, in_turn ? count : 1, size);
+}
+
+// By streams in turn that hand one free block on: each time an event and a query, and no hit.
+void handed_on(const std::string& name, Bytes size, std::int64_t count, benchmark::State& state) {
+  prepare(name, 1, room(size, count), [&](Side& side) {
+    for (int i = 0; i < count; ++i) side.take(size, stream(i));
+  });
+  by_streams(state, count, size);
 }
 
 // Between a 64th of `size` and `size`.
@@ -265,6 +279,7 @@ void register_all() {
     for (const std::int64_t count : {1, 8, 256}) {
       add(named("alive", size, "streams", count), alive, size, count, false);
       add(named("alive_in_turn", size, "streams", count), alive, size, count, true);
+      if (count != 1) add(named("handed_on", size, "among", count), handed_on, size, count);
     }
   for (const auto size : {64 * KiB, 100 * MiB})
     for (const auto count : kCounts) {
