@@ -72,6 +72,8 @@ class Player {
   enum class Outcome { finished, out_of_memory, failed };
   Outcome run_once();
   std::size_t position() const { return position_; }  // of the event that did not succeed
+  // With the frees of what the trace leaves live, which are as good as any.
+  std::size_t events() const { return position_ + freed_; }
   Error error() const { return error_; }
 
  private:
@@ -89,6 +91,7 @@ class Player {
   std::vector<Remaining> remaining_;
   stream::Recording recordings_ = 0;
   std::size_t position_ = 0;
+  std::size_t freed_ = 0;  // after the last of them
   Error error_;
 };
 
@@ -114,6 +117,7 @@ void Player::order(const trace::Event& event) {
 }
 
 Player::Outcome Player::run_once() {
+  freed_ = 0;
   for (position_ = 0; position_ < trace_.events.size(); ++position_) {
     const auto& event = trace_.events[position_];
     device_.advance();
@@ -133,8 +137,10 @@ Player::Outcome Player::run_once() {
     }
     addresses_[event.block] = *at;
   }
-  for (const auto& [block, stream] : remaining_)
+  for (const auto& [block, stream] : remaining_) {
     if (!pool_.free(addresses_[block], origin_of(stream))) return Outcome::failed;
+    ++freed_;
+  }
   return Outcome::finished;
 }
 
@@ -182,8 +188,8 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
     result.modelled_driver_ns_last_loop = simulated.modelled_nanoseconds() - modelled_before;
     result.modelled_driver_ns += result.modelled_driver_ns_last_loop;
     const auto in_pool = elapsed - static_cast<double>(use.nanoseconds - used.nanoseconds);
-    if (player.position() > 0) {
-      const auto per_event = std::max(0.0, in_pool) / static_cast<double>(player.position());
+    if (player.events() > 0) {
+      const auto per_event = std::max(0.0, in_pool) / static_cast<double>(player.events());
       result.nanoseconds_per_event =
           loop > kFirstSteady ? std::min(result.nanoseconds_per_event, per_event) : per_event;
     }

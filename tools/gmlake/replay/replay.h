@@ -29,8 +29,8 @@ struct Result {
   std::uint64_t driver_calls_last_loop = 0;
   std::uint64_t modelled_driver_ns = 0;            // of all loops (simulated_device.h)
   std::uint64_t modelled_driver_ns_last_loop = 0;  // of the last
-  // In the pool, without driver calls: the best of the loops from the fifth on, when everything has
-  // found its place; of the last if there are fewer.
+  // In the pool, without driver calls, for each row or free at a loop's end: the best of the loops
+  // from the fifth on, when everything has found its place; of the last if there are fewer.
   double nanoseconds_per_event = 0;
   double malloc_pair_nanoseconds = 0;    // before and after the replay, the better of the two
   std::optional<Bytes> smallest_device;  // if it was looked for and found (smallest_device.h)
