@@ -40,7 +40,19 @@
   X(cuLaunchCooperativeKernel, launch_cooperative_kernel, CUresult,                                                  \
     (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**))            \
   X(cuLaunchCooperativeKernel_ptsz, launch_cooperative_kernel_ptsz, CUresult,                                        \
-    (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**))
+    (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void**))            \
+  /* a graph may have memory of its own */                                                                           \
+  X(cuGraphInstantiate, graph_instantiate_v1, CUresult, (CUgraphExec*, CUgraph, CUgraphNode*, char*, std::size_t))   \
+  X(cuGraphInstantiate_v2, graph_instantiate_v2, CUresult, (CUgraphExec*, CUgraph, CUgraphNode*, char*, std::size_t))\
+  X(cuGraphInstantiateWithFlags, graph_instantiate, CUresult, (CUgraphExec*, CUgraph, unsigned long long))           \
+  X(cuGraphInstantiateWithParams, graph_instantiate_with_params, CUresult,                                           \
+    (CUgraphExec*, CUgraph, CUDA_GRAPH_INSTANTIATE_PARAMS*))                                                         \
+  X(cuGraphInstantiateWithParams_ptsz, graph_instantiate_with_params_ptsz, CUresult,                                 \
+    (CUgraphExec*, CUgraph, CUDA_GRAPH_INSTANTIATE_PARAMS*))                                                         \
+  X(cuGraphUpload, graph_upload, CUresult, (CUgraphExec, CUstream))                                                  \
+  X(cuGraphUpload_ptsz, graph_upload_ptsz, CUresult, (CUgraphExec, CUstream))                                        \
+  X(cuGraphLaunch, graph_launch, CUresult, (CUgraphExec, CUstream))                                                  \
+  X(cuGraphLaunch_ptsz, graph_launch_ptsz, CUresult, (CUgraphExec, CUstream))
 
 // The program's own order between streams; and events that graphs or other processes may record
 // as well, which prove nothing.

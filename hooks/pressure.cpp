@@ -119,4 +119,38 @@ CUresult launch_cooperative_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsi
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters);
 }
 
+CUresult graph_instantiate_v1(CUgraphExec* out, CUgraph graph, CUgraphNode* wrong, char* log,
+                              std::size_t size) {
+  return with_room<&RealDriver::graph_instantiate_v1>(out, graph, wrong, log, size);
+}
+CUresult graph_instantiate_v2(CUgraphExec* out, CUgraph graph, CUgraphNode* wrong, char* log,
+                              std::size_t size) {
+  return with_room<&RealDriver::graph_instantiate_v2>(out, graph, wrong, log, size);
+}
+CUresult graph_instantiate(CUgraphExec* out, CUgraph graph, unsigned long long flags) {
+  return with_room<&RealDriver::graph_instantiate>(out, graph, flags);
+}
+CUresult graph_instantiate_with_params(CUgraphExec* out, CUgraph graph,
+                                       CUDA_GRAPH_INSTANTIATE_PARAMS* how) {
+  return with_room<&RealDriver::graph_instantiate_with_params>(out, graph, how);
+}
+CUresult graph_instantiate_with_params_ptsz(CUgraphExec* out, CUgraph graph,
+                                            CUDA_GRAPH_INSTANTIATE_PARAMS* how) {
+  return with_room<&RealDriver::graph_instantiate_with_params_ptsz>(out, graph, how);
+}
+CUresult graph_upload(CUgraphExec program, CUstream stream) {
+  return with_room<&RealDriver::graph_upload>(program, stream);
+}
+CUresult graph_upload_ptsz(CUgraphExec program, CUstream stream) {
+  return with_room<&RealDriver::graph_upload_ptsz>(program, stream);
+}
+CUresult graph_launch(CUgraphExec program, CUstream stream) {
+  seen_per_thread(stream, false);
+  return with_room<&RealDriver::graph_launch>(program, stream);
+}
+CUresult graph_launch_ptsz(CUgraphExec program, CUstream stream) {
+  seen_per_thread(stream, true);
+  return with_room<&RealDriver::graph_launch_ptsz>(program, stream);
+}
+
 }  // namespace gmlake::hooks

@@ -62,6 +62,21 @@ class GivingBack(harness.Case):
                 self.assertEqual(report["native_retries"], 1)
                 self.assertGreater(report["trimmed_bytes"], 0)
 
+    def test_memory_of_a_graph(self):
+        said, report, _ = self.run_program("graph")
+        for call in ("instantiate", "upload", "launch", "wait", "use"):
+            self.assertEqual(set(self.values(said, call)), {0}, call)
+        self.assertEqual(report["native_retries"], 1)
+        self.assertGreater(report["trimmed_bytes"], 0)
+
+    def test_what_a_graph_needs_besides(self):
+        for call, said_as in (("cuGraphInstantiateWithFlags", "instantiate"), ("cuGraphInstantiateWithParams", "instantiate"),
+                              ("cuGraphUpload", "upload"), ("cuGraphLaunch", "launch")):
+            with self.subTest(call=call):
+                said, report, _ = self.run_program("graph", SIMCUDA_FAULTS=f"{call}:1=2")
+                self.assertEqual(set(self.values(said, said_as)), {0})
+                self.assertGreaterEqual(report["native_retries"], 1)
+
     def test_release_threshold(self):
         _, report, _ = self.run_program("nothing")
         self.assertEqual(report["trims"], 0)

@@ -85,6 +85,28 @@ void launch() {
   say("launch", cuLaunchCooperativeKernel(kernel, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr));
 }
 
+// A graph with memory of its own: the driver takes it when the graph is instantiated or launched.
+void graph_memory() {
+  CUstream stream = nullptr;
+  CUgraph graph = nullptr;
+  CUgraphExec program = nullptr;
+  CUdeviceptr at = 0;
+  say("stream", cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+  say("begin", cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_RELAXED));
+  say("allocate", cuMemAllocAsync(&at, 768 * kMiB, stream));
+  say("fill", cuMemsetD8Async(at, 1, 768 * kMiB, stream));
+  say("free", cuMemFreeAsync(at, stream));
+  say("end", cuStreamEndCapture(stream, &graph));
+  CUDA_GRAPH_INSTANTIATE_PARAMS how{};
+  say("instantiate", cuGraphInstantiateWithParams(&program, graph, &how));
+  say("destroy", cuGraphExecDestroy(program));
+  say("instantiate", cuGraphInstantiate(&program, graph, 0));
+  say("upload", cuGraphUpload(program, stream));
+  say("launch", cuGraphLaunch(program, stream));
+  say("wait", cuStreamSynchronize(stream));
+  say("destroy", cuGraphExecDestroy(program));
+}
+
 }  // namespace
 
 int main(int, char** arguments) {
@@ -102,6 +124,8 @@ int main(int, char** arguments) {
     say("free", cuMemFree(at));
   } else if (std::strcmp(what, "launch") == 0) {
     launch();
+  } else if (std::strcmp(what, "graph") == 0) {
+    graph_memory();
   } else if (std::strcmp(what, "event") == 0) {
     say("use", use(64, wait_for_event));
     return 0;
