@@ -32,16 +32,23 @@ CUresult free_async(CUresult (*native)(CUdeviceptr, CUstream), const RealDriver&
   return release(caller, at, [&] { return native(at, stream); });
 }
 
-CUresult reset_primary(CUresult (*native)(CUdevice), CUdevice device) {
+bool active(const RealDriver& real, CUdevice device) {
+  unsigned flags = 0;
+  int now = 0;
+  return real.table.cuDevicePrimaryCtxGetState_(device, &flags, &now) == CUDA_SUCCESS && now != 0;
+}
+
+// A device's primary context dies by a reset, or by the last of its releases.
+CUresult maybe_end_primary(CUresult (*native)(CUdevice), const RealDriver& real, CUdevice device) {
   CUcontext context = nullptr;
-  const auto* real = real_driver();
-  // Retained for a moment to learn which context it is that the reset destroys; a reset drops all
-  // references.
-  if (open() && Process::get().pool_if_any(device))
-    (void)real->table.cuDevicePrimaryCtxRetain_(&context, device);
+  // Retained for a moment to learn which one it is.
+  if (open() && Process::get().serving() && Process::get().pool_if_any(device) &&
+      active(real, device) &&
+      real.table.cuDevicePrimaryCtxRetain_(&context, device) == CUDA_SUCCESS)
+    (void)real.table.cuDevicePrimaryCtxRelease_v2_(device);
   if (context) before_context_dies();
   const CUresult result = native(device);
-  if (context && result == CUDA_SUCCESS) after_context_died(context);
+  if (context && !active(real, device)) after_context_died(context);
   return result;
 }
 
@@ -203,13 +210,21 @@ CUresult ctx_destroy(CUcontext context) {
   if (open() && result == CUDA_SUCCESS) after_context_died(context);
   return result;
 }
+CUresult primary_ctx_release(CUdevice device) {
+  GMLAKE_REAL(primary_ctx_release);
+  return maybe_end_primary(real->primary_ctx_release, *real, device);
+}
+CUresult primary_ctx_release_v2(CUdevice device) {
+  GMLAKE_REAL(primary_ctx_release_v2);
+  return maybe_end_primary(real->primary_ctx_release_v2, *real, device);
+}
 CUresult primary_ctx_reset(CUdevice device) {
   GMLAKE_REAL(primary_ctx_reset);
-  return reset_primary(real->primary_ctx_reset, device);
+  return maybe_end_primary(real->primary_ctx_reset, *real, device);
 }
 CUresult primary_ctx_reset_v2(CUdevice device) {
   GMLAKE_REAL(primary_ctx_reset_v2);
-  return reset_primary(real->primary_ctx_reset_v2, device);
+  return maybe_end_primary(real->primary_ctx_reset_v2, *real, device);
 }
 
 CUresult begin_capture_v1(CUstream stream) {

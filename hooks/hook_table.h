@@ -118,6 +118,8 @@
   X(cuGreenCtxStreamCreate, green_stream_create, CUresult, (CUstream*, CUgreenCtx, unsigned, int))                   \
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \
   X(cuCtxDestroy_v2, ctx_destroy, CUresult, (CUcontext))                                                             \
+  X(cuDevicePrimaryCtxRelease, primary_ctx_release, CUresult, (CUdevice))                                            \
+  X(cuDevicePrimaryCtxRelease_v2, primary_ctx_release_v2, CUresult, (CUdevice))                                      \
   X(cuDevicePrimaryCtxReset, primary_ctx_reset, CUresult, (CUdevice))                                                \
   X(cuDevicePrimaryCtxReset_v2, primary_ctx_reset_v2, CUresult, (CUdevice))                                          \
   X(cuStreamBeginCapture, begin_capture_v1, CUresult, (CUstream))                                                    \

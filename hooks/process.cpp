@@ -62,6 +62,7 @@ void Process::load_configuration() {
 }
 
 pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driver) {
+  if (device < 0 || device >= kMostDevices) return nullptr;
   const std::lock_guard lock(making_);
   const auto index = static_cast<unsigned>(device);
   if (auto* known = pool_if_any(device)) return known;

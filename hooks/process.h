@@ -41,13 +41,13 @@ class Process {
   bool serving() const { return active_ && !exiting() && !forked(); }
 
   static constexpr int kMostDevices = 64;
-  // Null if it has no pool yet. Lock-free.
+  // Null if it has no pool yet, or if there can be none. Lock-free.
   pool::DevicePool* pool_if_any(int device) const {
+    if (device < 0 || device >= kMostDevices) return nullptr;
     return pools_[static_cast<unsigned>(device)].load(std::memory_order_acquire);
   }
   // The device's pool, made now if need be. Null if it can not be: the reason has been said.
   pool::DevicePool* pool(int device, const driver::DriverTable& driver) {
-    if (device < 0 || device >= kMostDevices) return nullptr;
     auto* known = pool_if_any(device);
     return known ? known : make_pool(device, driver);
   }

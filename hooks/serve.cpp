@@ -107,7 +107,7 @@ void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept
 extern "C" __attribute__((visibility("default"))) std::size_t gmlake_trim(int device,
                                                                           std::size_t keep_bytes) {
   auto* process = Process::get_if_made();
-  if (!process || !process->serving() || device < 0 || device >= Process::kMostDevices) return 0;
+  if (!process || !process->serving()) return 0;
   auto* pool = process->pool_if_any(device);
   pool::Origin origin;
   origin.capture_under_way = capture_under_way();

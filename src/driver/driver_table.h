@@ -21,6 +21,8 @@
   X(cuDeviceGetCount, CUresult (*)(int*), true)                                                              \
   X(cuDeviceGetAttribute, CUresult (*)(int*, CUdevice_attribute, CUdevice), true)                            \
   X(cuDevicePrimaryCtxRetain, CUresult (*)(CUcontext*, CUdevice), true)                                      \
+  X(cuDevicePrimaryCtxRelease_v2, CUresult (*)(CUdevice), true)                                              \
+  X(cuDevicePrimaryCtxGetState, CUresult (*)(CUdevice, unsigned*, int*), true)                               \
   X(cuCtxGetCurrent, CUresult (*)(CUcontext*), true)                                                         \
   X(cuCtxPushCurrent_v2, CUresult (*)(CUcontext), true)                                                      \
   X(cuDeviceGetMemPool, CUresult (*)(CUmemoryPool*, CUdevice), false)                                        \

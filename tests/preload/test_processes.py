@@ -30,6 +30,12 @@ class Same(harness.Case):
         self.assertIn("free again: 1", native.stdout)
         self.assertEqual(report["allocations"], 3)
 
+    def test_primary_context_that_goes_away(self):
+        native, report = self.compare(harness.PROGRAMS / "primary_context")
+        self.assertEqual(native.returncode, 0)
+        self.assertIn("active: 0\nthe same: 1\nfree of what is gone: 1\n", native.stdout.replace("retain: 0\nset current: 0\n", ""))
+        self.assertEqual((report["native_allocations"], report["live_blocks"]), (0, 0))
+
     def test_capture(self):
         """What is captured is the driver's own; a capture is not disturbed, whatever the pool does meanwhile."""
         for client in ("capture_shared", "capture_static"):
