@@ -32,6 +32,21 @@ CUresult free_async(CUresult (*native)(CUdeviceptr, CUstream), const RealDriver&
   return release(caller, at, [&] { return native(at, stream); });
 }
 
+CUresult end_stream(CUresult (*native)(CUstream), const RealDriver& real, CUstream stream) {
+  if (open()) {
+    before_stream_dies(real, stream);
+    Process::get().streams().remove(stream);
+  }
+  return native(stream);
+}
+
+CUresult end_context(CUresult (*native)(CUcontext), CUcontext context) {
+  if (open()) before_context_dies();
+  const CUresult result = native(context);
+  if (open() && result == CUDA_SUCCESS) after_context_died(context);
+  return result;
+}
+
 bool active(const RealDriver& real, CUdevice device) {
   unsigned flags = 0;
   int now = 0;
@@ -150,13 +165,13 @@ CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags,
   if (open() && result == CUDA_SUCCESS) Process::get().streams().add(nullptr, *stream);
   return result;
 }
+CUresult stream_destroy_v1(CUstream stream) {
+  GMLAKE_REAL(stream_destroy_v1);
+  return end_stream(real->stream_destroy_v1, *real, stream);
+}
 CUresult stream_destroy(CUstream stream) {
   GMLAKE_REAL(stream_destroy);
-  if (open()) {
-    before_stream_dies(*real, stream);
-    Process::get().streams().remove(stream);
-  }
-  return real->stream_destroy(stream);
+  return end_stream(real->stream_destroy, *real, stream);
 }
 
 CUresult ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
@@ -203,12 +218,13 @@ CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
   return real->ctx_from_green(context, green);
 }
 
+CUresult ctx_destroy_v1(CUcontext context) {
+  GMLAKE_REAL(ctx_destroy_v1);
+  return end_context(real->ctx_destroy_v1, context);
+}
 CUresult ctx_destroy(CUcontext context) {
   GMLAKE_REAL(ctx_destroy);
-  if (open()) before_context_dies();
-  const CUresult result = real->ctx_destroy(context);
-  if (open() && result == CUDA_SUCCESS) after_context_died(context);
-  return result;
+  return end_context(real->ctx_destroy, context);
 }
 CUresult primary_ctx_release(CUdevice device) {
   GMLAKE_REAL(primary_ctx_release);

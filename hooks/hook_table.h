@@ -116,7 +116,9 @@
   X(cuStreamCreate, stream_create, CUresult, (CUstream*, unsigned))                                                  \
   X(cuStreamCreateWithPriority, stream_create_with_priority, CUresult, (CUstream*, unsigned, int))                   \
   X(cuGreenCtxStreamCreate, green_stream_create, CUresult, (CUstream*, CUgreenCtx, unsigned, int))                   \
+  X(cuStreamDestroy, stream_destroy_v1, CUresult, (CUstream))                                                        \
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \
+  X(cuCtxDestroy, ctx_destroy_v1, CUresult, (CUcontext))                                                             \
   X(cuCtxDestroy_v2, ctx_destroy, CUresult, (CUcontext))                                                             \
   X(cuDevicePrimaryCtxRelease, primary_ctx_release, CUresult, (CUdevice))                                            \
   X(cuDevicePrimaryCtxRelease_v2, primary_ctx_release_v2, CUresult, (CUdevice))                                      \

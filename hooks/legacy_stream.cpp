@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "driver/current_context.h"
 #include "support/fault.h"
 
 namespace gmlake::hooks {
@@ -13,6 +14,7 @@ std::atomic<bool> blocking_streams{false};
 // The event that is recorded to stand between streams: one for each context. Nobody waits for it.
 class Barriers {
  public:
+  // Null if there can be none. The context is current.
   CUevent of(const RealDriver& real, CUcontext context) {
     const std::lock_guard lock(mutex_);
     for (const auto& [known, event] : events_)
@@ -41,12 +43,18 @@ Barriers& barriers() {
 void blocking_stream_seen() {
   if (!blocking_streams.load(std::memory_order_relaxed)) blocking_streams.store(true);
 }
-void stand_between_streams(const RealDriver& real, const Caller& caller) {
-  if (GMLAKE_FAULT(legacy_free_is_no_work)) return;
+bool stand_between_streams(const Caller& caller) {
+  if (GMLAKE_FAULT(legacy_free_is_no_work)) return true;
   // Without the driver door there may be some.
-  if (!blocking_streams.load(std::memory_order_relaxed) && Process::get().driver_door()) return;
-  if (auto* event = barriers().of(real, static_cast<CUcontext>(caller.origin.context)))
-    (void)real.table.cuEventRecord_(event, CU_STREAM_LEGACY);
+  if (!blocking_streams.load(std::memory_order_relaxed) && Process::get().driver_door())
+    return true;
+  const auto* real = real_driver();
+  if (!real) return false;
+  // The context need not be current yet: cudart makes it so only when a call comes there.
+  auto* const context = static_cast<CUcontext>(caller.origin.context);
+  const driver::CurrentContext current(real->table, context);
+  auto* const event = current.result() == CUDA_SUCCESS ? barriers().of(*real, context) : nullptr;
+  return event && real->table.cuEventRecord_(event, CU_STREAM_LEGACY) == CUDA_SUCCESS;
 }
 void forget_barrier(CUcontext context) {
   barriers().forget(context);

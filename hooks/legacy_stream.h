@@ -10,8 +10,8 @@ namespace gmlake::hooks {
 void blocking_stream_seen();
 // A free in the legacy stream is work there (measured on driver 580; an allocation is not): what
 // blocking streams are given later comes after what they were given before. To be called before the
-// pool's free, which orders nothing by itself.
-void stand_between_streams(const RealDriver& real, const Caller& caller);
+// pool's free, which orders nothing by itself. False: the driver has failed, and so must the order.
+bool stand_between_streams(const Caller& caller);
 // The context is gone, and the event that was recorded there for this.
 void forget_barrier(CUcontext context);
 

@@ -77,10 +77,11 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
 inline CUresult give_back(pool::DevicePool& owner, const std::optional<Caller>& caller,
                           CUdeviceptr at) {
   static constexpr pool::Origin kNobody{};
-  if (caller && caller->legacy && Process::get().serving())
-    if (const auto* real = real_driver()) stand_between_streams(*real, *caller);
-  return owner.free(at, caller ? caller->origin : kNobody) ? CUDA_SUCCESS
-                                                           : CUDA_ERROR_INVALID_VALUE;
+  const bool placed =
+      !caller || !caller->legacy || !Process::get().serving() || stand_between_streams(*caller);
+  if (!placed) (void)owner.record_use(at, {});  // behind all work of its context, then
+  return owner.free(at, caller && placed ? caller->origin : kNobody) ? CUDA_SUCCESS
+                                                                     : CUDA_ERROR_INVALID_VALUE;
 }
 
 // Back to the pool it came from, or to the driver if it is not the pool's.

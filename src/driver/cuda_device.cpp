@@ -2,29 +2,12 @@
 
 #include <chrono>
 
+#include "driver/current_context.h"
+
 namespace gmlake::driver {
 namespace {
 
 using stats::DriverCall;
-
-// Makes a context current for the time of a call: events and the default stream mean the current
-// context's.
-class Current {
- public:
-  Current(const DriverTable& driver, Context context)
-      : driver_(driver),
-        pushed_(driver.cuCtxPushCurrent_v2_(static_cast<CUcontext>(context)) == CUDA_SUCCESS) {}
-  ~Current() {
-    CUcontext old = nullptr;
-    if (pushed_) (void)driver_.cuCtxPopCurrent_v2_(&old);
-  }
-  Current(const Current&) = delete;
-  Current& operator=(const Current&) = delete;
-
- private:
-  const DriverTable& driver_;
-  bool pushed_;
-};
 
 Status status(CUresult result, const char* what) {
   if (result == CUDA_SUCCESS) return {};
@@ -132,7 +115,8 @@ Result<MemoryInfo> CudaDevice::memory_info() {
 }
 
 Result<Event> CudaDevice::create_event(Context context) {
-  const Current current(driver_, context);
+  const CurrentContext current(driver_, static_cast<CUcontext>(context));
+  if (const auto pushed = current.result()) return fail(pushed, "cuCtxPushCurrent");
   CUevent event = nullptr;
   if (const auto result = call(DriverCall::cuEventCreate, driver_.cuEventCreate_, &event,
                                unsigned{CU_EVENT_DISABLE_TIMING}))
@@ -145,7 +129,8 @@ Status CudaDevice::destroy_event(Event event) {
       "cuEventDestroy");
 }
 Status CudaDevice::record(Event event, Context context, Stream stream) {
-  const Current current(driver_, context);
+  const CurrentContext current(driver_, static_cast<CUcontext>(context));
+  if (const auto pushed = current.result()) return fail(pushed, "cuCtxPushCurrent");
   return status(call(DriverCall::cuEventRecord, driver_.cuEventRecord_, static_cast<CUevent>(event),
                      static_cast<CUstream>(stream)),
                 "cuEventRecord");
@@ -161,7 +146,8 @@ Status CudaDevice::record_context(Event event, Context context) {
 // Before driver 12.5: a stream of our own comes to wait for all others, and the event is recorded
 // there.
 Status CudaDevice::record_all(Event event, Context context) {
-  const Current current(driver_, context);
+  const CurrentContext current(driver_, static_cast<CUcontext>(context));
+  if (const auto pushed = current.result()) return fail(pushed, "cuCtxPushCurrent");
   CUstream join = nullptr;
   if (const auto result = call(DriverCall::cuStreamCreate, driver_.cuStreamCreate_, &join,
                                unsigned{CU_STREAM_NON_BLOCKING}))
@@ -191,7 +177,8 @@ Result<bool> CudaDevice::query(Event event) {
   return result == CUDA_SUCCESS;
 }
 Status CudaDevice::make_wait(Stream stream, Context context, Event event) {
-  const Current current(driver_, context);
+  const CurrentContext current(driver_, static_cast<CUcontext>(context));
+  if (const auto pushed = current.result()) return fail(pushed, "cuCtxPushCurrent");
   return status(call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_,
                      static_cast<CUstream>(stream), static_cast<CUevent>(event), 0U),
                 "cuStreamWaitEvent");
@@ -202,7 +189,8 @@ Status CudaDevice::wait(Event event) {
                 "cuEventSynchronize");
 }
 Status CudaDevice::wait_context(Context context) {
-  const Current current(driver_, context);
+  const CurrentContext current(driver_, static_cast<CUcontext>(context));
+  if (const auto pushed = current.result()) return fail(pushed, "cuCtxPushCurrent");
   return status(call(DriverCall::cuCtxSynchronize, driver_.cuCtxSynchronize_), "cuCtxSynchronize");
 }
 

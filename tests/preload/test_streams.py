@@ -104,6 +104,22 @@ class Streams(harness.Case):
         self.assertEqual(process.stdout, "same stream 1\nother context 0\nfirst context 1\n")
         self.assertEqual(report["reuse_own_stream"], 2)
 
+    # Its place between the other streams' work is an event's, which needs the context to be current.
+    def test_a_free_in_the_legacy_stream_stands_between_others(self):
+        for words in ((), ("lost",)):
+            for seed in SEEDS:
+                with self.subTest(words=words, seed=seed):
+                    process, _ = self.served(harness.PROGRAMS / "legacy_order", *words, SIMCUDA_SEED=seed)
+                    self.assertEqual(process.stdout, "same memory 1, value 2\n")
+
+    def test_a_free_that_found_no_place_waits_for_all(self):
+        for call in ("cuEventCreate", "cuEventRecord"):
+            for seed in SEEDS:
+                with self.subTest(call=call, seed=seed):
+                    process, _ = self.served(harness.PROGRAMS / "legacy_order", SIMCUDA_SEED=seed,
+                                             SIMCUDA_FAULTS=f"{call}:1=2")
+                    self.assertEqual(process.stdout, "same memory 0, value 2\n")
+
     # A thread's default stream ends with it, and no call says so.
     def test_of_threads_that_are_gone_nothing_is_kept(self):
         picture = self.folder / "oom.json"
