@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/write_signals.h"
+
 namespace gmlake::stats {
 namespace {
 
@@ -43,6 +45,7 @@ int write_and_close(int descriptor, std::string_view text) {
 }  // namespace
 
 int write_descriptor(int descriptor, std::string_view text) {
+  const NoWriteSignals none;
   while (!text.empty()) {
     const auto written = write(descriptor, text.data(), text.size());
     if (written >= 0)

@@ -12,6 +12,8 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "support/write_signals.h"
+
 namespace gmlake::log {
 namespace {
 
@@ -83,6 +85,7 @@ void write(Level level, std::string_view message) {
   auto& s = state();
   const std::lock_guard lock(s.mutex);
   if (!s.logger) s.logger = make("");
+  const NoWriteSignals none;
   s.logger->log(translate(level), "{}", message);
 }
 

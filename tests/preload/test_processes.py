@@ -1,7 +1,10 @@
 """How processes start, fail and end with the library in front: all as they do without it."""
 
 import json
+import os
+import resource
 import signal
+import subprocess
 
 import harness
 
@@ -83,6 +86,30 @@ class Same(harness.Case):
         for client in ("leaky_exit_shared", "leaky_exit_driver"):
             process = harness.run(harness.PROGRAMS / client, "quick", env=harness.environment())
             self.assertEqual((process.returncode, process.stdout, process.stderr), (0, "", ""))
+
+
+class NobodyReads(harness.Case):
+    """What the library has to say ends nobody: stderr is a pipe without a reader, or a file at the limit of its size."""
+
+    def status(self, *command, limit=None, **settings):
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            with open(self.folder / "stderr", "w") as file:
+                return subprocess.run(
+                    [str(c) for c in command], env=harness.environment(**settings), stdout=subprocess.DEVNULL,
+                    stderr=writer if limit is None else file, timeout=harness.TIMEOUT,
+                    preexec_fn=limit and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))).returncode
+        finally:
+            os.close(writer)
+
+    def test_the_report(self):
+        self.assertEqual(self.status(harness.PROGRAMS / "leaky_exit_driver", "live"), 0)
+        self.assertEqual(self.status(harness.PROGRAMS / "leaky_exit_driver", "live", limit=10, SIMCUDA_BACKING="none"), 0)
+
+    def test_a_message(self):
+        self.assertEqual(self.status(harness.PROGRAMS / "giving_back", "exhaust", SIMCUDA_MEMORY="1GiB",
+                                     SIMCUDA_BACKING="none", GMLAKE_STATS_REPORT="none"), 0)
 
 
 class Lookups(harness.Case):

@@ -1,0 +1,42 @@
+// Keeps what this thread writes in a scope from ending the program by a signal: a pipe that nobody
+// reads any more (SIGPIPE), a file beyond the limit of its size (SIGXFSZ). The write says so by its
+// error. What the program does with these signals of its own stays as it is.
+#pragma once
+
+#include <cerrno>
+#include <ctime>
+#include <initializer_list>
+
+#include <pthread.h>
+#include <signal.h>
+
+namespace gmlake {
+
+class NoWriteSignals {
+ public:
+  NoWriteSignals() {
+    (void)sigemptyset(&signals_);
+    (void)sigaddset(&signals_, SIGPIPE);
+    (void)sigaddset(&signals_, SIGXFSZ);
+    (void)sigpending(&before_);
+    (void)pthread_sigmask(SIG_BLOCK, &signals_, &mask_);
+  }
+  ~NoWriteSignals() {
+    const int error = errno;
+    // Those that were pending before are the program's.
+    for (const int signal : {SIGPIPE, SIGXFSZ})
+      if (sigismember(&before_, signal) == 1) (void)sigdelset(&signals_, signal);
+    constexpr timespec kNow{};
+    while (sigtimedwait(&signals_, nullptr, &kNow) > 0) {
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &mask_, nullptr);
+    errno = error;
+  }
+  NoWriteSignals(const NoWriteSignals&) = delete;
+  NoWriteSignals& operator=(const NoWriteSignals&) = delete;
+
+ private:
+  sigset_t signals_{}, before_{}, mask_{};
+};
+
+}  // namespace gmlake
