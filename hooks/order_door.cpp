@@ -166,7 +166,7 @@ CUresult waited(const RealDriver& real, CUresult result) {
 
 CUresult destroy(CUresult (*native)(CUevent), CUevent event) {
   if (!GMLAKE_FAULT(event_outlives_destroy)) forget(event);
-  unseen().remove(event);
+  if (Process::get().driver_door()) unseen().remove(event);
   return native(event);
 }
 

@@ -5,7 +5,7 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <thread>
+#include <utility>
 
 #include <version.h>
 
@@ -61,12 +61,29 @@ void Process::load_configuration() {
   log::info("{} serves {} (process {})", gmlake_version(), executable_, getpid());
 }
 
+void Process::watch_for_the_end() {
+  if (std::exchange(watched_, true)) return;
+  // Registered this late, they run before the handlers of what was set up earlier, cudart's among
+  // them.
+  std::atexit([] { get().exiting_ = true; });
+  pthread_atfork(nullptr, nullptr, [] { get().leave_alone(); });
+}
+
+// In a forked child: CUDA does not survive a fork, and a lock that another thread held then is
+// never given back. Its calls are the driver's to answer, whatever they are about.
+void Process::leave_alone() {
+  active_ = false;
+  most_device_ = -1;
+  for (auto& pool : pools_) pool = nullptr;
+}
+
 pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driver) {
   if (device < 0 || device >= kMostDevices) return nullptr;
   const std::lock_guard lock(making_);
   const auto index = static_cast<unsigned>(device);
   if (auto* known = pool_if_any(device)) return known;
   if (refused_[index]) return nullptr;
+  watch_for_the_end();
   auto opened = driver::CudaDevice::open(driver, device);
   if (opened && driver_door()) (*opened)->know(&streams_);
   if (opened && config_.pool_chunk_size % (*opened)->granularity() != 0)
@@ -78,12 +95,6 @@ pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driv
     refused_[index] = true;
     return nullptr;
   }
-  if (!has_pools()) {
-    // Registered this late, they run before the handlers of what was set up earlier, cudart's among
-    // them.
-    std::atexit([] { get().exiting_ = true; });
-    pthread_atfork(nullptr, nullptr, [] { get().child_ = true; });
-  }
   auto* pool = new pool::DevicePool(device, *opened->release(), config_);
   pools_[index].store(pool, std::memory_order_release);
   if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
@@ -91,7 +102,7 @@ pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driv
 }
 
 void Process::report() {
-  if (!has_pools() || forked()) return;
+  if (!has_pools()) return;
   const auto values = config::process_pattern_values();
   stats::Report report;
   report.version = GMLAKE_VERSION;

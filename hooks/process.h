@@ -36,9 +36,8 @@ class Process {
   bool in_front() const { return in_front_; }
   // No CUDA may be called any more.
   bool exiting() const { return exiting_.load(std::memory_order_relaxed); }
-  // Whether allocations go to the pool now: not in a process left alone, not in a forked child of
-  // one that has pools (CUDA does not survive fork), not once exit() has begun.
-  bool serving() const { return active_ && !exiting() && !forked(); }
+  // Whether allocations go to the pool now: not in a process left alone, not once exit() has begun.
+  bool serving() const { return active_ && !exiting(); }
 
   static constexpr int kMostDevices = 64;
   // Null if it has no pool yet, or if there can be none. Lock-free.
@@ -73,7 +72,8 @@ class Process {
   static Process& make();
   pool::DevicePool* make_pool(int device, const driver::DriverTable& driver);
   void load_configuration();
-  bool forked() const { return child_.load(std::memory_order_relaxed); }
+  void watch_for_the_end();
+  void leave_alone();
 
   static std::atomic<Process*> made;
 
@@ -83,10 +83,10 @@ class Process {
   std::string executable_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::atomic<bool> exiting_{false};
-  std::atomic<bool> child_{false};
 
   driver::KnownStreams streams_;
   RankedMutex<Rank::registry> making_;
+  bool watched_ = false;
   std::array<std::atomic<pool::DevicePool*>, kMostDevices> pools_{};
   std::array<bool, kMostDevices> refused_{};
   std::atomic<int> most_device_{-1};

@@ -71,6 +71,15 @@ class Same(harness.Case):
         """The child's exit neither hangs nor writes over the parent's report."""
         self.exits("fork", 3, 0)
 
+    def test_use_by_a_forked_child(self):
+        """It is told what it would be natively, whatever other threads were doing in the parent."""
+        for client in ("leaky_exit_shared", "leaky_exit_driver"):
+            with self.subTest(client=client):
+                native, report = self.compare(harness.PROGRAMS / client, "child")
+                self.assertEqual(native.returncode, 0)
+                self.assertEqual(native.stdout, "child: free 3, allocate 3\n")
+                self.assertEqual(report["live_blocks"], 3)
+
     def test_exit_of_a_program_it_ran(self):
         self.exits("exec", 3, 0)
 
