@@ -50,7 +50,36 @@ struct Others {
     return streams[bits * 0x9e3779b97f4a7c15 >> 55];
   }
 };
-thread_local std::unique_ptr<Others> others;
+// Whether the thread's own objects here are destroyed: destructors of the program's may call after
+// that, and then no more is remembered.
+constinit thread_local bool ended = false;
+
+// What the calling thread has and leaves.
+class Mine {
+ public:
+  // Its default streams end with it, and no call says so; what they freed is followed through
+  // their contexts, as before.
+  ~Mine() {
+    ended = true;
+    // At the end of the process nobody begins a stream any more, and a lock may never be given
+    // back.
+    if (streams_.empty() || ::gettid() == ::getpid()) return;
+    auto* process = Process::get_if_made();
+    if (!process || !process->serving()) return;
+    for (const auto& origin : streams_)
+      process->each_pool([&](pool::DevicePool& pool) { pool.retire_stream(origin); });
+  }
+  void add(const pool::Origin& origin) {
+    for (const auto& known : streams_)
+      if (known.stream_id == origin.stream_id) return;
+    streams_.push_back(origin);
+  }
+  std::unique_ptr<Others> others;
+
+ private:
+  std::vector<pool::Origin> streams_;
+};
+thread_local Mine mine;
 
 Identity& place_in_cache(CUstream stream) {
   const auto bits = reinterpret_cast<std::uintptr_t>(stream);
@@ -61,6 +90,8 @@ Identity& place_in_cache(CUstream stream) {
 Identity& place_of(CUstream stream) {
   auto& place = place_in_cache(stream);
   if (!place.valid || place.handle == stream) return place;
+  if (ended) return place = Identity{};
+  auto& others = mine.others;
   if (!others) others = std::make_unique<Others>();
   if (others->generation != cache.generation) *others = Others{};
   others->generation = cache.generation;
@@ -109,30 +140,6 @@ bool is_default(CUstream stream) {
   return stream == nullptr || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
 }
 
-// The calling thread's own default streams. They end with it, and no call says so; what they freed
-// is followed through their contexts, as before.
-class OwnStreams {
- public:
-  ~OwnStreams() {
-    // At the end of the process nobody begins a stream any more, and a lock may never be given
-    // back.
-    if (streams_.empty() || ::gettid() == ::getpid()) return;
-    auto* process = Process::get_if_made();
-    if (!process || !process->serving()) return;
-    for (const auto& origin : streams_)
-      process->each_pool([&](pool::DevicePool& pool) { pool.retire_stream(origin); });
-  }
-  void add(const pool::Origin& origin) {
-    for (const auto& known : streams_)
-      if (known.stream_id == origin.stream_id) return;
-    streams_.push_back(origin);
-  }
-
- private:
-  std::vector<pool::Origin> streams_;
-};
-thread_local OwnStreams own_streams;
-
 bool identify(const RealDriver& real, Identity& who) {
   unsigned long long id = 0;
   if (GMLAKE_FAULT(per_thread_is_legacy) && is_default(who.handle))
@@ -150,7 +157,7 @@ bool identify(const RealDriver& real, Identity& who) {
   who.caller.device = cache.device;
   who.caller.legacy = is_default(who.handle) && !per_thread;
   if (per_thread) {
-    own_streams.add(origin);
+    if (!ended) mine.add(origin);
     blocking_stream_seen();
   }
   CUcontext own = nullptr;

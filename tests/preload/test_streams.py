@@ -129,6 +129,12 @@ class Streams(harness.Case):
         streams = [line for line in json.loads(picture.read_text())["timelines"] if line["kind"] == "stream"]
         self.assertLessEqual(len(streams), 3)
 
+    # Destructors of the program's that run after the library's own of that thread.
+    def test_a_thread_s_last_calls(self):
+        process, report = self.served(harness.PROGRAMS / "passing_threads", 20, "late", SIMCUDA_CHECKS="order,memory,handles")
+        self.assertEqual(process.stdout, "too much 2\n")
+        self.assertEqual(report["frees"], 20 * 42 + 41)
+
     # Each stage of the pipeline reads what the one before it wrote, and frees it. Alone the program shows that it is
     # right by itself.
     def test_generated_pipelines(self):
