@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
 #include "support/fault.h"
 
@@ -14,7 +15,6 @@ namespace gmlake::hooks {
 namespace {
 
 std::atomic<std::uint64_t> generation{1};  // of identities: rises when one dies
-std::atomic<int> captures{0};
 
 // Whether all of a runtime's calls are about one context: known once a context has been asked for.
 enum class Contexts { unknown, one, several };
@@ -183,15 +183,6 @@ void forget_identities() {
 void context_made() {
   if (contexts.exchange(Contexts::several) != Contexts::several) forget_identities();
 }
-void capture_began() {
-  captures.fetch_add(1);
-}
-void capture_ended() {
-  captures.fetch_sub(1);
-}
-bool capture_under_way() {
-  return captures.load(std::memory_order_relaxed) > 0 && !GMLAKE_FAULT(capture_ignored);
-}
 
 std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   if (!real.complete) return {};
@@ -264,16 +255,6 @@ std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
   if (holds()) [[likely]]
     return known.caller;
   return find_stream_caller(real, stream, per_thread_default);
-}
-
-RelaxedCapture::RelaxedCapture(const RealDriver& real) : real_(real) {
-  // Without the driver door there may be one.
-  const bool needed = capture_under_way() || !Process::get().driver_door();
-  if (needed && real_.table.cuThreadExchangeStreamCaptureMode_)
-    exchanged_ = real_.table.cuThreadExchangeStreamCaptureMode_(&mode_) == CUDA_SUCCESS;
-}
-RelaxedCapture::~RelaxedCapture() {
-  if (exchanged_) (void)real_.table.cuThreadExchangeStreamCaptureMode_(&mode_);
 }
 
 }  // namespace gmlake::hooks

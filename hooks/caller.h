@@ -37,24 +37,4 @@ void forget_identities();
 // A context besides the primary ones is about to be there.
 void context_made();
 
-// Captures begun and not ended, in the whole process, as far as the driver door saw them.
-void capture_began();
-void capture_ended();
-bool capture_under_way();
-
-// Lets this thread make calls that a capture elsewhere would forbid, for a scope. Costs nothing
-// while none can be under way.
-class RelaxedCapture {
- public:
-  explicit RelaxedCapture(const RealDriver& real);
-  ~RelaxedCapture();
-  RelaxedCapture(const RelaxedCapture&) = delete;
-  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
-
- private:
-  const RealDriver& real_;
-  bool exchanged_ = false;
-  CUstreamCaptureMode mode_ = CU_STREAM_CAPTURE_MODE_RELAXED;
-};
-
 }  // namespace gmlake::hooks

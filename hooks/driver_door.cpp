@@ -37,7 +37,9 @@ CUresult end_stream(CUresult (*native)(CUstream), const RealDriver& real, CUstre
     before_stream_dies(real, stream);
     Process::get().streams().remove(stream);
   }
-  return native(stream);
+  const CUresult result = native(stream);
+  if (result == CUDA_SUCCESS) captures_end(stream);
+  return result;
 }
 
 CUresult end_context(CUresult (*native)(CUcontext), CUcontext context) {
@@ -75,19 +77,6 @@ CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CU
     if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
     Process::get().streams().add(context, *stream);
   }
-  return result;
-}
-
-CUresult began(CUresult result) {
-  if (result == CUDA_SUCCESS) capture_began();
-  return result;
-}
-CUresult ended(CUresult result) {
-  // Not a capture at all, or not this thread's: it goes on.
-  if (result != CUDA_ERROR_ILLEGAL_STATE && result != CUDA_ERROR_INVALID_VALUE &&
-      result != CUDA_ERROR_INVALID_HANDLE && result != CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD &&
-      result != CUDA_ERROR_STREAM_CAPTURE_UNMATCHED)
-    capture_ended();
   return result;
 }
 
@@ -241,43 +230,6 @@ CUresult primary_ctx_reset(CUdevice device) {
 CUresult primary_ctx_reset_v2(CUdevice device) {
   GMLAKE_REAL(primary_ctx_reset_v2);
   return maybe_end_primary(real->primary_ctx_reset_v2, *real, device);
-}
-
-CUresult begin_capture_v1(CUstream stream) {
-  GMLAKE_REAL(begin_capture_v1);
-  return began(real->begin_capture_v1(stream));
-}
-CUresult begin_capture_v1_ptsz(CUstream stream) {
-  GMLAKE_REAL(begin_capture_v1_ptsz);
-  return began(real->begin_capture_v1_ptsz(stream));
-}
-CUresult begin_capture(CUstream stream, CUstreamCaptureMode mode) {
-  GMLAKE_REAL(begin_capture);
-  return began(real->begin_capture(stream, mode));
-}
-CUresult begin_capture_ptsz(CUstream stream, CUstreamCaptureMode mode) {
-  GMLAKE_REAL(begin_capture_ptsz);
-  return began(real->begin_capture_ptsz(stream, mode));
-}
-CUresult begin_capture_to_graph(CUstream stream, CUgraph graph, const CUgraphNode* dependencies,
-                                const CUgraphEdgeData* edges, std::size_t count,
-                                CUstreamCaptureMode mode) {
-  GMLAKE_REAL(begin_capture_to_graph);
-  return began(real->begin_capture_to_graph(stream, graph, dependencies, edges, count, mode));
-}
-CUresult begin_capture_to_graph_ptsz(CUstream stream, CUgraph graph,
-                                     const CUgraphNode* dependencies, const CUgraphEdgeData* edges,
-                                     std::size_t count, CUstreamCaptureMode mode) {
-  GMLAKE_REAL(begin_capture_to_graph_ptsz);
-  return began(real->begin_capture_to_graph_ptsz(stream, graph, dependencies, edges, count, mode));
-}
-CUresult end_capture(CUstream stream, CUgraph* graph) {
-  GMLAKE_REAL(end_capture);
-  return ended(real->end_capture(stream, graph));
-}
-CUresult end_capture_ptsz(CUstream stream, CUgraph* graph) {
-  GMLAKE_REAL(end_capture_ptsz);
-  return ended(real->end_capture_ptsz(stream, graph));
 }
 
 }  // namespace gmlake::hooks

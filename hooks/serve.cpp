@@ -85,6 +85,7 @@ void after_context_died(CUcontext context) {
   forget_identities();
   forget_primary(context);
   forget_barrier(context);
+  captures_end(context);
   Process::get().streams().remove_context(context);
   Process::get().each_pool([&](pool::DevicePool& pool) { pool.forget_context(context); });
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hooks/caller.h"
+#include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
 
 namespace gmlake::hooks {

@@ -77,6 +77,12 @@ class GivingBack(harness.Case):
                 self.assertEqual(set(self.values(said, said_as)), {0})
                 self.assertGreaterEqual(report["native_retries"], 1)
 
+    def test_captures_that_end_otherwise(self):
+        said, _, _ = self.run_program("abandon", SIMCUDA_CHECKS="order")
+        during, after = self.values(said, "given")
+        self.assertEqual(during, 0)
+        self.assertGreaterEqual(after, USED - 64 * MIB)
+
     def test_release_threshold(self):
         _, report, _ = self.run_program("nothing")
         self.assertEqual(report["trims"], 0)

@@ -4,11 +4,15 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include <cuda.h>
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
+
+// By its own name: which one cuCtxCreate is depends on the header.
+extern "C" CUresult cuCtxCreate_v2(CUcontext* context, unsigned flags, CUdevice device);
 
 namespace {
 
@@ -62,6 +66,38 @@ void trim(bool through_api) {
     say("trim of no pool", cudaMemPoolTrimTo(nullptr, 0));
   }
   say("free", device_free());
+}
+
+// While a capture is under way nothing is given back. One ends with its stream or its context too,
+// and by an end call that fails.
+void abandon() {
+  CUdevice device = 0;
+  CUcontext primary = nullptr, other = nullptr;
+  CUstream stream = nullptr;
+  CUgraph graph = nullptr;
+  const auto begin = [&] {
+    say("stream", cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+    say("begin", cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
+  };
+  begin();
+  trim(true);
+  say("destroy stream", cuStreamDestroy(stream));
+
+  say("current", cuCtxGetCurrent(&primary));
+  say("device", cuCtxGetDevice(&device));
+  say("context", cuCtxCreate_v2(&other, 0, device));
+  begin();
+  say("destroy context", cuCtxDestroy(other));
+  say("current", cuCtxSetCurrent(primary));
+
+  begin();
+  std::thread([&] {
+    (void)cuCtxSetCurrent(primary);
+    say("wrong thread", cuStreamEndCapture(stream, &graph));
+  }).join();
+  say("end again", cuStreamEndCapture(stream, &graph));
+  say("destroy stream", cuStreamDestroy(stream));
+  trim(true);
 }
 
 void create(std::size_t bytes) {
@@ -124,6 +160,8 @@ int main(int, char** arguments) {
     say("free", cuMemFree(at));
   } else if (std::strcmp(what, "launch") == 0) {
     launch();
+  } else if (std::strcmp(what, "abandon") == 0) {
+    abandon();
   } else if (std::strcmp(what, "graph") == 0) {
     graph_memory();
   } else if (std::strcmp(what, "event") == 0) {
