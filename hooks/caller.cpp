@@ -2,6 +2,7 @@
 
 #include <array>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -67,7 +68,7 @@ class Mine {
     auto* process = Process::get_if_made();
     if (!process || !process->serving()) return;
     for (const auto& origin : streams_)
-      process->each_pool([&](pool::DevicePool& pool) { pool.retire_stream(origin); });
+      (void)each_pool([&](pool::DevicePool& pool) { pool.retire_stream(origin); });
   }
   void add(const pool::Origin& origin) {
     for (const auto& known : streams_)
@@ -92,7 +93,8 @@ Identity& place_of(CUstream stream) {
   if (!place.valid || place.handle == stream) return place;
   if (ended) return place = Identity{};
   auto& others = mine.others;
-  if (!others) others = std::make_unique<Others>();
+  if (!others) others.reset(new (std::nothrow) Others);
+  if (!others) return place = Identity{};
   if (others->generation != cache.generation) *others = Others{};
   others->generation = cache.generation;
   auto& other = others->of(stream);
@@ -157,7 +159,7 @@ bool identify(const RealDriver& real, Identity& who) {
   who.caller.device = cache.device;
   who.caller.legacy = is_default(who.handle) && !per_thread;
   if (per_thread) {
-    if (!ended) mine.add(origin);
+    if (!ended) (void)guarded([&] { mine.add(origin); });
     blocking_stream_seen();
   }
   CUcontext own = nullptr;
@@ -203,7 +205,8 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
                                                                   bool per_thread_default) {
   if (!real.complete) return {};
   refresh_cache();
-  const bool may_cache = Process::get().driver_door();
+  const auto& process = Process::get();
+  const bool may_cache = process.driver_door() && !process.has_given_up();
   const bool capture = capture_under_way();
   auto& known = place_of(stream);
   CUcontext context = nullptr;
@@ -213,8 +216,9 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
                         known.current == context && known.per_thread == per_thread_default;
   if (is_known && !capture) return known.caller;
 
-  // Without the driver door captures go unseen: then the driver is asked each time. Before anything
-  // else: to ask a capturing stream for its id breaks the capture (measured on driver 580).
+  // Without the driver door, or host memory to remember them, captures go unseen: then the driver
+  // is asked each time. Before anything else: to ask a capturing stream for its id breaks the
+  // capture (measured on driver 580).
   if (capture || !may_cache) {
     auto status = CU_STREAM_CAPTURE_STATUS_NONE;
     const auto ask =

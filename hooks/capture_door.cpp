@@ -5,6 +5,7 @@
 
 #include "hooks/captures.h"
 #include "hooks/process.h"
+#include "support/lasting.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -39,8 +40,7 @@ class Begun {
   std::vector<Origin> origins_;
 };
 Begun& begun() {
-  static auto* const kept = new Begun;  // calls come until the very end of exit()
-  return *kept;
+  return lasting<Begun>();
 }
 
 Origin origin_of(CUstream stream, bool zero_is_per_thread) {
@@ -58,7 +58,7 @@ CUresult began(const RealDriver& real, CUstream stream, bool per_thread, Native 
   else if (real.complete && stream)
     (void)real.table.cuStreamGetCtx_(stream, &origin.context);
   const CUresult result = native();
-  if (result == CUDA_SUCCESS) begun().add(origin);
+  if (result == CUDA_SUCCESS) (void)guarded([&] { begun().add(origin); });
   return result;
 }
 

@@ -75,7 +75,7 @@ CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CU
   if (result == CUDA_SUCCESS && (flags & CU_STREAM_NON_BLOCKING) == 0) blocking_stream_seen();
   if (result == CUDA_SUCCESS && (flags & CU_STREAM_NON_BLOCKING) != 0 && open()) {
     if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
-    Process::get().streams().add(context, *stream);
+    (void)guarded([&] { Process::get().streams().add(context, *stream); });
   }
   return result;
 }
@@ -151,7 +151,8 @@ CUresult stream_create_with_priority(CUstream* stream, unsigned flags, int prior
 CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags, int priority) {
   GMLAKE_REAL(green_stream_create);
   const CUresult result = real->green_stream_create(stream, green, flags, priority);
-  if (open() && result == CUDA_SUCCESS) Process::get().streams().add(nullptr, *stream);
+  if (open() && result == CUDA_SUCCESS)
+    (void)guarded([&] { Process::get().streams().add(nullptr, *stream); });
   return result;
 }
 CUresult stream_destroy_v1(CUstream stream) {

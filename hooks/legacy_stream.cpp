@@ -5,6 +5,7 @@
 
 #include "driver/current_context.h"
 #include "support/fault.h"
+#include "support/lasting.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -34,8 +35,7 @@ class Barriers {
   std::vector<std::pair<CUcontext, CUevent>> events_;
 };
 Barriers& barriers() {
-  static auto* const kept = new Barriers;  // calls come until the very end of exit()
-  return *kept;
+  return lasting<Barriers>();
 }
 
 }  // namespace

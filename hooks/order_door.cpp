@@ -7,6 +7,7 @@
 
 #include "hooks/serve.h"
 #include "support/fault.h"
+#include "support/lasting.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -19,11 +20,6 @@ namespace {
 bool watched() {
   auto& process = Process::get();
   return process.driver_door() && process.has_pools() && process.serving();
-}
-
-template <typename Each>
-void each_pool(Each visit) {
-  Process::get().each_pool(visit);
 }
 
 // Events that are recorded where it is not seen, by handle. Few programs have any.
@@ -51,16 +47,15 @@ class Unseen {
   std::unordered_set<CUevent> events_;
 };
 Unseen& unseen() {
-  static auto* const kept = new Unseen;  // calls come until the very end of exit()
-  return *kept;
+  return lasting<Unseen>();
 }
 
 void forget(CUevent event) {
-  if (watched()) each_pool([&](pool::DevicePool& pool) { pool.forget_event(event); });
+  if (watched()) (void)each_pool([&](pool::DevicePool& pool) { pool.forget_event(event); });
 }
 void becomes_unseen(CUevent event) {
   if (!Process::get().driver_door() || GMLAKE_FAULT(graph_records_unseen)) return;
-  unseen().add(event);
+  (void)guarded([&] { unseen().add(event); });
   forget(event);
 }
 void becomes_unseen(const CUgraphNodeParams* node) {
@@ -82,13 +77,13 @@ CUresult record(const RealDriver& real, CUevent event, CUstream stream, bool per
   std::uint64_t seen = 0;  // by device
   const CUresult early = GMLAKE_FAULT(snapshot_after_record) ? native() : CUDA_SUCCESS;
   static_assert(Process::kMostDevices <= 64);
-  each_pool([&](pool::DevicePool& pool) {
+  (void)each_pool([&](pool::DevicePool& pool) {
     if (pool.recording(event, caller->origin, number)) seen |= std::uint64_t{1} << pool.ordinal();
   });
   const CUresult result = GMLAKE_FAULT(snapshot_after_record) ? early : native();
   const bool done = result == CUDA_SUCCESS && !unseen().has(event);
   if (seen != 0)
-    each_pool([&](pool::DevicePool& pool) {
+    (void)each_pool([&](pool::DevicePool& pool) {
       if ((seen >> pool.ordinal() & 1) != 0) pool.recorded(event, number, done);
     });
   return result;
@@ -107,10 +102,11 @@ template <typename Native, typename Conclude>
 CUresult about(CUevent event, Native native, Conclude conclude) {
   stream::Recording number = 0;
   const CUresult early = GMLAKE_FAULT(latest_recording_waited) ? native() : CUDA_SUCCESS;
-  each_pool([&](pool::DevicePool& pool) { number = std::max(number, pool.recording_of(event)); });
+  (void)each_pool(
+      [&](pool::DevicePool& pool) { number = std::max(number, pool.recording_of(event)); });
   const CUresult result = GMLAKE_FAULT(latest_recording_waited) ? early : native();
   if (number != 0 && (result == CUDA_SUCCESS || GMLAKE_FAULT(failure_is_success)))
-    each_pool([&](pool::DevicePool& pool) { conclude(pool, number); });
+    (void)each_pool([&](pool::DevicePool& pool) { conclude(pool, number); });
   return result;
 }
 
@@ -139,13 +135,16 @@ CUresult all_happens(const std::optional<Caller>& caller, Native native) {
   if (!caller || caller->capturing) return native();
   std::vector<std::pair<pool::DevicePool*, stream::Snapshot>> given;
   const CUresult early = GMLAKE_FAULT(given_after_wait) ? native() : CUDA_SUCCESS;
-  each_pool([&](pool::DevicePool& pool) {
+  const bool all = each_pool([&](pool::DevicePool& pool) {
     if (auto snapshot = pool.given(caller->origin); !snapshot.empty())
       given.emplace_back(&pool, std::move(snapshot));
   });
+  if (!all) given.clear();
   const CUresult result = GMLAKE_FAULT(given_after_wait) ? early : native();
   if (result == CUDA_SUCCESS || GMLAKE_FAULT(failure_is_success))
-    for (const auto& [pool, snapshot] : given) pool->happened(snapshot);
+    (void)guarded([&] {
+      for (const auto& [pool, snapshot] : given) pool->happened(snapshot);
+    });
   return result;
 }
 

@@ -8,7 +8,6 @@
 
 #include <array>
 #include <atomic>
-#include <exception>
 
 #include "hooks/gmlake.h"
 #include "hooks/serve.h"
@@ -103,6 +102,12 @@ void* allocate_for_plugin(std::size_t bytes, int device, CUstream stream) {
   return nullptr;
 }
 
+bool record_use(pool::DevicePool& owner, CUdeviceptr at, const pool::Origin& by) {
+  bool live = true;
+  if (!Process::get().has_given_up()) (void)guarded([&] { live = owner.record_use(at, by); });
+  return live;
+}
+
 void free_for_plugin(CUdeviceptr at, int device, CUstream stream) {
   const auto* real = at != 0 ? open_driver() : nullptr;
   if (!real) return;
@@ -111,7 +116,7 @@ void free_for_plugin(CUdeviceptr at, int device, CUstream stream) {
   auto* owner = Process::get().owner(at);
   // Where the stream is not known, or its order is that of a graph to be: behind all work.
   const bool behind_all = owner && (!on.caller() || capturing);
-  if (behind_all) (void)owner->record_use(at, {});
+  if (behind_all) (void)record_use(*owner, at, {});
   const auto result = release(behind_all ? std::nullopt : on.caller(), at,
                               [&] { return free_natively(*real, capturing, at, stream); });
   if (result != CUDA_SUCCESS && !Process::get().exiting())
@@ -125,7 +130,7 @@ void record_for_plugin(CUdeviceptr at, CUstream stream) {
   if (!real) return;  // not the pool's: its free waits for everything
   const OnDevice on(*real, owner->ordinal(), stream);
   // Nothing is known of a stream that captures, so it counts as any of the context.
-  if (!owner->record_use(at, on.caller() ? on.caller()->origin : pool::Origin{}))
+  if (!record_use(*owner, at, on.caller() ? on.caller()->origin : pool::Origin{}))
     log::error("gmlake_record_use: {} is no live block", reinterpret_cast<void*>(at));
 }
 
@@ -144,21 +149,14 @@ void forget_primary(CUcontext context) {
 
 extern "C" {
 
-GMLAKE_EXPORT void* gmlake_malloc(std::size_t size, int device, CUstream stream) try {
+GMLAKE_EXPORT void* gmlake_malloc(std::size_t size, int device, CUstream stream) {
   return allocate_for_plugin(size, device, stream);
-} catch (const std::exception&) {  // no host memory
-  return nullptr;
 }
-
-GMLAKE_EXPORT void gmlake_free(void* ptr, std::size_t, int device, CUstream stream) try {
+GMLAKE_EXPORT void gmlake_free(void* ptr, std::size_t, int device, CUstream stream) {
   free_for_plugin(address(ptr), device, stream);
-} catch (const std::exception&) {  // no host memory: the block stays live
 }
-
-GMLAKE_EXPORT void gmlake_record_use(void* ptr, CUstream stream) try {
+GMLAKE_EXPORT void gmlake_record_use(void* ptr, CUstream stream) {
   record_for_plugin(address(ptr), stream);
-} catch (const std::exception&) {  // no host memory for a stream not seen before
-  if (auto* owner = Process::get().owner(address(ptr))) (void)owner->record_use(address(ptr), {});
 }
 
 }  // extern "C"

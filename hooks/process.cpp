@@ -28,16 +28,28 @@ std::atomic<Process*> Process::made{nullptr};
 
 Process& Process::make() {
   const bool in_front = loaded_in_front();  // before a lock is held: it asks the loader
+  // In place: there is one, whatever host memory is left.
+  alignas(Process) static std::byte place[sizeof(Process)];
   static auto* const kept = [in_front] {
-    auto* process = new Process(in_front);
+    auto* process = new (place) Process(in_front);
     made.store(process, std::memory_order_release);
     return process;
   }();
   return *kept;
 }
 
-Process::Process(bool in_front) : in_front_(in_front), executable_(config::executable_name()) {
-  load_configuration();
+Process::Process(bool in_front) : in_front_(in_front) {
+  try {
+    load_configuration();
+  } catch (const std::exception&) {
+    active_ = false;
+    log::error("there is no host memory left; the program runs on native memory, without gmlake");
+  }
+}
+
+void Process::give_up() {
+  if ((stopped_.fetch_or(kGivenUp) & kGivenUp) == 0)
+    log::error("there is no host memory left; the program goes on on native memory");
 }
 
 void Process::load_configuration() {
@@ -54,9 +66,10 @@ void Process::load_configuration() {
     _exit(kBadConfiguration);
   }
   config_ = std::move(loaded.config);
-  if (!config::serves(config_, executable_)) return;
-  log::configure(config_.log_level,
-                 config::expand_pattern(config_.log_file, config::process_pattern_values()));
+  executable_ = config::executable_name();
+  if (!config::serves(*config_, executable_)) return;
+  log::configure(config_->log_level,
+                 config::expand_pattern(config_->log_file, config::process_pattern_values()));
   active_ = true;
   log::info("{} serves {} (process {})", gmlake_version(), executable_, getpid());
 }
@@ -65,7 +78,7 @@ void Process::watch_for_the_end() {
   if (std::exchange(watched_, true)) return;
   // Registered this late, they run before the handlers of what was set up earlier, cudart's among
   // them.
-  std::atexit([] { get().exiting_ = true; });
+  std::atexit([] { get().stopped_ |= kExiting; });
   pthread_atfork(nullptr, nullptr, [] { get().leave_alone(); });
 }
 
@@ -79,6 +92,12 @@ void Process::leave_alone() {
 
 pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driver) {
   if (device < 0 || device >= kMostDevices) return nullptr;
+  pool::DevicePool* made_now = nullptr;
+  (void)guarded([&] { made_now = try_to_make_pool(device, driver); });
+  return made_now;
+}
+
+pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTable& driver) {
   const std::lock_guard lock(making_);
   const auto index = static_cast<unsigned>(device);
   if (auto* known = pool_if_any(device)) return known;
@@ -86,7 +105,7 @@ pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driv
   watch_for_the_end();
   auto opened = driver::CudaDevice::open(driver, device);
   if (opened && driver_door()) (*opened)->know(&streams_);
-  if (opened && config_.pool_chunk_size % (*opened)->granularity() != 0)
+  if (opened && config_->pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
                   "pool.chunk_size is no multiple of the device's granularity");
   if (!opened) {
@@ -95,7 +114,7 @@ pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driv
     refused_[index] = true;
     return nullptr;
   }
-  auto* pool = new pool::DevicePool(device, *opened->release(), config_);
+  auto* pool = new pool::DevicePool(device, *opened->release(), *config_);
   pools_[index].store(pool, std::memory_order_release);
   if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
   return pool;
@@ -112,16 +131,17 @@ void Process::report() {
   report.host = values.host;
   report.rank = values.rank;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  report.pool_enabled = config_.pool_enabled;
-  report.stitch_enabled = config_.stitch_enabled;
+  report.pool_enabled = config_->pool_enabled;
+  report.stitch_enabled = config_->stitch_enabled;
   report.events_seen = driver_door();
-  report.follow_events = config_.streams_follow_events;
-  report.reuse_completed = config_.streams_reuse_completed;
-  each_pool([&](const pool::DevicePool& pool) { report.devices.push_back(pool.report()); });
-  if (config_.stats_report == config::ReportKind::text)
-    (void)stats::write_text(report, config::expand_pattern(config_.stats_file, values));
-  if (!config_.stats_json_file.empty())
-    (void)stats::write_json(report, config::expand_pattern(config_.stats_json_file, values));
+  report.follow_events = config_->streams_follow_events;
+  report.reuse_completed = config_->streams_reuse_completed;
+  for (int i = 0; i <= most_device_; ++i)  // also of one that has given up
+    if (const auto* pool = known_pool(i)) report.devices.push_back(pool->report());
+  if (config_->stats_report == config::ReportKind::text)
+    (void)stats::write_text(report, config::expand_pattern(config_->stats_file, values));
+  if (!config_->stats_json_file.empty())
+    (void)stats::write_json(report, config::expand_pattern(config_->stats_json_file, values));
 }
 
 namespace {
@@ -130,7 +150,7 @@ namespace {
 // counted. No CUDA call is made here. A destructor of the library costs a process that never uses
 // CUDA nothing, unlike a constructor.
 __attribute__((destructor)) void at_the_end() {
-  if (auto* process = Process::get_if_made()) process->report();
+  if (auto* process = Process::get_if_made()) (void)guarded([&] { process->report(); });
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <exception>
+#include <optional>
 #include <string>
 
 #include <sys/types.h>
@@ -28,22 +30,26 @@ class Process {
   // The process if anything has made it yet, for the end of exit().
   static Process* get_if_made() { return made.load(std::memory_order_acquire); }
 
-  const config::Config& config() const { return config_; }
-  bool driver_door() const { return active_ && in_front_ && config_.hooks_driver; }
-  bool runtime_door() const { return active_ && in_front_ && config_.hooks_runtime; }
+  // Of a process that is served.
+  const config::Config& config() const { return *config_; }
+  bool driver_door() const { return active_ && in_front_ && config_->hooks_driver; }
+  bool runtime_door() const { return active_ && in_front_ && config_->hooks_runtime; }
   // Whether the program's calls come through the doors at all: not those of one that opened the
   // library by path for its C API.
   bool in_front() const { return in_front_; }
   // No CUDA may be called any more.
-  bool exiting() const { return exiting_.load(std::memory_order_relaxed); }
+  bool exiting() const { return (stopped_.load(std::memory_order_relaxed) & kExiting) != 0; }
+  // Host memory has run out amid a pool's work, whose books may be half written: nothing looks at
+  // them again. What is live stays so, and all else is the driver's.
+  void give_up();
+  bool has_given_up() const { return (stopped_.load(std::memory_order_relaxed) & kGivenUp) != 0; }
   // Whether allocations go to the pool now: not in a process left alone, not once exit() has begun.
-  bool serving() const { return active_ && !exiting(); }
+  bool serving() const { return active_ && stopped_.load(std::memory_order_relaxed) == 0; }
 
   static constexpr int kMostDevices = 64;
   // Null if it has no pool yet, or if there can be none. Lock-free.
   pool::DevicePool* pool_if_any(int device) const {
-    if (device < 0 || device >= kMostDevices) return nullptr;
-    return pools_[static_cast<unsigned>(device)].load(std::memory_order_acquire);
+    return device < 0 || device >= kMostDevices || has_given_up() ? nullptr : known_pool(device);
   }
   // The device's pool, made now if need be. Null if it can not be: the reason has been said.
   pool::DevicePool* pool(int device, const driver::DriverTable& driver) {
@@ -55,11 +61,12 @@ class Process {
   // The pool whose ranges contain `at`, or null. Lock-free.
   pool::DevicePool* owner(driver::Address at) const {
     for (int i = 0, n = most_device_.load(std::memory_order_acquire); i <= n; ++i)
-      if (auto* pool = pool_if_any(i); pool && pool->owns(at)) return pool;
+      if (auto* pool = known_pool(i); pool && pool->owns(at)) return pool;
     return nullptr;
   }
   template <typename Each>
   void each_pool(Each visit) const {
+    if (has_given_up()) return;
     for (int i = 0, n = most_device_.load(std::memory_order_acquire); i <= n; ++i)
       if (auto* pool = pool_if_any(i)) visit(*pool);
   }
@@ -68,21 +75,27 @@ class Process {
   void report();
 
  private:
+  static constexpr unsigned kExiting = 1, kGivenUp = 2;
+
   explicit Process(bool in_front);
   static Process& make();
+  pool::DevicePool* known_pool(int device) const {
+    return pools_[static_cast<unsigned>(device)].load(std::memory_order_acquire);
+  }
   pool::DevicePool* make_pool(int device, const driver::DriverTable& driver);
+  pool::DevicePool* try_to_make_pool(int device, const driver::DriverTable& driver);
   void load_configuration();
   void watch_for_the_end();
   void leave_alone();
 
   static std::atomic<Process*> made;
 
-  config::Config config_;
+  std::optional<config::Config> config_;  // if active
   const bool in_front_;
   bool active_ = false;
   std::string executable_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::atomic<bool> exiting_{false};
+  std::atomic<unsigned> stopped_{0};
 
   driver::KnownStreams streams_;
   RankedMutex<Rank::registry> making_;
@@ -91,5 +104,22 @@ class Process {
   std::array<bool, kMostDevices> refused_{};
   std::atomic<int> most_device_{-1};
 };
+
+// Our own part of a call. No exception may cross a hook: one means that there is no host memory,
+// and we give up. False then.
+template <typename Work>
+bool guarded(Work work) {
+  try {
+    work();
+    return true;
+  } catch (const std::exception&) {
+    Process::get().give_up();
+    return false;
+  }
+}
+template <typename Each>
+bool each_pool(Each visit) {
+  return guarded([&] { Process::get().each_pool(visit); });
+}
 
 }  // namespace gmlake::hooks

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <mutex>
 
 #include "hooks/process.h"
 #include "support/log.h"
@@ -14,11 +14,17 @@
 namespace gmlake::hooks {
 namespace {
 
+// In place: host memory may be short.
 template <typename Table>
-const Table* keep_first(std::atomic<const Table*>& kept, std::unique_ptr<Table> found) {
-  const Table* expected = nullptr;
-  if (kept.compare_exchange_strong(expected, found.get())) return found.release();
-  return expected;
+const Table* keep_first(std::atomic<const Table*>& kept, const Table& found) {
+  static std::mutex mutex;
+  static Table place;
+  const std::lock_guard lock(mutex);
+  if (!kept.load(std::memory_order_relaxed)) {
+    place = found;
+    kept.store(&place, std::memory_order_release);
+  }
+  return &place;
 }
 
 // The path of a loaded object whose file name begins with `prefix`: a cudart loaded RTLD_LOCAL (by
@@ -66,13 +72,13 @@ const RealDriver* find_real_driver() {
     return nullptr;  // the handle is kept otherwise: the driver must not be unloaded under us
   auto table = driver::DriverTable::load(
       [](const char* symbol, void* handle) { return real_dlsym()(handle, symbol); }, libcuda);
-  auto real = std::make_unique<RealDriver>();
+  RealDriver real;
   if (table) {
-    real->table = *table;
-    real->complete = true;
+    real.table = *table;
+    real.complete = true;
   }
 #define X(symbol, wrapper, result, parameters) \
-  real->wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(libcuda, #symbol));
+  real.wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(libcuda, #symbol));
   GMLAKE_DRIVER_HOOKS(X)
 #undef X
   if (!table) {
@@ -80,7 +86,7 @@ const RealDriver* find_real_driver() {
     log::warning("this driver lacks {}; gmlake leaves the program on native memory",
                  table.error().what);
   }
-  return keep_first(kept_driver, std::move(real));
+  return keep_first(kept_driver, real);
 }
 
 const RealRuntime* find_real_runtime() {
@@ -91,15 +97,15 @@ const RealRuntime* find_real_runtime() {
     library = dlopen(wanted.path, RTLD_LAZY | RTLD_NOLOAD);
     if (!library) return nullptr;
   }
-  auto real = std::make_unique<RealRuntime>();
+  RealRuntime real;
 #define X(symbol, wrapper, result, parameters) \
-  real->wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(library, #symbol));
+  real.wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(library, #symbol));
   GMLAKE_RUNTIME_HOOKS(X)
 #undef X
   using GetVersion = cudaError_t (*)(int*);
   if (auto get = reinterpret_cast<GetVersion>(real_dlsym()(library, "cudaRuntimeGetVersion")))
-    (void)get(&real->version);
-  return keep_first(kept_runtime, std::move(real));
+    (void)get(&real.version);
+  return keep_first(kept_runtime, real);
 }
 
 void* substitute_driver(void* found) {

@@ -1,8 +1,8 @@
 // The real functions behind the hooks: found once each, never through our own dlsym.
 //
-// Thread-safe and lock-free: loader calls are made under no lock of ours (another thread may hold
-// the loader's lock and be on its way into a hook), so two threads may look at once; the first
-// result is kept.
+// Thread-safe, and lock-free once found: loader calls are made under no lock of ours (another
+// thread may hold the loader's lock and be on its way into a hook), so two threads may look at
+// once; the first result is kept.
 #pragma once
 
 #include <atomic>

@@ -40,7 +40,8 @@ cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t
     Reason reason = nullptr;
     auto* pool = real ? serving_pool(*real, caller, reason) : nullptr;
     if (!pool || reason) return native();
-    const auto at = pool->try_allocate(bytes, caller->origin);
+    driver::Address at = 0;
+    (void)guarded([&] { at = pool->try_allocate(bytes, caller->origin); });
     if (at == 0) return native();
     *out = reinterpret_cast<void*>(at);
     return cudaSuccess;

@@ -41,7 +41,7 @@ void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* 
 
 void trim_with(const RealDriver& real, CUmemoryPool memory_pool, std::size_t keep) {
   if (!Process::get().serving()) return;
-  Process::get().each_pool([&](pool::DevicePool& pool) {
+  (void)each_pool([&](pool::DevicePool& pool) {
     const auto is = [&](CUresult (*get)(CUmemoryPool*, CUdevice)) {
       CUmemoryPool one = nullptr;
       return get && get(&one, pool.ordinal()) == CUDA_SUCCESS && one == memory_pool;
@@ -58,7 +58,7 @@ void after_wait(const RealDriver& real) {
   if (process.config().pool_release_threshold == config::kNoThreshold || !process.serving()) return;
   const auto caller = host_caller(real);
   if (auto* pool = caller ? process.pool_if_any(caller->device) : nullptr)
-    pool->release_surplus(caller->origin);
+    (void)guarded([&] { pool->release_surplus(caller->origin); });
 }
 
 bool make_room(const RealDriver& real) {
@@ -66,19 +66,21 @@ bool make_room(const RealDriver& real) {
   if (!process.has_pools() || !process.serving()) return false;
   const auto caller = host_caller(real);
   auto* pool = caller ? process.pool_if_any(caller->device) : nullptr;
-  return pool && pool->trim_for_others(caller->origin) != 0;
+  Bytes given = 0;
+  if (pool) (void)guarded([&] { given = pool->trim_for_others(caller->origin); });
+  return given != 0;
 }
 
 void before_stream_dies(const RealDriver& real, CUstream stream) {
   auto& process = Process::get();
   if (process.has_pools())
     if (const auto caller = stream_caller(real, stream, false))
-      process.each_pool([&](pool::DevicePool& pool) { pool.retire_stream(caller->origin); });
+      (void)each_pool([&](pool::DevicePool& pool) { pool.retire_stream(caller->origin); });
   forget_identities();
 }
 
 void before_context_dies() {
-  Process::get().each_pool([](pool::DevicePool& pool) { pool.forget_events(); });
+  (void)each_pool([](pool::DevicePool& pool) { pool.forget_events(); });
 }
 
 void after_context_died(CUcontext context) {
@@ -87,10 +89,11 @@ void after_context_died(CUcontext context) {
   forget_barrier(context);
   captures_end(context);
   Process::get().streams().remove_context(context);
-  Process::get().each_pool([&](pool::DevicePool& pool) { pool.forget_context(context); });
+  (void)each_pool([&](pool::DevicePool& pool) { pool.forget_context(context); });
 }
 
 void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept try {
+  if (Process::get().has_given_up()) return;
   const auto shortage = pool.shortage(bytes);
   log::warning("{}", pool.explain(shortage));
   const auto& name = Process::get().config().stats_oom_file;
@@ -112,7 +115,9 @@ extern "C" __attribute__((visibility("default"))) std::size_t gmlake_trim(int de
   auto* pool = process->pool_if_any(device);
   pool::Origin origin;
   origin.capture_under_way = capture_under_way();
-  return pool ? pool->trim(keep_bytes, origin) : 0;
+  Bytes given = 0;
+  if (pool) (void)guarded([&] { given = pool->trim(keep_bytes, origin); });
+  return given;
 }
 
 }  // namespace gmlake::hooks

@@ -44,12 +44,15 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
   Reason reason = nullptr;
   auto* pool = serving_pool(real, caller, reason);
   if (pool && !reason) {
-    if (const auto at = pool->try_allocate(bytes, caller->origin)) {
-      *out = at;
-      return CUDA_SUCCESS;
-    }
-    const RelaxedCapture relaxed(real);
-    const auto at = pool->allocate(bytes, caller->origin);
+    Result<driver::Address> at = fail(CUDA_ERROR_OUT_OF_MEMORY, "host memory");
+    (void)guarded([&] {
+      if (const auto quick = pool->try_allocate(bytes, caller->origin)) {
+        at = quick;
+        return;
+      }
+      const RelaxedCapture relaxed(real);
+      at = pool->allocate(bytes, caller->origin);
+    });
     if (at) {
       *out = *at;
       return CUDA_SUCCESS;
@@ -77,12 +80,16 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
 // Back to the pool that owns it. Also during exit: the books are kept, the driver is not called.
 inline CUresult give_back(pool::DevicePool& owner, const std::optional<Caller>& caller,
                           CUdeviceptr at) {
-  static constexpr pool::Origin kNobody{};
-  const bool placed =
-      !caller || !caller->legacy || !Process::get().serving() || stand_between_streams(*caller);
-  if (!placed) (void)owner.record_use(at, {});  // behind all work of its context, then
-  return owner.free(at, caller && placed ? caller->origin : kNobody) ? CUDA_SUCCESS
-                                                                     : CUDA_ERROR_INVALID_VALUE;
+  if (Process::get().has_given_up()) return CUDA_SUCCESS;
+  bool known = true;
+  (void)guarded([&] {
+    static constexpr pool::Origin kNobody{};
+    const bool placed =
+        !caller || !caller->legacy || !Process::get().serving() || stand_between_streams(*caller);
+    if (!placed) (void)owner.record_use(at, {});  // behind all work of its context, then
+    known = owner.free(at, caller && placed ? caller->origin : kNobody);
+  });
+  return known ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
 }
 
 // Back to the pool it came from, or to the driver if it is not the pool's.

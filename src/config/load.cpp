@@ -77,7 +77,7 @@ void check_rules(LoadResult& result) {
 
 }  // namespace
 
-LoadResult load(const Environment& environment) noexcept {
+LoadResult load(const Environment& environment) {
   LoadResult result;
   try {
     if (const auto file = environment.find("GMLAKE_CONFIG");

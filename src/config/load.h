@@ -28,7 +28,8 @@ struct LoadResult {
   bool ok() const { return problems.empty(); }
 };
 
-// Reads the file; otherwise touches nothing outside `environment`. Throws nothing. Thread-safe.
-LoadResult load(const Environment& environment) noexcept;
+// Reads the file; otherwise touches nothing outside `environment`. Throws std::bad_alloc at most.
+// Thread-safe.
+LoadResult load(const Environment& environment);
 
 }  // namespace gmlake::config

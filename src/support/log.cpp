@@ -12,6 +12,7 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "support/lasting.h"
 #include "support/write_signals.h"
 
 namespace gmlake::log {
@@ -48,8 +49,7 @@ struct State {
   std::shared_ptr<spdlog::logger> logger;
 };
 State& state() {
-  static auto* const kept = new State;
-  return *kept;
+  return lasting<State>();
 }
 
 spdlog::level::level_enum translate(Level level) {

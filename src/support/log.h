@@ -5,6 +5,7 @@
 // seen here.
 #pragma once
 
+#include <exception>
 #include <string_view>
 #include <utility>
 
@@ -20,22 +21,30 @@ void configure(Level level, std::string_view file);
 bool enabled(Level level);
 void write(Level level, std::string_view message);
 
+// None throws: without host memory for it a message is lost.
+template <typename... Args>
+void say(Level level, fmt::format_string<Args...> format, Args&&... args) {
+  if (!enabled(level)) return;
+  try {
+    write(level, fmt::format(format, std::forward<Args>(args)...));
+  } catch (const std::exception&) {
+  }
+}
 template <typename... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::debug)) write(Level::debug, fmt::format(format, std::forward<Args>(args)...));
+  say(Level::debug, format, std::forward<Args>(args)...);
 }
 template <typename... Args>
 void info(fmt::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::info)) write(Level::info, fmt::format(format, std::forward<Args>(args)...));
+  say(Level::info, format, std::forward<Args>(args)...);
 }
 template <typename... Args>
 void warning(fmt::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::warning))
-    write(Level::warning, fmt::format(format, std::forward<Args>(args)...));
+  say(Level::warning, format, std::forward<Args>(args)...);
 }
 template <typename... Args>
 void error(fmt::format_string<Args...> format, Args&&... args) {
-  if (enabled(Level::error)) write(Level::error, fmt::format(format, std::forward<Args>(args)...));
+  say(Level::error, format, std::forward<Args>(args)...);
 }
 
 }  // namespace gmlake::log
