@@ -205,8 +205,7 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
                                                                   bool per_thread_default) {
   if (!real.complete) return {};
   refresh_cache();
-  const auto& process = Process::get();
-  const bool may_cache = process.driver_door() && !process.has_given_up();
+  const bool may_cache = Process::get().driver_door();
   const bool capture = capture_under_way();
   auto& known = place_of(stream);
   CUcontext context = nullptr;
@@ -216,7 +215,7 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
                         known.current == context && known.per_thread == per_thread_default;
   if (is_known && !capture) return known.caller;
 
-  // Without the driver door, or host memory to remember them, captures go unseen: then the driver
+  // Without the driver door captures go unseen: then the driver
   // is asked each time. Before anything else: to ask a capturing stream for its id breaks the
   // capture (measured on driver 580).
   if (capture || !may_cache) {

@@ -24,20 +24,23 @@ class Begun {
  public:
   void add(const Origin& origin) {
     const std::lock_guard lock(mutex_);
+    ++more_;  // in case it can not be kept: then nobody will tell when it is over
+    captures = origins_.size() + more_;
     origins_.push_back(origin);
-    captures = origins_.size();
+    --more_;
   }
   template <typename Which>
   void remove(Which which) {
     if (captures == 0) return;
     const std::lock_guard lock(mutex_);
     std::erase_if(origins_, which);
-    captures = origins_.size();
+    captures = origins_.size() + more_;
   }
 
  private:
   RankedMutex<Rank::events> mutex_;
   std::vector<Origin> origins_;
+  std::size_t more_ = 0;
 };
 Begun& begun() {
   return lasting<Begun>();
