@@ -40,6 +40,7 @@ double utilization(const DeviceCounters& counters);
 
 std::string to_text(const Report& report);
 std::string to_json(const Report& report);
+std::string to_json(const Unproved& unproved);  // as it is in the report
 
 // The text goes to `text_file`, or to stderr if that is "". A failure is said on the log with the
 // path and the reason, and returned with its errno. Throws nothing.

@@ -27,6 +27,16 @@ Json named(const StreamName& name) {
   return json;
 }
 
+Json figures(const Unproved& unproved) {
+  Json pairs = Json::array();
+  for (const auto& pair : unproved.pairs) {
+    Json entry = {{"wanted_by", named(pair.wanted_by)}, {"freed_by", named(pair.freed_by)}};
+    entry.update(figures(pair.cost));
+    pairs.push_back(std::move(entry));
+  }
+  return {{"pairs", std::move(pairs)}, {"others", figures(unproved.others)}};
+}
+
 Json figures(const DeviceReport& device) {
   Json counters = Json::object();
 #define X(name, kind, unit, help) counters[#name] = device.counters.name;
@@ -41,19 +51,17 @@ Json figures(const DeviceReport& device) {
 #define X(name) add(#name, DriverCall::name);
   GMLAKE_DRIVER_CALLS(X)
 #undef X
-  Json pairs = Json::array();
-  for (const auto& pair : device.unproved.pairs) {
-    Json entry = {{"wanted_by", named(pair.wanted_by)}, {"freed_by", named(pair.freed_by)}};
-    entry.update(figures(pair.cost));
-    pairs.push_back(std::move(entry));
-  }
   return {{"counters", counters},
           {"utilization", utilization(device.counters)},
-          {"unproved", {{"pairs", pairs}, {"others", figures(device.unproved.others)}}},
+          {"unproved", figures(device.unproved)},
           {"driver_calls", calls}};
 }
 
 }  // namespace
+
+std::string to_json(const Unproved& unproved) {
+  return figures(unproved).dump();
+}
 
 std::string to_json(const Report& report) {
   Json devices = Json::array();

@@ -84,6 +84,20 @@ class Replay(CommandLine):
         self.assertEqual(self.reused([record, wait], "--set", "streams.follow_events=false", *never), [])
         self.assertEqual(self.reused([], "--one-stream", *never), ["own_stream"])
 
+    def test_what_was_not_reused_is_told(self):
+        trace, size = self.handed_on([]), 8 << 20
+        result, = self.json_of("replay", trace, "--lag", "never")
+        pair, = result["unproved"]["pairs"]
+        self.assertEqual((pair["wanted_by"], pair["freed_by"]),
+                         ({"kind": "created", "stream": 0x11}, {"kind": "created", "stream": 0x12}))
+        self.assertEqual((pair["requests"], pair["bytes"], pair["new_bytes"]), (1, size, size))
+        self.assertEqual(result["unproved"]["others"]["requests"], 0)
+        text = self.run_gmlake("replay", trace, "--lag", "never").stdout.decode()
+        self.assertIn("wanted by stream 17, freed by stream 18\n", text)
+        self.assertIn("record an event on stream 18, and let stream 17 wait for it\n", text)
+        self.assertEqual(self.json_of("replay", trace)[0]["unproved"]["pairs"], [])
+        self.assertNotIn("not reused", self.run_gmlake("replay", trace).stdout.decode())
+
     def test_work_is_complete_so_many_rows_later(self):
         """The pool records its event at the first request that it has nothing for, three rows before the last one."""
         larger, other = f"0,0,allocate,0x5,{16 << 20},0x11\n", "0,0,record,0xe,0,0x11\n"

@@ -194,6 +194,14 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
           loop > kFirstSteady ? std::min(result.nanoseconds_per_event, per_event) : per_event;
     }
   }
+  // The trace's own names say more than the simulated streams' numbers.
+  for (auto& pair : result.report.unproved.pairs)
+    for (auto* name : {&pair.wanted_by, &pair.freed_by})
+      for (std::size_t i = 0; i < trace.streams.size(); ++i)
+        if (streams[i].stream_id == name->id) {
+          name->id = trace.streams[i];
+          break;
+        }
   result.malloc_pair_nanoseconds =
       std::min(result.malloc_pair_nanoseconds, malloc_pair_nanoseconds());
   return result;

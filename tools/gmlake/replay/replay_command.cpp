@@ -95,7 +95,7 @@ int run(const ReplayOptions& options) {
     }
     results.emplace_back(name, std::move(*result));
   }
-  std::cout << (options.json ? replay::json(results, *config) : replay::table(results));
+  std::cout << (options.json ? replay::json(results, *config) : replay::table(results, *config));
   return code;
 }
 

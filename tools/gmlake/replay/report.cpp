@@ -9,6 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "config/schema.h"
+#include "stats/page.h"
+#include "stats/report.h"
+#include "stats/unproved_text.h"
 
 namespace gmlake::replay {
 namespace {
@@ -23,9 +26,23 @@ std::uint64_t hits(const stats::DeviceCounters& c) {
   return c.hits_exact + c.hits_window + c.hits_split + c.hits_small;
 }
 
+// As the report of a process says it.
+std::string not_reused(const NamedResults& results, const config::Config& config) {
+  stats::Page page;
+  stats::Report report;
+  report.follow_events = config.streams_follow_events;
+  report.reuse_completed = config.streams_reuse_completed;
+  for (const auto& [name, result] : results) {
+    if (result.report.unproved.pairs.empty()) continue;
+    page.heading(fmt::format("\n{}", name));
+    stats::add_unproved(page, report, result.report);
+  }
+  return page.take();
+}
+
 }  // namespace
 
-std::string table(const NamedResults& results) {
+std::string table(const NamedResults& results, const config::Config& config) {
   using Row = std::vector<std::string>;
   std::vector<Row> rows{
       {"trace", "peak live", "physical", "utilization", "allocations", "hits", "stitches",
@@ -67,7 +84,7 @@ std::string table(const NamedResults& results) {
       fmt::format_to(std::back_inserter(out), "  {:>{}}", row[i], widths[i]);
     out += '\n';
   }
-  return out;
+  return out + not_reused(results, config);
 }
 
 std::string json(const NamedResults& results, const config::Config& config) {
@@ -105,6 +122,7 @@ std::string json(const NamedResults& results, const config::Config& config) {
          {"fence_queries_per_allocation", result.queries_per_allocation()},
          {"fence_waits", c.fence_waits},
          {"inserted_waits", c.ladder_inserted_waits},
+         {"unproved", Json::parse(stats::to_json(result.report.unproved))},
          {"stitches_per_loop", result.stitches_per_loop},
          {"utilization_per_loop", result.utilization_per_loop},
          {"driver_calls", calls},

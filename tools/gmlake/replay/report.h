@@ -12,8 +12,10 @@ namespace gmlake::replay {
 
 using NamedResults = std::vector<std::pair<std::string, Result>>;  // by trace
 
-std::string table(const NamedResults& results);
-// An array with one object per trace; the configuration is the one they ran with.
+// With `config`, the configuration they ran with. The table has what was not reused, and why,
+// below.
+std::string table(const NamedResults& results, const config::Config& config);
+// An array with one object per trace.
 std::string json(const NamedResults& results, const config::Config& config);
 
 }  // namespace gmlake::replay
