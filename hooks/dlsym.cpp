@@ -100,8 +100,9 @@ void* substituting_dlsym(void* handle, const char* name) {
   if (!found) return nullptr;
   const auto& process = Process::get();
   const auto door = door_of(name);
-  if (door == Door::driver && process.driver_door()) return substitute_driver(found);
-  if (door == Door::runtime && process.runtime_door()) return substitute_runtime(found);
+  if (door == Door::driver && process.driver_door()) found = substitute_driver(found);
+  if (door == Door::runtime && process.runtime_door()) found = substitute_runtime(found);
+  (void)dlerror();  // what our own lookups did not find is no error of the program's
   return found;
 }
 

@@ -24,12 +24,14 @@ class Same(harness.Case):
         native, report = self.compare(harness.PROGRAMS / "misuse_shared")
         self.assertIn("free of null: 0", native.stdout)
         self.assertIn("allocate huge: 2", native.stdout)
+        self.assertIn("allocate all: 2", native.stdout)
         self.assertIn("free again: 1", native.stdout)
         self.assertEqual(report["allocations"], 3)
 
     def test_misuse_driver(self):
         native, report = self.compare(harness.PROGRAMS / "misuse_driver")
         self.assertIn("allocate huge: 2", native.stdout)
+        self.assertIn("allocate all: 2", native.stdout)
         self.assertIn("free again: 1", native.stdout)
         self.assertEqual(report["allocations"], 3)
 
@@ -150,6 +152,15 @@ class Lookups(harness.Case):
                 self.assertEqual(
                     plain.stdout, "through the wrapper\ndefault 1, next 0\nnext after the program 2\nunknown (error set)\n")
                 self.assertEqual((loaded.returncode, loaded.stdout, loaded.stderr), (0, plain.stdout, plain.stderr))
+
+
+    def test_dlerror(self):
+        command = [harness.PROGRAMS / "looks_closely"]
+        plain = harness.run(*command, env=harness.environment(preload=False))
+        loaded = harness.run(*command, env=harness.environment())
+        self.assertIn("cudaMalloc: found 1, error 0\n", plain.stdout)
+        self.assertIn("cuNoSuchFunction: found 0, error 1\n", plain.stdout)
+        self.assertEqual((loaded.returncode, loaded.stdout, loaded.stderr), (0, plain.stdout, plain.stderr))
 
 
 class Switches(harness.Case):

@@ -29,6 +29,9 @@ int main() {
   say("allocate into null", device::allocate(nullptr, kBytes));
   say("allocate huge", device::allocate(&at, kHuge));
   say("allocate huge async", device::allocate_async(&at, kHuge, nullptr));
+  // Rounded up, it would be nothing.
+  say("allocate all", device::allocate(&at, ~std::size_t{0}));
+  say("allocate all async", device::allocate_async(&at, ~std::size_t{0} - 511, nullptr));
   say("free of no pointer of ours", device::release(kNowhere));
   say("free async of no pointer of ours", device::release_async(kNowhere, nullptr));
   say("free async of null", device::release_async(nullptr, nullptr));
