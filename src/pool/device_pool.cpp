@@ -226,7 +226,7 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
 bool DevicePool::free(driver::Address at, const Origin& from) {
   const bool host = from.stream_id == 0;
   if (host && config_.streams_free == config::FreePolicy::synchronous && !from.capture_under_way)
-    return free_synchronously(at, from);
+    return free_synchronously(at);
   if (memory::Region* block = blocks_.find(at); block && (!host || from.context)) {
     auto& front = front_of(from);
     if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
@@ -242,7 +242,8 @@ bool DevicePool::free(driver::Address at, const Origin& from) {
   Front* owner = nullptr;
   memory::Region* block = seize(at, owner);
   if (!block) return false;
-  Front* front = !host || from.context ? &front_of(from) : &host_front(owner->context);
+  // Without a stream the work is that of the block's context, whichever is current.
+  Front* front = host ? &host_front(owner->context) : &front_of(from);
   if (used_beside(*front, block)) front = &host_front(owner->context);
   const std::lock_guard own(front->lock);
   park(*front, block);
@@ -311,11 +312,11 @@ Front& DevicePool::host_front(driver::Context context) {
 
 // As natively: the call returns when the work is done, and at once for memory of a stream. The
 // block is nobody's meanwhile, so the wait needs no lock.
-bool DevicePool::free_synchronously(driver::Address at, const Origin& from) {
+bool DevicePool::free_synchronously(driver::Address at) {
   Front* owner = nullptr;
   memory::Region* block = seize(at, owner);
   if (!block) return false;
-  auto& front = host_front(from.context ? from.context : owner->context);
+  auto& front = host_front(owner->context);
   const bool in_use = owner->host || used_beside(front, block);
   const bool settled = in_use && device_.wait_context(front.context);
   const std::lock_guard own(front.lock);

@@ -173,7 +173,7 @@ class DevicePool {
   void flush_fronts();
   memory::Region* find(driver::Address at, Front*& owner);
   memory::Region* seize(driver::Address at, Front*& owner);
-  bool free_synchronously(driver::Address at, const Origin& from);
+  bool free_synchronously(driver::Address at);
 
   // With the pool's lock held, and the front's where one is given.
   memory::Order order_of(const Front& front) const;

@@ -101,7 +101,7 @@ class Streams(harness.Case):
 
     def test_another_context_has_another_default_stream(self):
         process, report = self.served(harness.PROGRAMS / "second_context", SIMCUDA_CHECKS="order,memory")
-        self.assertEqual(process.stdout, "same stream 1\nother context 0\nfirst context 1\n")
+        self.assertEqual(process.stdout, "same stream 1\nother context 0\nfirst context 1\nfreed there 0\n")
         self.assertEqual(report["reuse_own_stream"], 2)
 
     # Its place between the other streams' work is an event's, which needs the context to be current.

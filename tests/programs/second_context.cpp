@@ -1,5 +1,6 @@
 // The default stream is another one in another context: what is freed on one is not reused on the
-// other while work is pending. Prints whether it was before and after, and in the first context.
+// other while work is pending. Prints whether it was before and after, and in the first context;
+// and the same for memory of cudaMalloc that is freed while the other context is current.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -50,6 +51,18 @@ int main() {
   std::printf("other context %d\n", get() == first);
   CHECK(cuCtxSetCurrent(primary));
   std::printf("first context %d\n", get() == first);
+
+  void* block = nullptr;
+  void* again = nullptr;
+  CHECK(cudaMalloc(&block, kBytes));
+  CHECK(cudaMemsetAsync(block, 3, kBytes, nullptr));
+  CHECK(cuCtxSetCurrent(second));
+  CHECK(cudaFree(block));
+  CHECK(cudaDeviceSynchronize());  // of this context's work
+  CHECK(cudaMalloc(&again, kBytes));
+  std::printf("freed there %d\n", again == block);
+  CHECK(cudaFree(again));
+  CHECK(cuCtxSetCurrent(primary));
   opened = true;
   CHECK(cudaDeviceSynchronize());
   CHECK(cuCtxDestroy(second));
