@@ -10,6 +10,7 @@
 
 #include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/single_stream.h"
 #include "support/fault.h"
 
 namespace gmlake::hooks {
@@ -158,23 +159,26 @@ bool identify(const RealDriver& real, Identity& who) {
   origin.context = who.current;
   who.caller.device = cache.device;
   who.caller.legacy = is_default(who.handle) && !per_thread;
-  if (per_thread) {
-    if (!ended) (void)guarded([&] { mine.add(origin); });
-    blocking_stream_seen();
-  }
+  if (per_thread && !ended) (void)guarded([&] { mine.add(origin); });
+  stream_used(who.handle, who.per_thread);
+  if (is_default(who.handle)) return true;
   CUcontext own = nullptr;
-  if (is_default(who.handle) || real.table.cuStreamGetCtx_(who.handle, &own) != CUDA_SUCCESS ||
-      !own || own == who.current)
-    return true;
-  // A stream of another context, perhaps of another device: memory comes from the stream's device.
-  CUdevice device = 0;
-  CUcontext popped = nullptr;
-  if (real.table.cuCtxPushCurrent_v2_(own) != CUDA_SUCCESS) return false;
-  const bool known = real.table.cuCtxGetDevice_(&device) == CUDA_SUCCESS;
-  (void)real.table.cuCtxPopCurrent_v2_(&popped);
-  origin.context = own;
-  who.caller.device = device;
-  return known;
+  if (real.table.cuStreamGetCtx_(who.handle, &own) == CUDA_SUCCESS && own && own != who.current) {
+    // A stream of another context, perhaps of another device: memory comes from the stream's
+    // device.
+    CUdevice device = 0;
+    CUcontext popped = nullptr;
+    if (real.table.cuCtxPushCurrent_v2_(own) != CUDA_SUCCESS) return false;
+    const bool known = real.table.cuCtxGetDevice_(&device) == CUDA_SUCCESS;
+    (void)real.table.cuCtxPopCurrent_v2_(&popped);
+    if (!known) return false;
+    origin.context = own;
+    who.caller.device = device;
+  }
+  // However it was made.
+  if (Process::get().driver_door())
+    second_stream(real, static_cast<CUcontext>(origin.context), "a stream is used");
+  return true;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "hooks/captures.h"
 #include "hooks/process.h"
+#include "hooks/single_stream.h"
 #include "support/lasting.h"
 
 namespace gmlake::hooks {
@@ -55,6 +56,7 @@ Origin origin_of(CUstream stream, bool zero_is_per_thread) {
 
 template <typename Native>
 CUresult began(const RealDriver& real, CUstream stream, bool per_thread, Native native) {
+  stream_used(stream, per_thread);
   auto origin = origin_of(stream, per_thread);
   if (real.complete && origin.thread)
     (void)real.table.cuCtxGetCurrent_(&origin.context);

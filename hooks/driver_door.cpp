@@ -1,6 +1,7 @@
 // The driver door: our functions for the driver API. Thin: find out who calls, ask the pool, answer
 // as the driver.
 #include "hooks/serve.h"
+#include "hooks/single_stream.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -71,12 +72,14 @@ CUresult maybe_end_primary(CUresult (*native)(CUdevice), const RealDriver& real,
 
 // Before the program can give the stream any work.
 CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CUresult result) {
+  if (result != CUDA_SUCCESS) return result;
+  const bool blocking = (flags & CU_STREAM_NON_BLOCKING) == 0;
+  if (blocking) blocking_stream_seen();
+  if (!open()) return result;
   CUcontext context = nullptr;
-  if (result == CUDA_SUCCESS && (flags & CU_STREAM_NON_BLOCKING) == 0) blocking_stream_seen();
-  if (result == CUDA_SUCCESS && (flags & CU_STREAM_NON_BLOCKING) != 0 && open()) {
-    if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
-    (void)guarded([&] { Process::get().streams().add(context, *stream); });
-  }
+  if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
+  if (!blocking) (void)guarded([&] { Process::get().streams().add(context, *stream); });
+  second_stream(real, context, "a stream was created");
   return result;
 }
 
@@ -151,8 +154,9 @@ CUresult stream_create_with_priority(CUstream* stream, unsigned flags, int prior
 CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags, int priority) {
   GMLAKE_REAL(green_stream_create);
   const CUresult result = real->green_stream_create(stream, green, flags, priority);
-  if (open() && result == CUDA_SUCCESS)
-    (void)guarded([&] { Process::get().streams().add(nullptr, *stream); });
+  if (!open() || result != CUDA_SUCCESS) return result;
+  (void)guarded([&] { Process::get().streams().add(nullptr, *stream); });
+  second_stream(*real, nullptr, "a green context's stream was created");
   return result;
 }
 CUresult stream_destroy_v1(CUstream stream) {
@@ -205,7 +209,13 @@ CUresult vdpau_ctx_create(CUcontext* context, unsigned flags, CUdevice device, u
 CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
   GMLAKE_REAL(ctx_from_green);
   context_made();
+  if (open()) second_stream(*real, nullptr, "a green context became a context");
   return real->ctx_from_green(context, green);
+}
+CUresult ctx_enable_peer_access(CUcontext peer, unsigned flags) {
+  GMLAKE_REAL(ctx_enable_peer_access);
+  if (open() && peer) second_stream(*real, peer, "another context may access its memory");
+  return real->ctx_enable_peer_access(peer, flags);
 }
 
 CUresult ctx_destroy_v1(CUcontext context) {

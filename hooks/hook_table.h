@@ -112,6 +112,7 @@
   X(cuGLCtxCreate_v2, gl_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
   X(cuVDPAUCtxCreate_v2, vdpau_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice, unsigned, void*))              \
   X(cuCtxFromGreenCtx, ctx_from_green, CUresult, (CUcontext*, CUgreenCtx))                                           \
+  X(cuCtxEnablePeerAccess, ctx_enable_peer_access, CUresult, (CUcontext, unsigned))                                  \
   /* what the stream layer must see: streams that no other follows, handles that die, contexts that die, captures */ \
   X(cuStreamCreate, stream_create, CUresult, (CUstream*, unsigned))                                                  \
   X(cuStreamCreateWithPriority, stream_create_with_priority, CUresult, (CUstream*, unsigned, int))                   \

@@ -43,11 +43,13 @@ Barriers& barriers() {
 void blocking_stream_seen() {
   if (!blocking_streams.load(std::memory_order_relaxed)) blocking_streams.store(true);
 }
+bool any_blocking_stream_seen() {
+  return blocking_streams.load(std::memory_order_relaxed);
+}
 bool stand_between_streams(const Caller& caller) {
   if (GMLAKE_FAULT(legacy_free_is_no_work)) return true;
   // Without the driver door there may be some.
-  if (!blocking_streams.load(std::memory_order_relaxed) && Process::get().driver_door())
-    return true;
+  if (!any_blocking_stream_seen() && Process::get().driver_door()) return true;
   const auto* real = real_driver();
   if (!real) return false;
   // The context need not be current yet: cudart makes it so only when a call comes there.

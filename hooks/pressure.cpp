@@ -2,6 +2,7 @@
 // want of memory that the pool keeps free for later, the pool gives it back and the call is made
 // once more.
 #include "hooks/serve.h"
+#include "hooks/single_stream.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -14,11 +15,6 @@ CUresult with_room(Args... args) {
   if (result != CUDA_ERROR_OUT_OF_MEMORY || !Process::get().driver_door() || !make_room(*real))
     return result;
   return (real->*Native)(args...);
-}
-
-// A thread's own default stream is a blocking one, and no call makes it.
-void seen_per_thread(CUstream stream, bool zero_is_per_thread) {
-  if (stream == CU_STREAM_PER_THREAD || (!stream && zero_is_per_thread)) blocking_stream_seen();
 }
 
 }  // namespace
@@ -81,32 +77,32 @@ CUresult library_get_kernel(CUkernel* out, CUlibrary library, const char* name) 
 CUresult launch_kernel(CUfunction kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                        unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                        CUstream stream, void** parameters, void** extra) {
-  seen_per_thread(stream, false);
+  stream_used(stream, false);
   return with_room<&RealDriver::launch_kernel>(kernel, grid_x, grid_y, grid_z, block_x, block_y,
                                                block_z, shared, stream, parameters, extra);
 }
 CUresult launch_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                             unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                             CUstream stream, void** parameters, void** extra) {
-  seen_per_thread(stream, true);
+  stream_used(stream, true);
   return with_room<&RealDriver::launch_kernel_ptsz>(
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters, extra);
 }
 CUresult launch_kernel_ex(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
                           void** extra) {
-  if (how) seen_per_thread(how->hStream, false);
+  if (how) stream_used(how->hStream, false);
   return with_room<&RealDriver::launch_kernel_ex>(how, kernel, parameters, extra);
 }
 CUresult launch_kernel_ex_ptsz(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
                                void** extra) {
-  if (how) seen_per_thread(how->hStream, true);
+  if (how) stream_used(how->hStream, true);
   return with_room<&RealDriver::launch_kernel_ex_ptsz>(how, kernel, parameters, extra);
 }
 CUresult launch_cooperative_kernel(CUfunction kernel, unsigned grid_x, unsigned grid_y,
                                    unsigned grid_z, unsigned block_x, unsigned block_y,
                                    unsigned block_z, unsigned shared, CUstream stream,
                                    void** parameters) {
-  seen_per_thread(stream, false);
+  stream_used(stream, false);
   return with_room<&RealDriver::launch_cooperative_kernel>(
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters);
 }
@@ -114,7 +110,7 @@ CUresult launch_cooperative_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsi
                                         unsigned grid_z, unsigned block_x, unsigned block_y,
                                         unsigned block_z, unsigned shared, CUstream stream,
                                         void** parameters) {
-  seen_per_thread(stream, true);
+  stream_used(stream, true);
   return with_room<&RealDriver::launch_cooperative_kernel_ptsz>(
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters);
 }
@@ -145,11 +141,11 @@ CUresult graph_upload_ptsz(CUgraphExec program, CUstream stream) {
   return with_room<&RealDriver::graph_upload_ptsz>(program, stream);
 }
 CUresult graph_launch(CUgraphExec program, CUstream stream) {
-  seen_per_thread(stream, false);
+  stream_used(stream, false);
   return with_room<&RealDriver::graph_launch>(program, stream);
 }
 CUresult graph_launch_ptsz(CUgraphExec program, CUstream stream) {
-  seen_per_thread(stream, true);
+  stream_used(stream, true);
   return with_room<&RealDriver::graph_launch_ptsz>(program, stream);
 }
 

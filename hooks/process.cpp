@@ -14,6 +14,7 @@
 #include "config/pattern.h"
 #include "config/processes.h"
 #include "hooks/gmlake.h"
+#include "hooks/legacy_stream.h"
 #include "hooks/real.h"
 #include "stats/report.h"
 
@@ -71,6 +72,10 @@ void Process::load_configuration() {
   log::configure(config_->log_level,
                  config::expand_pattern(config_->log_file, config::process_pattern_values()));
   active_ = true;
+  if (config_->streams_single_stream && !driver_door())
+    log::warning("streams.single_stream has no effect: {}",
+                 in_front_ ? "hooks.driver is false, and streams are not seen to be created"
+                           : "the program's streams are not seen to be created");
   log::info("{} serves {} (process {})", gmlake_version(), executable_, getpid());
 }
 
@@ -136,6 +141,8 @@ void Process::report() {
   report.events_seen = driver_door();
   report.follow_events = config_->streams_follow_events;
   report.reuse_completed = config_->streams_reuse_completed;
+  report.single_stream = config_->streams_single_stream;
+  report.one_stream = driver_door() && streams_.only_legacy(nullptr) && !any_blocking_stream_seen();
   for (int i = 0; i <= most_device_; ++i)  // also of one that has given up
     if (const auto* pool = known_pool(i)) report.devices.push_back(pool->report());
   if (config_->stats_report == config::ReportKind::text)

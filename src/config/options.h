@@ -58,6 +58,9 @@
          "reuse memory freed on another stream where the program's own events and waits put it in order")                         \
   OPTION(streams, insert_waits, flag, true, 0, 0,                                                                                 \
          "when memory has run out, make a stream wait for another's work rather than the host")                                   \
+  OPTION(streams, single_stream, flag, false, 0, 0,                                                                               \
+         "cudaMalloc reuses what cudaFree freed at once while a context has its legacy default stream only;"                      \
+         " you assert what docs/streams.md says")                                                                                 \
   OPTION(streams, pending_bytes, size, 256 * MiB, 0, 1024 * TiB,                                                                  \
          "how far memory freed without a stream may let the pool grow past peak live memory before cudaMalloc waits for it")      \
   OPTION(streams, pending_share, ratio, 0.02, 0, 1,                                                                               \

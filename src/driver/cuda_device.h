@@ -21,7 +21,7 @@ class CudaDevice final : public Device {
  public:
   // `table` must outlive the device. The driver must have been initialised (cuInit).
   static Result<std::unique_ptr<CudaDevice>> open(const DriverTable& table, int ordinal);
-  // All streams that legacy streams do not follow, if they are known. They must outlive the device.
+  // The program's streams, if they are known. They must outlive the device.
   void know(const KnownStreams* streams) { streams_ = streams; }
 
   Result<Address> reserve(Bytes size) override;
@@ -41,6 +41,10 @@ class CudaDevice final : public Device {
   Status make_wait(Stream stream, Context context, Event event) override;
   Status wait(Event event) override;
   Status wait_context(Context context) override;
+
+  bool only_legacy_stream(Context context) const override {
+    return streams_ && streams_->only_legacy(context);
+  }
 
   Bytes granularity() const { return granularity_; }
   void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const override;

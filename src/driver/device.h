@@ -53,6 +53,10 @@ class Device {
   virtual Status wait(Event event) = 0;              // blocks the calling thread
   virtual Status wait_context(Context context) = 0;  // blocks until all work of the context is done
 
+  // Whether the context has never had a stream besides its legacy default one, as far as is seen.
+  // Called with no lock but the growth lock.
+  virtual bool only_legacy_stream(Context) const { return false; }
+
   // How often each driver function was called so far, for how long, and how often it failed.
   virtual void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const = 0;
 };

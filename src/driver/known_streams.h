@@ -1,6 +1,7 @@
-// The non-blocking streams that the program has made, by context: what an event on the legacy
-// default stream does not follow. (It follows all blocking streams, threads' own default streams
-// among them: CUDA driver API, "Stream synchronization behavior".)
+// The streams of the program, by context: the non-blocking ones that it has made, which an event on
+// the legacy default stream does not follow (it follows all blocking streams, threads' own default
+// streams among them: CUDA driver API, "Stream synchronization behavior"); and which contexts have
+// ever had any besides their legacy default stream.
 //
 // Complete only where every call that makes or destroys a stream is seen. Thread-safe; a stream
 // stays valid while it is visited, if it is removed before it is destroyed.
@@ -30,6 +31,20 @@ class KnownStreams {
     const std::lock_guard lock(mutex_);
     std::erase_if(streams_, [&](const auto& known) { return known.first == context; });
   }
+  // The context (null: each, whenever it was made) has another stream than its legacy default one.
+  // It counts as such from then on, whatever becomes of the stream or of the context. Whether that
+  // is new.
+  bool add_to_legacy(Context context) {
+    const std::lock_guard lock(mutex_);
+    if (!only_legacy_in(context)) return false;
+    several_.push_back(context);
+    return true;
+  }
+  // Null: any context.
+  bool only_legacy(Context context) const {
+    const std::lock_guard lock(mutex_);
+    return context ? only_legacy_in(context) : several_.empty();
+  }
   // Visits the context's streams until one visit says false; whether none did.
   template <typename Visit>
   bool each(Context context, Visit visit) const {
@@ -40,8 +55,14 @@ class KnownStreams {
   }
 
  private:
+  bool only_legacy_in(Context context) const {
+    return std::none_of(several_.begin(), several_.end(),
+                        [&](Context known) { return !known || known == context; });
+  }
+
   mutable RankedMutex<Rank::streams> mutex_;
   std::vector<std::pair<Context, Stream>> streams_;
+  std::vector<Context> several_;
 };
 
 }  // namespace gmlake::driver

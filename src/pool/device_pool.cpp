@@ -64,12 +64,18 @@ DevicePool::DevicePool(int ordinal, driver::Device& device, const config::Config
 DevicePool::~DevicePool() = default;
 
 memory::Order DevicePool::order_of(const Front& front) const {
-  return {front.timeline,
-          front.host && !GMLAKE_FAULT(host_frees_own) ? memory::kNoTimeline : front.timeline,
-          &timelines_.all_passed(), front.clock};
+  const bool in_order = front.in_order() || GMLAKE_FAULT(host_frees_own);
+  return {front.timeline, in_order ? front.timeline : memory::kNoTimeline, &timelines_.all_passed(),
+          front.clock};
 }
 
 Front& DevicePool::new_front(std::uint64_t key, const Origin& origin) {
+  Front& front = add_front(key, origin);
+  if (front.host && config_.streams_single_stream) begin_one_stream(front);
+  return front;
+}
+
+Front& DevicePool::add_front(std::uint64_t key, const Origin& origin) {
   const bool host = origin.stream_id == 0;
   const std::lock_guard lock(mutex_);
   if (Front* known = fronts_.find(key)) return *known;
@@ -106,20 +112,20 @@ driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
   if (bytes > mappings_.most_bytes()) return 0;
   auto& front = front_of(origin);
   const std::lock_guard own(front.lock);
-  if (front.parked_count.get() != 0 && (!front.host || GMLAKE_FAULT(host_parks)))
+  if (front.parked_count.get() != 0 && (front.in_order() || GMLAKE_FAULT(host_parks)))
     if (const auto at = take_parked(front, bytes)) return at;
   const std::lock_guard lock(mutex_);
   return take(front, bytes);
 }
 
-// The block this stream freed last, if it is what the policy would give: the place the request had
+// The block freed here last, if it is what the policy would give: the place the request had
 // last time, or without such memory of it simply one of the right size.
 driver::Address DevicePool::take_parked(Front& front, Bytes bytes) {
   memory::Region* block = front.parked[static_cast<std::size_t>(front.parked_count.get() - 1)];
   const auto* window = block->live.window;
   const Bytes size = round_up(bytes, memory::kAlignment);
   if ((window ? window->size : block->size) != size) return 0;
-  if (!block->owned && !GMLAKE_FAULT(host_parks)) return 0;
+  if (block->owned == front.host) return 0;  // of the other family
   if (!block->small && !front.recall.takes_back(size, memory::place_of(*block))) return 0;
   if (const auto home = block->timeline.load(std::memory_order_relaxed); home != front.timeline) {
     const std::lock_guard lock(mutex_);
@@ -128,6 +134,7 @@ driver::Address DevicePool::take_parked(Front& front, Bytes bytes) {
     block->timeline.store(front.timeline, std::memory_order_relaxed);
   }
   front.parked_count.add(-1);
+  front.took_back = true;
   // A snapshot may be reading it.
   std::atomic_ref(block->live.slack)
       .store(static_cast<std::uint32_t>(size - bytes), std::memory_order_relaxed);
@@ -165,7 +172,7 @@ void DevicePool::unpark(Front& front) {
     const auto line = complete ? home : front.timeline;
     // Memory that comes from another stream is likely to be wanted there again, as soon as that
     // stream waits for this one: it is kept apart from what is freed here later.
-    const bool owned = block->owned && line == home;
+    const bool owned = line == home && (block->owned || front.in_order());
     front.apart = front.apart || !owned;
     const auto value = timelines_.free_on(line);
     release(block, {line, complete && GMLAKE_FAULT(host_free_settles) ? 0 : value, owned});
@@ -203,6 +210,7 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
   block->live.used_on = memory::kNoTimeline;
   block->timeline.store(front.timeline, std::memory_order_relaxed);
   block->owned = !front.host;
+  front.took_back = front.took_back || taken.from == memory::Provenance::own;
   ++front.blocks;
   blocks_.insert(at, block);
 
@@ -340,6 +348,7 @@ void DevicePool::forget_context(driver::Context context) {
   for (auto* block = placement_.home().first(); block; block = block->after)
     if (front.owns(block, block->live.address)) gone.push_back(block);
   unpark(front);
+  front.took_back = false;
   for (memory::Region* block : gone) {
     count_free(front, block);
     release(block, {front.timeline, memory::kSettled, false});

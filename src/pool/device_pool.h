@@ -10,8 +10,9 @@
 // grows with the number of live blocks.
 //
 // device_pool.cpp has hits, frees and reports; pool_misses.cpp the ladder; pool_order.cpp what
-// needs events of its own; pool_proofs.cpp what the program's events prove; pool_unproved.cpp what
-// was not reused for want of a proof.
+// needs events of its own; pool_proofs.cpp what the program's events prove; pool_one_stream.cpp
+// what needs no proof while there is one stream; pool_unproved.cpp what was not reused for want of
+// a proof.
 #pragma once
 
 #include <atomic>
@@ -113,6 +114,11 @@ class DevicePool {
   stream::Snapshot given(const Origin& origin);
   void happened(const stream::Snapshot& snapshot);
 
+  // The context (null: each that there is), which had its legacy default stream only, is about to
+  // get work elsewhere: from here on cudaFree's memory is followed there as in others. Whether the
+  // host had to wait for the context.
+  bool end_one_stream(driver::Context context);
+
   // The context is gone, and with it its work, its events and its blocks that were not
   // stream-ordered (cuda.h, cuCtxDestroy: memory from cuMemAllocAsync outlives it).
   void forget_context(driver::Context context);
@@ -160,6 +166,8 @@ class DevicePool {
     return fronts_.find(Fronts::key_of_stream(stream.stream_id));
   }
   Front& new_front(std::uint64_t key, const Origin& origin);
+  Front& add_front(std::uint64_t key, const Origin& origin);
+  void begin_one_stream(Front& front);
   Front& host_front(driver::Context context);
   bool nobody_names(stream::Timeline timeline) const;
   bool follows_events() const {

@@ -47,6 +47,13 @@ struct alignas(128) Front {
   RankedSpinLock<Rank::front> lock;
   stream::Timeline timeline = 0;
   bool host = false;  // stands for requests without a stream: what it freed is nobody's at once
+  // Unless all work of its context is in one stream (streams.single_stream). With the pool's lock
+  // held besides to change it, and one of the two to read it.
+  enum class OneStream { not_known, so_far, over };
+  OneStream one_stream = OneStream::not_known;
+  bool took_back = false;  // gave out memory on the strength of that
+  // Whether its requests come after its frees by themselves.
+  bool in_order() const { return !host || one_stream == OneStream::so_far; }
   driver::Context context = nullptr;
   driver::Stream stream = nullptr;  // the handle it was first known by
 

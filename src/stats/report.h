@@ -28,6 +28,8 @@ struct Report {
   bool events_seen = true;      // the program's events and waits come by
   bool follow_events = true;    // streams.follow_events
   bool reuse_completed = true;  // streams.reuse_completed
+  bool single_stream = false;   // streams.single_stream
+  bool one_stream = false;      // no context had a stream besides its legacy default one
   std::vector<DeviceReport> devices;
 };
 

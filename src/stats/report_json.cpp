@@ -84,7 +84,8 @@ std::string to_json(const Report& report) {
                        {"stitch_enabled", report.stitch_enabled},
                        {"events_seen", report.events_seen},
                        {"follow_events", report.follow_events},
-                       {"reuse_completed", report.reuse_completed}}},
+                       {"reuse_completed", report.reuse_completed},
+                       {"single_stream", report.single_stream}}},
                      {"devices", std::move(devices)},
                      {"total", figures(total(report.devices))}};
   // A program's name may hold any bytes; JSON may not.

@@ -80,9 +80,13 @@ void add_advice(Page& page, const Report& report, const DeviceReport& sum) {
         "advice",
         fmt::format("use cudaMallocAsync on stream {} or one that waits for it, not cudaMalloc",
                     pair->freed_by.id));
-  if (first(true, true))
+  if (first(true, true)) {
+    if (report.one_stream && !report.single_stream)
+      page.row("advice",
+               "set streams.single_stream=true if the default stream alone uses that memory");
     page.row("advice",
-             "with a lower streams.pending_bytes cudaMalloc waits for cudaFree's memory sooner");
+             "with lower streams.pending_bytes or streams.pending_share cudaMalloc waits sooner");
+  }
 }
 
 }  // namespace

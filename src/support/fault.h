@@ -30,6 +30,7 @@
   X(recorded_use_ignored, "gmlake_record_use does nothing")                                               \
   X(host_frees_own, "cudaMalloc takes what cudaFree freed as its own")                                    \
   X(host_parks, "cudaMalloc takes back the block that cudaFree freed last")                               \
+  X(one_stream_unawaited, "a context's second stream begins before what cudaMalloc took back is over")     \
   X(host_free_settles, "cudaFree of a stream's block ends the stream's earlier work on its bytes")        \
   X(window_at_work, "a stitch is unmapped before its last work is over")                                  \
   X(wait_of_another, "a wait is credited to another stream")                                              \
@@ -47,6 +48,7 @@
   X(legacy_free_is_no_work, "a free in the legacy stream does not stand between blocking streams")        \
   X(recycled_handle, "a new stream with an old one's handle is taken for the old one")                    \
   X(per_thread_is_legacy, "the per-thread stream is taken for the legacy one")                            \
+  X(per_thread_unseen, "a thread's own default stream does not count as a context's second stream")       \
   X(capture_ignored, "events are recorded and queried while a stream captures")
 // clang-format on
 

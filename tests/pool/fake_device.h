@@ -57,6 +57,7 @@ class FakeDevice final : public driver::Device {
   std::map<void*, Points> after;  // by stream: what its later work comes after, by waits
   Bytes mapping_limit = ~Bytes{0};
   bool has_context_events = true;
+  bool only_legacy = false;  // no context has had another stream so far
 
   void finish_all() {
     for (const auto& [stream, count] : submitted) completed[stream] = count;
@@ -277,6 +278,9 @@ class FakeDevice final : public driver::Device {
     if (auto failed = call("cuCtxSynchronize", __builtin_return_address(0))) return fail(*failed);
     finish_all();
     return {};
+  }
+  bool only_legacy_stream(driver::Context context) const override {
+    return only_legacy && context != nullptr;
   }
   void count(stats::DriverCallCount (&)[stats::kDriverCalls]) const override {}
 

@@ -117,6 +117,17 @@ std::vector<Scenario> scenarios() {
       {"synchronous frees",
        {with([](Settings& s) { s.synchronous = true; }),
         {{allocate, 40 * MiB, 0}, {submit, 1, 0}, {free, 0, 0}, {allocate, 40 * MiB, 0}}}},
+      // wait_context, before a second stream.
+      {"a second stream",
+       {with([](Settings& s) { s.single = true; }),
+        {{allocate, 40 * MiB, 0},
+         {submit, 1, 0},
+         {free, 0, 0},
+         {allocate, 40 * MiB, 0},
+         {second, 0, 0},
+         {submit, 1, 0},
+         {free, 0, 0},
+         {allocate, 40 * MiB, 0}}}},
       // Record for a stream that goes, and what is left of it.
       {"a stream that ends",
        {with(),

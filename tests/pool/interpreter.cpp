@@ -29,6 +29,7 @@ config::Config config_of(const Settings& settings) {
   config.stitch_max_pieces = settings.pieces;
   config.stitch_time_budget = settings.unhurried ? 1 : 0;
   config.stitch_worth = settings.worth;
+  config.streams_single_stream = settings.single;
   config.streams_reuse_completed = settings.reuse_completed;
   config.streams_free =
       settings.synchronous ? config::FreePolicy::synchronous : config::FreePolicy::deferred;
@@ -49,6 +50,7 @@ class Interpreter {
     device_.fail_times = injection.times;
     device_.fail_too = injection.also;
     device_.has_context_events = settings.context_events;
+    device_.only_legacy = settings.single;
     device_.unmapping = [this](driver::Address at, Bytes size) { unmapped(at, size); };
     device_.releasing = [this](Bytes start, Bytes size) { released(start, size); };
     pool_.emplace(0, device_, config_);
@@ -106,6 +108,9 @@ class Interpreter {
           wait_for_event(operation.a % kEvents);
         else
           wait_for_stream(stream);
+        break;
+      case Kind::second:
+        second_stream();
         break;
       default:
         break;
@@ -218,6 +223,18 @@ class Interpreter {
     pool_->happened(given);
   }
 
+  // What the host was given out of order is in every stream's from now on.
+  void second_stream() {
+    const auto failures = device_.failures;
+    device_.only_legacy = single_ = false;
+    outcome_.ends += pool_->end_one_stream(kContext) ? 1 : 0;
+    if (device_.failures > failures) return;
+    for (const auto& block : live_)
+      for (const auto& [on, point] : block.before)
+        expect(block.from_stream || device_.completed[on] >= point,
+               "a second stream beside work on bytes that were given out again");
+  }
+
   void trim(Bytes keep) {
     const Bytes before = device_.physical() - device_.stuck();
     const Bytes given_back = pool_->trim(keep, origin(1));
@@ -293,7 +310,8 @@ class Interpreter {
       for (const auto& [on, point] : at->second.behind)
         if (device_.completed[on] < point) before[on] = std::max(before[on], point);
       // The planted fault: the model takes a stream's own order for none.
-      if (!settings_.planted && stream != 0 && at->second.stream == stream) continue;
+      const bool in_order = stream != 0 || single_;
+      if (!settings_.planted && in_order && at->second.stream == stream) continue;
       for (const auto& [on, point] : at->second.behind)
         expect(device_.completed[on] >= point || comes_after(stream, on, point),
                "bytes given out before the work that used them is ordered before");
@@ -391,6 +409,7 @@ class Interpreter {
   const Settings settings_;
   const config::Config config_;
   const bool to_the_end_;
+  bool single_ = settings_.single;  // the host's allocations come after its frees
   Outcome& outcome_;
   std::uint64_t generation_[kStreams + 1] = {};
   std::vector<Block> live_;

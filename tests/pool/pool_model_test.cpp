@@ -45,6 +45,7 @@ TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
     sum.inserted_waits += outcome.inserted_waits;
     sum.faults += outcome.faults;
     sum.trims += outcome.trims;
+    sum.ends += outcome.ends;
   }
   // The interesting paths were taken.
   EXPECT_GT(sum.stitches, 100U);
@@ -54,6 +55,7 @@ TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
   EXPECT_GT(sum.inserted_waits, 100U);
   EXPECT_GT(sum.faults, 100U);
   EXPECT_GT(sum.trims, 100U);
+  EXPECT_GT(sum.ends, 10U);
 }
 
 TEST(PoolModel, AProgramIsReadBackAsItWasPrinted) {

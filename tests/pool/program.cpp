@@ -37,6 +37,8 @@ class Generator {
           return {Kind::forget, 0, 0};
         case 1:
           return {Kind::trim, random_() % 4 * memory_ / 8, 0};
+        case 2:
+          return {Kind::second, 0, 0};
         default:
           break;
       }
@@ -117,6 +119,7 @@ Program generate(std::uint32_t seed, std::size_t steps) {
   s.unhurried = seed % 19 != 0;
   if (seed % 23 == 0) s.worth = seed / 23 % 2 == 0 ? 0 : GiB;
   s.context_events = seed % 29 != 0;
+  s.single = seed % 7 == 3;
   Generator generator(seed, s, seed % 4 == 1);
   if (s.largest != 2 * MiB) generator.large(program.operations);
   while (program.operations.size() < steps)
@@ -133,7 +136,8 @@ std::string to_text(const Program& program) {
   std::ostringstream out;
   out << "settings " << s.memory << ' ' << s.limit << ' ' << s.windows << ' ' << s.stitch << ' '
       << s.reuse_completed << ' ' << s.synchronous << ' ' << s.planted << ' ' << s.largest << ' '
-      << s.pieces << ' ' << s.unhurried << ' ' << s.worth << ' ' << s.context_events << '\n';
+      << s.pieces << ' ' << s.unhurried << ' ' << s.worth << ' ' << s.context_events << ' '
+      << s.single << '\n';
   for (const auto& operation : program.operations)
     out << kNames[static_cast<unsigned>(operation.kind)] << ' ' << operation.a << ' ' << operation.b
         << '\n';
@@ -147,7 +151,7 @@ std::optional<Program> parse(std::istream& text) {
   if (!(text >> name) || name != "settings") return {};
   if (!(text >> s.memory >> s.limit >> s.windows >> s.stitch >> s.reuse_completed >>
         s.synchronous >> s.planted >> s.largest >> s.pieces >> s.unhurried >> s.worth >>
-        s.context_events))
+        s.context_events >> s.single))
     return {};
   while (text >> name) {
     const auto* const found = std::find(std::begin(kNames), std::end(kNames), name);

@@ -34,7 +34,8 @@ constexpr std::uint64_t kEvents = 4;
   X(use)         /* the a-th live block, by record, on stream b (0: on one not known) */  \
   X(record)      /* event a on stream b */                                                \
   X(await)       /* stream b waits for event a */                                         \
-  X(wait)        /* the host waits for event a, or with b odd for stream a */
+  X(wait)        /* the host waits for event a, or with b odd for stream a */             \
+  X(second)      /* the context gets its second stream */
 
 enum class Kind : unsigned {
 #define X(name) name,
@@ -69,6 +70,7 @@ struct Settings {
   bool unhurried = true;        // stitch.time_budget: 1 or 0, which do not look at the clock
   Bytes worth = MiB;            // stitch.worth
   bool context_events = true;   // the driver has cuCtxRecordEvent
+  bool single = false;          // streams.single_stream: the host's frees are in order, at first
   // For the harness's own test: the model takes a stream's own order for none, which is wrong.
   bool planted = false;
 };

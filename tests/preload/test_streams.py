@@ -120,6 +120,40 @@ class Streams(harness.Case):
                                              SIMCUDA_FAULTS=f"{call}:1=2")
                     self.assertEqual(process.stdout, "same memory 0, value 2\n")
 
+    # What the program asserts (streams.single_stream): work far behind the host keeps no memory back.
+    def test_one_stream_takes_back_at_once(self):
+        for seed in SEEDS:
+            with self.subTest(seed=seed):
+                loop = (harness.PROGRAMS / "hit_loop", "--api", "malloc", "--work", "given", 300)
+                _, report = self.served(*loop, SIMCUDA_SEED=seed, GMLAKE_STREAMS_SINGLE_STREAM="true")
+                self.assertEqual(report["peak_physical_bytes"], report["peak_live_bytes"])
+                self.assertEqual(report["reuse_own_stream"], report["allocations"] - 1)
+                self.assertEqual(report["fences"] + report["fence_queries"] + report["fence_waits"], 0)
+                _, report = self.served(*loop, SIMCUDA_SEED=seed)
+                self.assertGreater(report["peak_physical_bytes"], 2 * BLOCK)
+
+    def test_a_second_stream_waits_for_what_was_taken_back(self):
+        for mode, why in (("stream", "a stream was created"), ("thread", "a thread's default stream is used"),
+                          ("peer", "another context may access its memory")):
+            for seed in SEEDS:
+                with self.subTest(mode=mode, seed=seed):
+                    process, report = self.served(
+                        harness.PROGRAMS / "second_stream", mode, SIMCUDA_SEED=seed, SIMCUDA_DEVICES=2,
+                        GMLAKE_STREAMS_SINGLE_STREAM="true", GMLAKE_LOG_LEVEL="info")
+                    self.assertEqual(process.stdout, "last 2\n")
+                    self.assertNotIn("finding", process.stderr)
+                    self.assertEqual(process.stderr.count(f"{why}; the GPU was waited for"), 1, process.stderr)
+                    self.assertEqual(report["peak_physical_bytes"], BLOCK)
+                    self.assertEqual(report["reuse_own_stream"], 199)
+                    self.assertEqual([report["fence_waits"], report["fences"]], [1, 0])
+
+    def test_without_the_driver_door_one_stream_is_not_known(self):
+        process, report = self.served(harness.PROGRAMS / "second_stream", "stream", GMLAKE_STREAMS_SINGLE_STREAM="true",
+                                      GMLAKE_HOOKS_DRIVER="false")
+        self.assertEqual(process.stdout, "last 2\n")
+        self.assertEqual(process.stderr.count("streams.single_stream has no effect"), 1, process.stderr)
+        self.assertEqual(report["reuse_own_stream"], 0)
+
     # A thread's default stream ends with it, and no call says so.
     def test_of_threads_that_are_gone_nothing_is_kept(self):
         picture = self.folder / "oom.json"

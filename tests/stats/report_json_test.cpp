@@ -24,7 +24,8 @@ TEST(ReportJson, WhoWroteItAndOfWhat) {
                                     {"stitch_enabled", true},
                                     {"events_seen", true},
                                     {"follow_events", true},
-                                    {"reuse_completed", true}}));
+                                    {"reuse_completed", true},
+                                    {"single_stream", false}}));
 }
 
 TEST(ReportJson, EveryCounterByName) {

@@ -176,7 +176,14 @@ TEST(ReportText, AdviceFitsWhatStoodInTheWay) {
   pair.freed_by.kind = StreamName::Kind::host;
   EXPECT_THAT(advice(of_pairs({pair})), StartsWith("use cudaFreeAsync on stream 14"));
   pair.wanted_by.kind = StreamName::Kind::host;
-  EXPECT_THAT(advice(of_pairs({pair})), StartsWith("with a lower streams.pending_bytes"));
+  constexpr auto kWaitSooner = "with lower streams.pending_bytes or streams.pending_share";
+  EXPECT_THAT(advice(of_pairs({pair})), StartsWith(kWaitSooner));
+  report = of_pairs({pair});
+  report.one_stream = true;
+  EXPECT_THAT(advice(report),
+              AllOf(StartsWith("set streams.single_stream=true"), HasSubstr(kWaitSooner)));
+  report.single_stream = true;
+  EXPECT_THAT(advice(report), StartsWith(kWaitSooner));
   EXPECT_THAT(to_text(of_pairs({pair})), HasSubstr("wanted by cudaMalloc, freed by cudaFree\n"));
   pair.freed_by.kind = StreamName::Kind::created;
   EXPECT_THAT(advice(of_pairs({pair})), StartsWith("use cudaMallocAsync on stream 9"));
@@ -191,8 +198,11 @@ TEST(ReportText, LinesAreShort) {
   by_host.freed_by.kind = StreamName::Kind::host;
   auto for_host = pair;
   for_host.wanted_by.kind = StreamName::Kind::host;
-  report.devices[0].unproved.pairs = {pair, by_host, for_host};
+  auto both = by_host;
+  both.wanted_by.kind = StreamName::Kind::host;
+  report.devices[0].unproved.pairs = {pair, by_host, for_host, both};
   report.devices[0].counters.unproved = 1234567;
+  report.one_stream = true;
   report.reuse_completed = false;
   std::istringstream lines(to_text(report));
   std::string line;

@@ -20,13 +20,14 @@ constexpr unsigned kSecondsOfAProcess = 120;  // then it hangs
 using Settings = std::vector<std::pair<const char*, std::string>>;
 
 // What the programs meet in turn: much memory and little, each proof switched off, each way to free
-// without a stream, stitches wherever they are possible.
+// without a stream, stitches wherever they are possible, and cudaMalloc in the one stream's order.
 const Settings kTight{{"GMLAKE_POOL_MAX_BYTES", "24MiB"}};
 const Settings kStitching{{"GMLAKE_STITCH_WORTH", "0"},
                           {"GMLAKE_STITCH_TIME_BUDGET", "1"},
                           {"GMLAKE_STITCH_GROWTH_SLACK", "0"},
                           {"GMLAKE_STITCH_MAX_WINDOWS", "1"},
                           {"GMLAKE_POOL_LARGEST_CHUNK", "2MiB"}};
+const Settings kSingle{{"GMLAKE_STREAMS_SINGLE_STREAM", "true"}};
 Settings both(Settings one, const Settings& other) {
   one.insert(one.end(), other.begin(), other.end());
   return one;
@@ -40,6 +41,8 @@ const Settings kTurns[] = {
     {{"GMLAKE_STREAMS_PENDING_BYTES", "0"}},
     {{"GMLAKE_STREAMS_REUSE_COMPLETED", "false"}},
     {{"GMLAKE_STREAMS_FREE", "synchronous"}},
+    kSingle,
+    both(both(kTight, kStitching), kSingle),
 };
 
 Settings settings_of(const Child& child) {

@@ -22,9 +22,15 @@ class Generator {
     captures_ = draw(2) == 0;
     streams_ = 2 + draw(kStreams - kCreated - 1);
     non_blocking_ = draw(3);
+    // Drawn apart, as these came later: the other programs are what they were.
+    std::mt19937_64 random(~seed);
+    if (random() % 4 != 0) return;
+    one_stream_ = static_cast<unsigned>(5 + random() % 25);
+    default_streams_ = static_cast<unsigned>(random() % 2 * (random() % 25));
   }
 
   Program run() {
+    begin_by_default();
     for (unsigned i = 0; i < streams_; ++i) create_stream();
     for (auto n = 2 + draw(kEvents - 2); n != 0; --n) create_event();
     for (unsigned i = 0; i < steps_; ++i) {
@@ -134,6 +140,16 @@ class Generator {
     }
   }
 
+  // With the default streams, as programs begin that know of no others: the legacy one, then the
+  // threads' own too.
+  void begin_by_default() {
+    for (; one_stream_ + default_streams_ != 0;
+         --(one_stream_ != 0 ? one_stream_ : default_streams_)) {
+      if (draw(5) == 0) thread_ = draw(kThreads);
+      blocks();
+    }
+  }
+
   void step() {
     switch (draw(40)) {
       case 0:
@@ -199,11 +215,12 @@ class Generator {
     if (slot == kBlocks) return false;
     const auto size = sizes_[draw(sizes_.size())];
     const auto stream = some_stream();
-    const bool done = draw(6) == 0 ? emit({Kind::allocate, 0, slot, 0, size})
-                                   : emit({Kind::allocate_async, 0, slot, stream, size});
-    if (done && draw(8) != 0 && model_.inner_left() != 1) use(slot, stream);
+    const bool done = by_host() ? emit({Kind::allocate, 0, slot, 0, size})
+                                : emit({Kind::allocate_async, 0, slot, stream, size});
+    if (done && draw(one_stream_ != 0 ? 2 : 8) != 0 && model_.inner_left() != 1) use(slot, stream);
     return done;
   }
+  bool by_host() { return (draw(6) == 0) != (one_stream_ + default_streams_ != 0); }
   bool use(std::optional<unsigned> block, unsigned stream) {
     if (!block) return false;
     const bool read = model_.block(*block).written && draw(2) == 0;
@@ -216,7 +233,7 @@ class Generator {
     const auto& uses = model_.block(*block).uses;
     const auto stream =
         uses.empty() || draw(3) == 0 ? some_stream() : model_.work(uses.back().work).stream;
-    if (draw(6) == 0) return emit_in_order({Kind::free, 0, *block, 0, 0});
+    if (by_host()) return emit_in_order({Kind::free, 0, *block, 0, 0});
     return emit_in_order({Kind::free_async, 0, *block, stream, 0});
   }
   void launch() {
@@ -317,8 +334,10 @@ class Generator {
 
   // One that the thread may name; few programs use all of them much.
   unsigned some_stream() {
+    if (one_stream_ != 0) return kLegacy;
     for (int tries = 0; tries < 32; ++tries) {
-      const auto slot = draw(4) == 0 ? draw(kCreated) : kCreated + draw(streams_);
+      const bool by_default = draw(4) == 0 || default_streams_ != 0;
+      const auto slot = by_default ? draw(kCreated) : kCreated + draw(streams_);
       const auto other =
           is_per_thread(slot) && slot - 1 != thread_ && (model_.inner_left() != 0 || draw(2) == 0);
       if (model_.stream(slot).alive && !other) return slot;
@@ -355,6 +374,8 @@ class Generator {
   unsigned streams_ = 0;
   unsigned non_blocking_ = 0;  // 0: some, 1: all, 2: none
   unsigned left_in_capture_ = 0;
+  unsigned one_stream_ = 0;       // steps before there is another than the legacy one
+  unsigned default_streams_ = 0;  // and before any is created
 };
 
 }  // namespace

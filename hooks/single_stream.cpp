@@ -1,0 +1,50 @@
+#include "hooks/single_stream.h"
+
+#include <mutex>
+
+#include "hooks/caller.h"
+#include "hooks/captures.h"
+#include "hooks/legacy_stream.h"
+#include "support/fault.h"
+#include "support/log.h"
+
+namespace gmlake::hooks {
+namespace {
+
+// Held until the pools know: whoever comes meanwhile waits for that as well.
+RankedMutex<Rank::registry> telling;
+std::atomic<CUcontext> told{nullptr};  // the last one of which they do
+
+}  // namespace
+
+void second_stream(const RealDriver& real, CUcontext context, const char* how) {
+  if (context && told.load(std::memory_order_acquire) == context) return;
+  auto& process = Process::get();
+  if (!process.serving()) return;
+  (void)guarded([&] {
+    const std::lock_guard lock(telling);
+    if (process.streams().add_to_legacy(context) && process.config().streams_single_stream) {
+      const RelaxedCapture relaxed(real);
+      bool waited = false;
+      process.each_pool(
+          [&](pool::DevicePool& pool) { waited = pool.end_one_stream(context) || waited; });
+      log::info("streams.single_stream ends for context {}: {}; the GPU {} waited for",
+                static_cast<void*>(context), how, waited ? "was" : "did not have to be");
+    }
+    told.store(context, std::memory_order_release);
+  });
+}
+
+void stream_used(CUstream stream, bool zero_is_per_thread) {
+  if (stream != CU_STREAM_PER_THREAD && (stream || !zero_is_per_thread)) return;
+  blocking_stream_seen();
+  auto& process = Process::get();
+  const auto* real = real_driver();
+  CUcontext context = nullptr;
+  if (!process.driver_door() || !process.config().streams_single_stream || !real) return;
+  if (GMLAKE_FAULT(per_thread_unseen)) return;
+  if (real->complete && real->table.cuCtxGetCurrent_(&context) == CUDA_SUCCESS && context)
+    second_stream(*real, context, "a thread's default stream is used");
+}
+
+}  // namespace gmlake::hooks
