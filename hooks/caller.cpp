@@ -34,8 +34,9 @@ struct Identity {
 
 struct Cache {
   std::uint64_t generation = 0;
-  CUcontext context = nullptr;
-  int device = -1;
+  // The host of the current context: ready to be copied, as what has just been written in parts
+  // stalls when it is read as a whole.
+  Caller host;
   std::array<Identity, 8> streams{};
 };
 // Looked at by every call: the loader gives a preloaded library its place beside the thread
@@ -113,13 +114,13 @@ void refresh_cache() {
 
 bool device_of_current(const RealDriver& real, CUcontext& context, int& device) {
   if (real.table.cuCtxGetCurrent_(&context) != CUDA_SUCCESS || !context) return false;
-  if (context != cache.context) {
+  if (context != cache.host.origin.context) {
     CUdevice found = 0;
     if (real.table.cuCtxGetDevice_(&found) != CUDA_SUCCESS) return false;
-    cache.context = context;
-    cache.device = found;
+    cache.host.origin.context = context;
+    cache.host.device = found;
   }
-  device = cache.device;
+  device = cache.host.device;
   return true;
 }
 
@@ -157,7 +158,7 @@ bool identify(const RealDriver& real, Identity& who) {
   // Of a stream that was created nobody would tell us the end.
   origin.thread_bound = per_thread || (!is_default(who.handle) && !Process::get().in_front());
   origin.context = who.current;
-  who.caller.device = cache.device;
+  who.caller.device = cache.host.device;
   who.caller.legacy = is_default(who.handle) && !per_thread;
   if (per_thread && !ended) (void)guarded([&] { mine.add(origin); });
   stream_used(who.handle, who.per_thread);
@@ -193,13 +194,13 @@ void context_made() {
 std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   if (!real.complete) return {};
   refresh_cache();
-  Caller caller;
-  CUcontext context = cache.context;
-  caller.device = cache.device;
-  const bool known = context && entry == Entry::runtime && one_context(real);
-  if (!known && !device_of_current(real, context, caller.device)) return {};
-  caller.origin.context = context;
-  caller.origin.capture_under_way = capture_under_way();
+  CUcontext context = nullptr;
+  int device = 0;
+  const bool known = cache.host.origin.context && entry == Entry::runtime && one_context(real);
+  if (!known && !device_of_current(real, context, device)) return {};
+  if (!capture_under_way()) return cache.host;
+  Caller caller = cache.host;
+  caller.origin.capture_under_way = true;
   return caller;
 }
 
