@@ -147,6 +147,13 @@ class Streams(harness.Case):
                     self.assertEqual(report["reuse_own_stream"], 199)
                     self.assertEqual([report["fence_waits"], report["fences"]], [1, 0])
 
+    # Whoever comes while the first waits has to wait as well.
+    def test_of_two_second_streams_neither_begins_early(self):
+        process, report = self.served(harness.PROGRAMS / "second_stream", "threads", SIMCUDA_SEED=None,
+                                      GMLAKE_STREAMS_SINGLE_STREAM="true")
+        self.assertEqual(process.stdout, "made 0\nlast 2\n")
+        self.assertEqual(report["fence_waits"], 1)
+
     def test_without_the_driver_door_one_stream_is_not_known(self):
         process, report = self.served(harness.PROGRAMS / "second_stream", "stream", GMLAKE_STREAMS_SINGLE_STREAM="true",
                                       GMLAKE_HOOKS_DRIVER="false")
