@@ -38,8 +38,8 @@
 namespace gmlake::pool {
 
 // On whose behalf memory is taken or given back: a stream, or (stream_id 0) the host, which for an
-// allocation means any stream at once and for a free means after everything the context has been
-// given so far.
+// allocation means any stream at once and for a free means after everything the block's context
+// has been given so far.
 struct Origin {
   driver::Context context = nullptr;
   std::uint64_t stream_id = 0;      // cuStreamGetId: unique for the life of the process

@@ -161,6 +161,15 @@ class Streams(harness.Case):
         self.assertEqual(process.stderr.count("streams.single_stream has no effect"), 1, process.stderr)
         self.assertEqual(report["reuse_own_stream"], 0)
 
+    # What counts is the work of the block's own device, whichever is current.
+    def test_a_free_while_another_device_is_current(self):
+        for policy in ("deferred", "synchronous"):
+            with self.subTest(policy=policy):
+                process, report = self.served(harness.PROGRAMS / "other_device", SIMCUDA_SEED=None, SIMCUDA_DEVICES=2,
+                                              SIMCUDA_CHECKS="order,memory", GMLAKE_STREAMS_FREE=policy)
+                self.assertEqual(process.stdout, "value 2\n")
+                self.assertEqual(report["frees"], 3)
+
     # A thread's default stream ends with it, and no call says so.
     def test_of_threads_that_are_gone_nothing_is_kept(self):
         picture = self.folder / "oom.json"
