@@ -28,7 +28,9 @@ struct Sums {
 
 class Crowd {
  public:
-  explicit Crowd(const config::Config& config) : bench_(2 * GiB, config) {}
+  explicit Crowd(const config::Config& config) : bench_(2 * GiB, config) {
+    bench_.device.only_legacy = config.streams_single_stream;
+  }
 
   void run(int rounds, int steps, std::uint32_t seed) {
     std::barrier meet(kThreads + 1, [&]() noexcept { look(); });
@@ -50,12 +52,14 @@ class Crowd {
         (void)bench_.pool.reusable_bytes();
         (void)bench_.pool.trim(256 * MiB, kHost);
       }
+      if (round == rounds / 2) one_stream_was_used_ = bench_.pool.end_one_stream(kContext);
       meet.arrive_and_wait();
     }
     for (auto& thread : threads) thread.join();
     free_the_rest();
   }
   const Bench& bench() const { return bench_; }
+  bool one_stream_was_used() const { return one_stream_was_used_; }
 
  private:
   Origin some_origin(std::size_t thread, std::mt19937& random) const {
@@ -156,6 +160,7 @@ class Crowd {
   std::array<std::uintptr_t, kThreads> stream_{2, 3, 4, 5};  // its own, now
   std::mutex exchange_;
   Block passed_on_;
+  bool one_stream_was_used_ = false;
 };
 
 TEST(Threads, AllocateAndFreeAtOnce) {
@@ -171,6 +176,17 @@ TEST(Threads, AllocateAndFreeAtOnce) {
   EXPECT_GT(c.hits_exact, 100U);
   EXPECT_GT(c.hits_small, 100U);
   EXPECT_GT(c.reuse_completed, 0U);
+}
+
+// The host's requests are in its own frees' order for the first half.
+TEST(Threads, OneStreamEndsBesideThem) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  auto config = plain();
+  config.streams_single_stream = true;
+  Crowd crowd(config);
+  crowd.run(20, 500, seed);
+  EXPECT_TRUE(crowd.one_stream_was_used());
 }
 
 // Each on its own stream, one block at a time: no thread needs another's memory or the device's.
