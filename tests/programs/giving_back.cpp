@@ -103,7 +103,7 @@ void abandon() {
 void create(std::size_t bytes) {
   CUmemAllocationProp properties{};
   properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
-  properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, {0}};
+  properties.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
   CUmemGenericAllocationHandle handle = 0;
   say("create", cuMemCreate(&handle, bytes, &properties, 0));
   if (handle != 0) say("release", cuMemRelease(handle));
