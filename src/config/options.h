@@ -54,6 +54,8 @@
          "what a free without a stream does (cudaFree): deferred follows it with an event, synchronous waits as natively")        \
   OPTION(streams, reuse_completed, flag, true, 0, 0,                                                                              \
          "reuse memory freed on another stream once the work there has completed")                                                \
+  OPTION(streams, ask_again, ratio, 0.125, 0, 100,                                                                                \
+         "an event that has not fired is asked again before the pool grows if its stream was waited for this share longer")       \
   OPTION(streams, follow_events, flag, true, 0, 0,                                                                                \
          "reuse memory freed on another stream where the program's own events and waits put it in order")                         \
   OPTION(streams, insert_waits, flag, true, 0, 0,                                                                                 \

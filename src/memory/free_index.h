@@ -60,6 +60,10 @@ class FreeIndex {
   // any.
   template <typename Visit>
   void refused(const Order& order, Bytes least, Bytes most, Visit visit) const;
+  // Regions of at least `least` bytes that `order` may not have: those of a bounded number of each
+  // timeline's largest, until visit(region) says no.
+  template <typename Visit>
+  void each_refused(const Order& order, Bytes least, Visit visit) const;
 
   template <typename Each>
   void each(Each visit) const;
@@ -89,6 +93,8 @@ class FreeIndex {
   void sort_in() const;
   void list(Region* region) const;
   void unlist(Region* region);
+  template <typename Visit>
+  void refused_of(Timeline timeline, const Order& order, Bytes least, Visit visit) const;
   template <typename Fits>
   static Region* in_bins(const Bins& bins, Bytes size, const Order& order, Fits fits);
 
@@ -163,21 +169,35 @@ void FreeIndex::largest(const Order& order, std::size_t most, Each each) const {
 }
 
 template <typename Visit>
-void FreeIndex::refused(const Order& order, Bytes least, Bytes most, Visit visit) const {
+void FreeIndex::refused_of(Timeline timeline, const Order& order, Bytes least, Visit visit) const {
   constexpr int kRegions = 1024;
-  drain();
   const auto lowest = bin_of(least);
+  if (tops_[timeline] <= lowest || timeline == order.own) return;
+  const auto& bins = *by_timeline_[timeline];
+  int looks = kRegions;
+  for (std::size_t bin = tops_[timeline]; bin > lowest && looks > 0;) {
+    bin = bins.filled.previous(bin - 1);
+    if (bin == BitTree::kNone || bin < lowest) return;
+    for (const Region* r = bins.first[bin]; r && looks-- > 0; r = r->free.after)
+      if (r->size >= least && !order.reusable(r->fence()) && !visit(*r)) return;
+  }
+}
+
+template <typename Visit>
+void FreeIndex::each_refused(const Order& order, Bytes least, Visit visit) const {
+  drain();
+  for (Timeline t = 0; t < by_timeline_.size(); ++t) refused_of(t, order, least, visit);
+}
+
+template <typename Visit>
+void FreeIndex::refused(const Order& order, Bytes least, Bytes most, Visit visit) const {
+  drain();
   for (Timeline t = 0; t < by_timeline_.size(); ++t) {
-    if (tops_[t] <= lowest || t == order.own) continue;
-    const auto& bins = *by_timeline_[t];
     Bytes bytes = 0;
-    int looks = kRegions;
-    for (std::size_t bin = tops_[t]; bin > lowest && bytes < most && looks > 0;) {
-      bin = bins.filled.previous(bin - 1);
-      if (bin == BitTree::kNone || bin < lowest) break;
-      for (const Region* r = bins.first[bin]; r && bytes < most && looks-- > 0; r = r->free.after)
-        if (r->size >= least && !order.reusable(r->fence())) bytes += r->size;
-    }
+    refused_of(t, order, least, [&](const Region& region) {
+      bytes += region.size;
+      return bytes < most;
+    });
     if (bytes != 0) visit(t, bytes < most ? bytes : most);
   }
 }

@@ -118,12 +118,6 @@ class Placement {
     home_.index(true).each(visit);
   }
 
-  // Those of one timeline.
-  template <typename Each>
-  void each_free(Timeline timeline, Each visit) const {
-    home_.index(false).each_of(timeline, visit);
-    home_.index(true).each_of(timeline, visit);
-  }
   // Visits others' free bytes that a request of `size` could use were it not for their fences: each
   // timeline with at most `size` of them, perhaps once for each heap.
   template <typename Each>
@@ -134,6 +128,15 @@ class Placement {
     }
     home_.index(true).refused(order, size, size, visit);
     home_.index(false).refused(order, rules_.granule, size, visit);
+  }
+  // Visits the fences of others' free bytes that would help a request of `size` were it not for
+  // them, beside what is free already: some of each timeline, until visit(fence) says no.
+  template <typename Each>
+  void each_awaited(Bytes size, const Order& order, Each visit) const {
+    const auto fence_of = [&](const Region& region) { return visit(region.fence()); };
+    const bool small = size <= rules_.small_limit;
+    if (small) home_.index(true).each_refused(order, size, fence_of);
+    home_.index(false).each_refused(order, small ? rules_.granule : 0, fence_of);
   }
 
   template <typename Each>

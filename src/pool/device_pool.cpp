@@ -57,7 +57,7 @@ DevicePool::DevicePool(int ordinal, driver::Device& device, const config::Config
       device_(device),
       config_(config),
       mappings_(device, std::bit_ceil(config.pool_chunk_size)),
-      fences_(device),
+      fences_(device, config.streams_ask_again),
       budget_(config.stitch_time_budget),
       placement_(rules_of(config)) {}
 
@@ -87,6 +87,8 @@ Front& DevicePool::add_front(std::uint64_t key, const Origin& origin) {
                                       [&](stream::Timeline t) { return nobody_names(t); })) {
     front = &fronts_.of(*ended);
     fronts_.rename(front, key);
+    clocks_.drop(*ended);  // the ended stream's
+    front->clock = nullptr;
   } else {
     const auto timeline = host ? timelines_.of_context(origin.context)
                                : timelines_.of_stream(origin.stream_id, origin.stream,

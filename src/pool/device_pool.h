@@ -154,6 +154,7 @@ class DevicePool {
 
  private:
   using Lock = RankedSpinLock<Rank::pool>;
+  using Awaited = std::vector<std::uint64_t>;  // see awaited_by
 
   // Fronts: found without a lock, made on first use.
   Front& front_of(const Origin& origin) {
@@ -194,6 +195,8 @@ class DevicePool {
   stats::DeviceCounters all_counters(bool locked) const;
   void append_given(Front& front, stream::Snapshot& out);
   void comes_after(Front& front, const stream::Snapshot& snapshot);
+  bool followed(const Awaited* awaited, stream::Timeline timeline) const;
+  std::pair<stream::Batch, stream::Snapshot> close(stream::Timeline timeline);
 
   // With the growth lock held (pool_misses.cpp).
   Result<driver::Address> miss(Bytes bytes, const Origin& origin);
@@ -206,15 +209,17 @@ class DevicePool {
   Refusal refusal(const Front& front, Bytes bytes) const;
   void count_refusal(const Refusal& refusal, bool served);
   // With the growth lock held (pool_order.cpp).
-  using Awaited = std::vector<std::uint64_t>;
-  Awaited awaited_by(const Front& front) const;
+  Awaited awaited_by(const Front& front, Bytes size, bool any) const;
   static bool named(const Awaited& awaited, stream::Timeline timeline);
-  void follow(const Awaited* awaited = nullptr);
-  void poll(const Awaited* awaited = nullptr);
+  bool harvest(stream::Fences::Stake stake, stream::Fences::Time now,
+               const Awaited* awaited = nullptr);
+  void harvest_all() { (void)harvest(stream::Fences::Stake::all, stream::Fences::Clock::now()); }
+  bool harvest_before_growth(const Front& front, Bytes bytes);
+  void record(stream::Batch batch, stream::Snapshot before, stream::Fences::Time now);
   driver::Address wait_rather_than_grow(Bytes bytes, const Origin& origin);
-  bool insert_wait(const Origin& origin);
+  bool insert_wait(Bytes bytes, const Origin& origin);
   bool wait_for_frees();
-  void waited(stream::Timeline timeline, std::uint64_t value);
+  void waited(const stream::Point& point);
   bool of_context(stream::Timeline timeline) const;
   bool evict_window(memory::Window* window);
   bool evict_some();
@@ -232,6 +237,7 @@ class DevicePool {
   mutable RankedMutex<Rank::growth> growth_;
   Mappings mappings_;
   stream::Fences fences_;
+  stream::Fences::Time missed_at_{};  // the miss under way
 
   StitchBudget budget_;
   BlockTable blocks_;

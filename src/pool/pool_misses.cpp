@@ -40,10 +40,10 @@ Result<driver::Address> DevicePool::miss(Bytes bytes, const Origin& origin) {
   const bool may_order = config_.streams_reuse_completed && !origin.capture_under_way;
   flush_fronts();
   auto& front = front_of(origin);
+  missed_at_ = stream::Fences::Clock::now();
   if (may_order) {
-    const auto awaited = awaited_by(front);
-    follow(&awaited);
-    poll(&awaited);
+    const auto awaited = awaited_by(front, bytes, true);
+    harvest(stream::Fences::Stake::place, missed_at_, &awaited);
   }
   // Another thread may have freed or grown while this one waited for its turn; other streams may be
   // done.
@@ -120,13 +120,22 @@ Result<driver::Address> DevicePool::attempt(Bytes bytes, const Origin& origin, b
                                             bool into_head_room) {
   auto& front = front_of(origin);
   const Bytes room = room_on_device(bytes, frugal, into_head_room);
-  std::optional<memory::Miss> miss;
-  {
+  const auto begin = [&] {
     const std::lock_guard lock(mutex_);
-    miss =
-        placement_.begin(round_up(bytes, memory::kAlignment), order_of(front), rules(frugal, room));
-    if (!miss) return fail(kOutOfMemory, kNoRoom);
+    return placement_.begin(round_up(bytes, memory::kAlignment), order_of(front),
+                            rules(frugal, room));
+  };
+  auto miss = begin();
+  if (miss && miss->plan.grow != 0 && !frugal && !origin.capture_under_way &&
+      harvest_before_growth(front, bytes)) {
+    {
+      const std::lock_guard lock(mutex_);
+      placement_.abandon(std::move(*miss), 0);
+    }
+    if (const auto at = try_allocate(bytes, origin)) return at;
+    miss = begin();
   }
+  if (!miss) return fail(kOutOfMemory, kNoRoom);
   std::size_t created = 0;
   Mappings::Range window;
   Status done = mappings_.grow(miss->grow_start, miss->handles, created);
@@ -203,15 +212,12 @@ Result<driver::Address> DevicePool::ladder(Bytes bytes, const Origin& origin, Er
 
   const bool may_order = !origin.capture_under_way;
   flush_fronts();
-  if (may_order) {
-    follow();
-    poll();
-  }
+  if (may_order) harvest_all();
   auto served = again(&stats::DeviceCounters::ladder_harvests);
   while (!served && may_order && mapping_failed(error) && evict_some())
     served = again(&stats::DeviceCounters::ladder_evictions);
   const bool may_insert = may_order && origin.stream_id != 0 && config_.streams_insert_waits;
-  while (!served && may_insert && insert_wait(origin))
+  while (!served && may_insert && insert_wait(bytes, origin))
     served = again(&stats::DeviceCounters::ladder_inserted_waits);
   while (!served && may_order && wait_for_frees())
     served = again(&stats::DeviceCounters::ladder_waits);

@@ -43,7 +43,7 @@ bool DevicePool::end_one_stream(driver::Context context) {
       freed = timelines_.cut(front->timeline);
     }
     if (!device_.wait_context(front->context)) continue;  // it is beyond work
-    waited(front->timeline, freed);
+    waited({front->timeline, freed});
     any = true;
   }
   return any;

@@ -7,24 +7,26 @@
 #include "support/fault.h"
 
 namespace gmlake::pool {
+
+using Stake = stream::Fences::Stake;
+
 namespace {
 
 constexpr auto kNothing = ~std::uint64_t{0};
 
 }  // namespace
 
-// By timeline, the first point whose passing would give the front memory that is free and that it
-// may not have yet: what the program's own order leaves to ask for.
-DevicePool::Awaited DevicePool::awaited_by(const Front& front) const {
+// By timeline, the first point found whose passing would give the front memory that a request of
+// `size` could use and that it may not have yet: what the program's own order leaves to ask for.
+// With `any` not the first, but soon found. O(t) for t timelines, with a bounded look at each.
+DevicePool::Awaited DevicePool::awaited_by(const Front& front, Bytes size, bool any) const {
   const std::lock_guard lock(mutex_);
   Awaited least(timelines_.size(), kNothing);
-  const auto order = order_of(front);
-  for (stream::Timeline t = 0; t < timelines_.size(); ++t) {
-    if (t == order.own || !timelines_.pending(t)) continue;
-    placement_.each_free(t, [&](const memory::Region& region) {
-      if (!order.reusable(region.fence())) least[t] = std::min(least[t], region.fence().value);
-    });
-  }
+  placement_.each_awaited(size, order_of(front), [&](memory::Fence fence) {
+    auto& value = least[fence.timeline];
+    value = std::min(value, fence.value);
+    return !any;
+  });
   return least;
 }
 
@@ -32,46 +34,72 @@ bool DevicePool::named(const Awaited& awaited, stream::Timeline timeline) {
   return timeline < awaited.size() && awaited[timeline] != kNothing;
 }
 
-// Records an event for every open batch of frees; with `awaited` only for those that it names, and
-// of streams that have ended, so that others can go on in their place.
-void DevicePool::follow(const Awaited* awaited) {
-  std::vector<stream::Batch> batches;
+// Whether the timeline's events are to be recorded and asked: those that are named, and of streams
+// that have ended, so that others can go on in their place; all without names.
+bool DevicePool::followed(const Awaited* awaited, stream::Timeline timeline) const {
+  return !awaited || named(*awaited, timeline) || timelines_.ended(timeline);
+}
+
+// Ends the open batch, and says what comes before the event that will follow it.
+std::pair<stream::Batch, stream::Snapshot> DevicePool::close(stream::Timeline timeline) {
+  std::pair<stream::Batch, stream::Snapshot> closed;
+  closed.first = timelines_.close(timeline);
+  auto& before = closed.second;
+  clocks_.append(timeline, closed.first.value, timelines_.all_passed(), before);
+  return closed;
+}
+
+// Records the event.
+void DevicePool::record(stream::Batch batch, stream::Snapshot before, stream::Fences::Time now) {
+  const bool recorded = fences_.record(batch, std::move(before), now).has_value();
+  const std::lock_guard lock(mutex_);
+  if (recorded)
+    ++counters_.fences;
+  else
+    timelines_.not_recorded(batch);
+}
+
+// Records an event for the open batches of frees and asks the pending events: of the timelines that
+// `awaited` names, without it of all, and as far as it is time for that. Says whether any work was
+// found to be over. Where only a better place is at stake, events are not recorded any more often
+// than they are asked.
+bool DevicePool::harvest(Stake stake, stream::Fences::Time now, const Awaited* awaited) {
+  std::vector<std::pair<stream::Batch, stream::Snapshot>> batches;
   {
     const std::lock_guard lock(mutex_);
     for (stream::Timeline t = 0; t < timelines_.size(); ++t)
-      if (timelines_.open_has_frees(t) && (!awaited || named(*awaited, t) || timelines_.ended(t)))
-        batches.push_back(timelines_.close(t));
+      if (timelines_.open_has_frees(t) && followed(awaited, t) &&
+          (stake != Stake::place || fences_.due(t, now, stake)))
+        batches.push_back(close(t));
   }
-  for (const auto& batch : batches) {
-    const bool recorded = fences_.record(batch).has_value();
-    const std::lock_guard lock(mutex_);
-    if (recorded)
-      ++counters_.fences;
-    else
-      timelines_.not_recorded(batch);
-  }
-}
+  for (auto& [batch, before] : batches) record(batch, std::move(before), now);
 
-// Asks the events of those timelines.
-void DevicePool::poll(const Awaited* awaited) {
-  std::vector<std::pair<stream::Timeline, std::uint64_t>> done;
-  const auto which = [&](stream::Timeline timeline) {
-    if (!awaited || named(*awaited, timeline)) return true;
+  std::vector<std::uint64_t> passed_before;
+  std::vector<bool> which;
+  {
     const std::lock_guard lock(mutex_);
-    return timelines_.ended(timeline);
-  };
-  const auto queries = fences_.poll(which, [&](stream::Timeline timeline, std::uint64_t value) {
-    done.emplace_back(timeline, value);
-  });
+    passed_before = timelines_.all_passed();
+    for (stream::Timeline t = 0; t < timelines_.size(); ++t) which.push_back(followed(awaited, t));
+  }
+  const auto answers = fences_.ask(
+      [&](stream::Timeline timeline) { return timeline < which.size() && which[timeline]; },
+      passed_before, now, stake);
   const std::lock_guard lock(mutex_);
-  counters_.fence_queries += queries;
-  for (const auto& [timeline, value] : done) passed(timeline, value);
+  counters_.fence_queries += answers.questions;
+  for (const auto& point : answers.passed) passed(point.timeline, point.value);
+  return !answers.passed.empty();
 }
 
-void DevicePool::waited(stream::Timeline timeline, std::uint64_t value) {
+bool DevicePool::harvest_before_growth(const Front& front, Bytes bytes) {
+  if (!config_.streams_reuse_completed) return false;
+  const auto awaited = awaited_by(front, bytes, true);
+  return harvest(Stake::growth, missed_at_, &awaited);
+}
+
+void DevicePool::waited(const stream::Point& point) {
   const std::lock_guard lock(mutex_);
   ++counters_.fence_waits;
-  passed(timeline, value);
+  passed(point.timeline, point.value);
 }
 
 void DevicePool::passed(stream::Timeline timeline, std::uint64_t value) {
@@ -87,7 +115,7 @@ driver::Address DevicePool::wait_rather_than_grow(Bytes bytes, const Origin& ori
   const auto share = static_cast<Bytes>(static_cast<double>(mappings_.device_memory()) *
                                         config_.streams_pending_share);
   const Bytes limit = std::min(config_.streams_pending_bytes, share);
-  for (;;) {
+  for (bool asked = false;; asked = true) {
     {
       const std::lock_guard lock(mutex_);
       const auto& c = counters_;
@@ -95,9 +123,14 @@ driver::Address DevicePool::wait_rather_than_grow(Bytes bytes, const Origin& ori
                         (1 + config_.stitch_growth_slack);
       if (c.physical_bytes + bytes <= static_cast<Bytes>(most) + limit) return 0;
     }
-    if (!fences_.wait_oldest([&](stream::Timeline timeline) { return of_context(timeline); },
-                             [&](auto timeline, auto value) { waited(timeline, value); }))
-      return 0;
+    if (!asked) {
+      harvest_all();
+    } else {
+      const auto happened =
+          fences_.wait_oldest([&](stream::Timeline timeline) { return of_context(timeline); });
+      if (!happened) return 0;
+      waited(*happened);
+    }
     if (const auto at = try_allocate(bytes, origin)) return at;
   }
 }
@@ -110,9 +143,9 @@ bool DevicePool::of_context(stream::Timeline timeline) const {
 // Makes the asking stream's later work wait for the oldest pending work elsewhere behind which
 // there is free memory. The event was recorded before, so that streams can not come to wait for
 // each other. False when there is none.
-bool DevicePool::insert_wait(const Origin& origin) {
+bool DevicePool::insert_wait(Bytes bytes, const Origin& origin) {
   auto& asking = front_of(origin);
-  const auto least = awaited_by(asking);
+  const auto least = awaited_by(asking, bytes, false);
   const auto point = fences_.make_wait(origin.context, origin.stream,
                                        [&](stream::Timeline timeline, std::uint64_t value) {
                                          return named(least, timeline) && least[timeline] <= value;
@@ -126,9 +159,10 @@ bool DevicePool::insert_wait(const Origin& origin) {
 // Waits until some freed memory is known to be reusable. False when there is nothing left to wait
 // for.
 bool DevicePool::wait_for_frees() {
-  if (fences_.wait_oldest([](stream::Timeline) { return true; },
-                          [&](auto timeline, auto value) { waited(timeline, value); }))
+  if (const auto happened = fences_.wait_oldest([](stream::Timeline) { return true; })) {
+    waited(*happened);
     return true;
+  }
 
   // Frees that could not be followed by an event (no cuCtxRecordEvent, say): wait for their whole
   // context.
@@ -141,7 +175,7 @@ bool DevicePool::wait_for_frees() {
     batch = timelines_.close(open);
   }
   if (device_.wait_context(batch.follow.context)) {
-    waited(batch.timeline, batch.value);
+    waited({batch.timeline, batch.value});
     return true;
   }
   const std::lock_guard lock(mutex_);
@@ -152,27 +186,20 @@ bool DevicePool::wait_for_frees() {
 void DevicePool::retire_stream(const Origin& origin) {
   const std::lock_guard growing(growth_);
   flush_fronts();
-  stream::Batch batch;
-  bool open = false;
+  std::optional<std::pair<stream::Batch, stream::Snapshot>> closed;
   {
     const std::lock_guard lock(mutex_);
     if (origin.stream_id == 0) timelines_.retire_handle(origin.stream);
     if (!timelines_.known_stream(origin.stream_id)) return;
     const auto timeline =
         timelines_.of_stream(origin.stream_id, origin.stream, origin.context, origin.thread_bound);
-    open = timelines_.open_has_frees(timeline) && !origin.capture_under_way && !origin.thread_bound;
-    if (open) batch = timelines_.close(timeline);
+    if (timelines_.open_has_frees(timeline) && !origin.capture_under_way && !origin.thread_bound)
+      closed = close(timeline);
     timelines_.retire_stream(origin.stream_id);
     clocks_.drop(timeline);
     fronts_.of(timeline).clock = nullptr;
   }
-  if (!open) return;
-  const bool recorded = fences_.record(batch).has_value();
-  const std::lock_guard lock(mutex_);
-  if (recorded)
-    ++counters_.fences;
-  else
-    timelines_.not_recorded(batch);
+  if (closed) record(closed->first, std::move(closed->second), stream::Fences::Clock::now());
 }
 
 bool DevicePool::passed(const memory::Window& window) const {
@@ -230,8 +257,7 @@ Bytes DevicePool::trim(Bytes keep, const Origin& origin) {
   // Nothing may be unmapped while a capture could be invalidated by it.
   if (origin.capture_under_way) return 0;
   flush_fronts();
-  follow();
-  poll();
+  harvest_all();
   return give_back(keep, 0);
 }
 
@@ -239,8 +265,7 @@ Bytes DevicePool::trim_for_others(const Origin& origin) {
   const std::lock_guard growing(growth_);
   if (origin.capture_under_way) return 0;
   flush_fronts();
-  follow();
-  poll();
+  harvest_all();
   Bytes bytes = give_back(0, 0);
   while (bytes == 0 && wait_for_frees()) bytes = give_back(0, 0);
   if (bytes != 0) count([](stats::DeviceCounters& counters) { ++counters.native_retries; });
@@ -297,8 +322,11 @@ void DevicePool::keep_windows_in_bounds() {
   };
   auto any = [](const memory::Window&) { return true; };
   if (!oldest(any)) return;
-  follow();
-  poll();
+  const Awaited all = [&] {
+    const std::lock_guard lock(mutex_);
+    return Awaited(timelines_.size(), 0);
+  }();
+  harvest(Stake::place, stream::Fences::Clock::now(), &all);
   while (auto* window = oldest([&](const memory::Window& idle) { return passed(idle); }))
     if (!evict_window(window)) return;
 }

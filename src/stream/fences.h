@@ -1,12 +1,23 @@
-// The events that follow closed batches, oldest first, and a pool of events to use again.
+// The events that follow closed batches, by timeline and oldest first, and a pool of events to use
+// again.
+//
+// An event has not fired while work that it comes after is not over (stream/clocks.h): it is not
+// asked as long as another's answer says so, and one answer serves for a whole chain of streams.
+//
+// A question costs driver time, so one that was answered "no" is put again only when the timeline
+// has been waited for a share longer (streams.ask_again): one that makes progress is asked at its
+// own pace, one that stands still O(log) times, and its end is found late by that share at most.
+// Unless memory is at stake it may be found later; when memory has run out, every question is put.
 //
 // Creating an event is serialised per device by the driver and can stall for milliseconds under
 // contention, so events are kept. Guarded by the pool's growth lock; the driver calls here are made
-// under that lock only.
+// under that lock only. Complexity: O(t) for t timelines, and O(k) for each question in the k
+// points before its fence.
 #pragma once
 
-#include <algorithm>
-#include <list>
+#include <chrono>
+#include <deque>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -14,100 +25,74 @@
 #include "driver/device.h"
 #include "stream/clocks.h"
 #include "stream/timelines.h"
-#include "support/fault.h"
 
 namespace gmlake::stream {
 
 class Fences {
  public:
-  explicit Fences(driver::Device& device) : device_(device) {}
+  using Clock = std::chrono::steady_clock;
+  using Time = Clock::time_point;
+  using Which = std::function<bool(Timeline)>;
+
+  // `ask_again`: the share; 0: whenever it may be of use.
+  Fences(driver::Device& device, double ask_again) : device_(device), ask_again_(ask_again) {}
   ~Fences();  // destroys the events
   Fences(const Fences&) = delete;
   Fences& operator=(const Fences&) = delete;
 
-  // Records an event after everything given to the batch's stream or context so far.
-  Status record(const Batch& batch);
+  // Records an event after everything given to the batch's stream or context so far. `before` is
+  // what comes before that, the batch among it.
+  Status record(const Batch& batch, Snapshot before, Time now);
 
-  // Looks at the pending fences of the timelines that `which` names, oldest first on each, and
-  // calls `passed(timeline, value)` for those that have fired. An event that can not be queried
-  // counts as not fired. Gives the number of queries made.
-  template <typename Which, typename Passed>
-  std::uint64_t poll(Which which, Passed passed);
+  // What a question may save: a stitch at most, new memory, or the request.
+  enum class Stake { place, growth, all };
+  // Whether it is time to ask for the timeline again. True where nothing is pending.
+  bool due(Timeline timeline, Time now, Stake stake) const;
 
-  // Waits on the host for the oldest pending fence of a timeline that `which` names. False: none is
-  // pending, or waiting failed.
-  template <typename Which, typename Passed>
-  bool wait_oldest(Which which, Passed passed);
+  // What has happened by what is found now, and the questions that took.
+  struct Answers {
+    Snapshot passed;
+    std::uint64_t questions = 0;
+  };
+  // Asks the pending fences of the timelines that `which` names, oldest first, as far as they are
+  // due and have fired. An event that can not be queried counts as not fired. `passed`: what is
+  // known already, by timeline.
+  Answers ask(const Which& which, const std::vector<std::uint64_t>& passed, Time now, Stake stake);
+
+  // Waits on the host for the oldest pending fence of a timeline that `which` names. Nothing: none
+  // is pending, or waiting failed.
+  std::optional<Point> wait_oldest(const Which& which);
 
   // Makes a stream wait for the oldest pending fence that `which(timeline, value)` names. Nothing:
   // none is, or it failed.
-  template <typename Which>
-  std::optional<Point> make_wait(driver::Context context, driver::Stream stream, Which which);
+  std::optional<Point> make_wait(driver::Context context, driver::Stream stream,
+                                 const std::function<bool(Timeline, std::uint64_t)>& which);
 
   // The context is gone, and its events with it.
   void forget_context(driver::Context context);
 
  private:
   struct Pending {
-    Timeline timeline;
     std::uint64_t value;
+    std::uint64_t number;  // in the order of recording, over all timelines
     driver::Event event;
     driver::Context context;
+    Snapshot before;
   };
-  void recycle(const Pending& done) { idle_[done.context].push_back(done.event); }
+  struct Line {
+    std::deque<Pending> pending;
+    Time since{};     // waited for from here on, without progress
+    Time answered{};  // "no", the last time, or another's answer stood for it
+  };
+  bool awaited(const Point& point, Time now, Stake stake) const;
+  void retire(Line& line);  // its oldest
 
   driver::Device& device_;
-  std::list<Pending> pending_;
+  const double ask_again_;
+  std::vector<Line> lines_;  // by timeline
+  std::uint64_t recorded_ = 0;
   std::unordered_map<driver::Context, std::vector<driver::Event>>
       idle_;  // an event belongs to its context
 };
-
-template <typename Which, typename Passed>
-std::uint64_t Fences::poll(Which which, Passed passed) {
-  std::uint64_t queries = 0;
-  std::vector<Timeline>
-      waiting;  // timelines whose older fence has not fired: younger ones have not either
-  for (auto at = pending_.begin(); at != pending_.end();) {
-    bool fired = which(at->timeline);
-    for (const Timeline timeline : waiting) fired = fired && timeline != at->timeline;
-    if (fired) {
-      const auto answer = device_.query(at->event);
-      ++queries;
-      fired = answer && (*answer || GMLAKE_FAULT(not_ready_is_done));
-      if (!fired) waiting.push_back(at->timeline);
-    }
-    if (!fired) {
-      ++at;
-      continue;
-    }
-    passed(at->timeline, at->value);
-    recycle(*at);
-    at = pending_.erase(at);
-  }
-  return queries;
-}
-
-template <typename Which, typename Passed>
-bool Fences::wait_oldest(Which which, Passed passed) {
-  const auto oldest = std::find_if(pending_.begin(), pending_.end(),
-                                   [&](const Pending& fence) { return which(fence.timeline); });
-  if (oldest == pending_.end() || !device_.wait(oldest->event)) return false;
-  passed(oldest->timeline, oldest->value);
-  recycle(*oldest);
-  pending_.erase(oldest);
-  return true;
-}
-
-template <typename Which>
-std::optional<Point> Fences::make_wait(driver::Context context, driver::Stream stream,
-                                       Which which) {
-  const auto oldest = std::find_if(pending_.begin(), pending_.end(), [&](const Pending& fence) {
-    return which(fence.timeline, fence.value);
-  });
-  if (oldest == pending_.end()) return {};
-  if (!GMLAKE_FAULT(wait_not_inserted) && !device_.make_wait(stream, context, oldest->event))
-    return {};
-  return Point{oldest->timeline, oldest->value};
-}
 
 }  // namespace gmlake::stream

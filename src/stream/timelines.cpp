@@ -66,7 +66,10 @@ std::uint64_t Timelines::cut(Timeline timeline) {
 
 Batch Timelines::close(Timeline timeline) {
   auto& line = lines_[timeline];
+  // Those that an event of the program's has ended the batch of are in the one before it.
+  const bool open = line.in_batch;
   line.open_has_frees = line.in_batch = false;
+  if (!open) return {timeline, line.open - 1, line.follow};
   return {timeline, GMLAKE_FAULT(batch_stays_open) ? line.open : line.open++, line.follow};
 }
 

@@ -81,6 +81,26 @@ TEST(FreeIndex, RefusedAreTheBytesThatOthersFencesKeepBack) {
   EXPECT_EQ(refused(covered, 0, GiB), (Found{{1, 512}}));
 }
 
+TEST(FreeIndex, RefusedRegionsAreShownAsLongAsTheyAreWanted) {
+  Bench bench;
+  bench.add(0, 512 * KiB, {1, 5});        // passed
+  bench.add(1 * MiB, 256 * KiB, {1, 7});  // not
+  bench.add(2 * MiB, 128 * KiB, {1, 6});  // nor this
+  bench.add(3 * MiB, 64 * KiB, {3, 1});   // nor this
+  const auto refused = [&](Bytes least, bool all) {
+    std::vector<Bytes> found;
+    bench.index.each_refused(kOn2, least, [&](const Region& region) {
+      found.push_back(region.size);
+      return all;
+    });
+    return found;
+  };
+  using Found = std::vector<Bytes>;
+  EXPECT_EQ(refused(0, true), (Found{256 * KiB, 128 * KiB, 64 * KiB}));
+  EXPECT_EQ(refused(0, false), (Found{256 * KiB, 64 * KiB}));
+  EXPECT_EQ(refused(128 * KiB, true), (Found{256 * KiB, 128 * KiB}));
+}
+
 TEST(FreeIndex, BestPrefersTheOwnTimelineThenTheSmallest) {
   Bench bench;
   Region* big = bench.add(0, 4096, {2, 1});

@@ -20,6 +20,7 @@ inline const Origin kHost{kContext, 0, nullptr, false, false};
 inline config::Config plain() {
   config::Config config;
   config.stitch_growth_slack = 0;
+  config.streams_ask_again = 0;  // how long a test takes is nobody's business
   return config;
 }
 

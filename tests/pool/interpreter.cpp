@@ -31,6 +31,7 @@ config::Config config_of(const Settings& settings) {
   config.stitch_worth = settings.worth;
   config.streams_single_stream = settings.single;
   config.streams_reuse_completed = settings.reuse_completed;
+  config.streams_ask_again = 0;  // a program is to run the same each time
   config.streams_free =
       settings.synchronous ? config::FreePolicy::synchronous : config::FreePolicy::deferred;
   return config;

@@ -1,5 +1,8 @@
 // Memory freed on one stream and wanted on another: the program's own events and waits, and the
 // pool's last resort.
+#include <chrono>
+#include <thread>
+
 #include "pool/bench.h"
 
 namespace gmlake::pool {
@@ -95,6 +98,52 @@ TEST(Proofs, NothingIsAskedForThatIsProved) {
   EXPECT_EQ(s.order_calls(), calls);
   (void)s.get(2 * kSize, on_stream(3));
   EXPECT_EQ(s.order_calls(), calls + 2);
+}
+
+// Nor for memory that could not serve the request: a small one's is no help to a large one.
+TEST(Proofs, NothingIsAskedForThatIsOfNoUse) {
+  Streams s;
+  const auto small = s.get(MiB, on_stream(1));
+  (void)s.get(MiB, on_stream(1));
+  (void)s.get(kSize, on_stream(2));
+  s.use_and_free(small, on_stream(1));
+  const auto calls = s.order_calls();
+  (void)s.get(kSize, on_stream(2));
+  EXPECT_EQ(s.order_calls(), calls);
+  (void)s.get(MiB, on_stream(2));
+  EXPECT_EQ(s.order_calls(), calls + 2);
+}
+
+// Not asked again at once for a better place, but before new memory is made.
+TEST(Proofs, CompletedWorkIsFoundBeforeThePoolGrows) {
+  using namespace std::chrono_literals;
+  auto config = plain();
+  config.streams_ask_again = 0.5;
+  Streams s(GiB, config);
+  const auto at = s.get(kSize, on_stream(1));
+  (void)s.get(kSize, on_stream(2));
+  s.use_and_free(at, on_stream(1));
+  (void)s.get(kSize, on_stream(2));
+  std::this_thread::sleep_for(20ms);
+  (void)s.get(kSize, on_stream(2));
+  s.device.finish_all();
+  std::this_thread::sleep_for(15ms);
+  EXPECT_EQ(s.get(kSize, on_stream(2)), at);
+  s.pool.check();
+}
+
+// Its end is seen by the handle alone; the stream in its place has waited for nothing.
+TEST(Proofs, AnEndedStreamsWaitsAreNotItsSuccessors) {
+  Streams s;
+  const auto at = s.get(kSize, on_stream(2));
+  (void)s.get(kSize, on_stream(4));
+  s.use_and_free(at, on_stream(2));
+  s.record(on_stream(2));
+  s.wait(on_stream(1));
+  auto ended = on_stream(1);
+  ended.stream_id = 0;
+  s.pool.retire_stream(ended);
+  EXPECT_NE(s.get(kSize, on_stream(3)), at);
 }
 
 TEST(Proofs, SwitchedOff) {

@@ -56,6 +56,15 @@ TEST(Timelines, ACutPartsFreesButDoesNotFollowThem) {
   EXPECT_GT(lines.free_on(a), second);
 }
 
+TEST(Timelines, AnEventIsOfNoMoreThanTheFreesBeforeIt) {
+  Timelines lines;
+  const auto a = lines.of_stream(1, kStream, kContext, false);
+  (void)lines.free_on(a);
+  const auto programs = lines.cut(a);
+  EXPECT_EQ(lines.close(a).value, programs);
+  EXPECT_GT(lines.free_on(a), programs);
+}
+
 TEST(Timelines, AFailedRecordLeavesTheFreesToTheNextBatch) {
   Timelines lines;
   const auto a = lines.of_stream(1, kStream, kContext, false);
@@ -63,7 +72,10 @@ TEST(Timelines, AFailedRecordLeavesTheFreesToTheNextBatch) {
   const auto batch = lines.close(a);
   lines.not_recorded(batch);
   EXPECT_TRUE(lines.open_has_frees(a));
-  EXPECT_GT(lines.close(a).value, batch.value) << "an event recorded later covers both";
+  const auto again = lines.close(a);
+  EXPECT_EQ(again.value, batch.value) << "all that no event follows";
+  EXPECT_FALSE(lines.open_has_frees(a));
+  EXPECT_GT(lines.free_on(a), again.value);
 }
 
 TEST(Timelines, StreamsWithoutAUsableHandleAreFollowedByTheirContext) {

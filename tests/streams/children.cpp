@@ -54,6 +54,7 @@ Settings settings_of(const Child& child) {
   const char* first = std::getenv("GMLAKE_PRELOAD_FIRST");  // a sanitizer's library
   all.emplace_back("LD_PRELOAD", (first ? first + std::string(" ") : "") + child.library);
   all.emplace_back("GMLAKE_STATS_REPORT", "none");
+  all.emplace_back("GMLAKE_STREAMS_ASK_AGAIN", "0");  // a run does not depend on the time it takes
   if (!child.fault.empty()) all.emplace_back("FAULTY_GMLAKE", child.fault);
   return both(all, kTurns[child.seed / kBatch % std::size(kTurns)]);
 }
