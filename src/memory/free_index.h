@@ -174,6 +174,8 @@ void FreeIndex::refused_of(Timeline timeline, const Order& order, Bytes least, V
   const auto lowest = bin_of(least);
   if (tops_[timeline] <= lowest || timeline == order.own) return;
   const auto& bins = *by_timeline_[timeline];
+  const auto highest = bins.filled.previous(tops_[timeline] - std::size_t{1});
+  tops_[timeline] = static_cast<std::uint16_t>(highest == BitTree::kNone ? 0 : highest + 1);
   int looks = kRegions;
   for (std::size_t bin = tops_[timeline]; bin > lowest && looks > 0;) {
     bin = bins.filled.previous(bin - 1);

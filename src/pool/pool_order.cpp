@@ -74,16 +74,15 @@ bool DevicePool::harvest(Stake stake, stream::Fences::Time now, const Awaited* a
   }
   for (auto& [batch, before] : batches) record(batch, std::move(before), now);
 
-  std::vector<std::uint64_t> passed_before;
-  std::vector<bool> which;
-  {
+  const auto known = [&] {
     const std::lock_guard lock(mutex_);
-    passed_before = timelines_.all_passed();
-    for (stream::Timeline t = 0; t < timelines_.size(); ++t) which.push_back(followed(awaited, t));
-  }
-  const auto answers = fences_.ask(
-      [&](stream::Timeline timeline) { return timeline < which.size() && which[timeline]; },
-      passed_before, now, stake);
+    return timelines_.all_passed();
+  }();
+  const auto which = [&](stream::Timeline timeline) {
+    const std::lock_guard lock(mutex_);
+    return followed(awaited, timeline);
+  };
+  const auto answers = fences_.ask(which, known, now, stake);
   const std::lock_guard lock(mutex_);
   counters_.fence_queries += answers.questions;
   for (const auto& point : answers.passed) passed(point.timeline, point.value);
