@@ -55,7 +55,7 @@ void trim_with(const RealDriver& real, CUmemoryPool memory_pool, std::size_t kee
 
 void after_wait(const RealDriver& real) {
   auto& process = Process::get();
-  if (process.config().pool_release_threshold == config::kNoThreshold || !process.serving()) return;
+  if (!process.serving() || process.config().pool_release_threshold == config::kNoThreshold) return;
   const auto caller = host_caller(real);
   if (auto* pool = caller ? process.pool_if_any(caller->device) : nullptr)
     (void)guarded([&] { pool->release_surplus(caller->origin); });
