@@ -54,8 +54,6 @@
          "what a free without a stream does (cudaFree): deferred follows it with an event, synchronous waits as natively")        \
   OPTION(streams, reuse_completed, flag, true, 0, 0,                                                                              \
          "reuse memory freed on another stream once the work there has completed")                                                \
-  OPTION(streams, ask_again, ratio, 0.125, 0, 100,                                                                                \
-         "an event that has not fired is asked again before the pool grows if its stream was waited for this share longer")       \
   OPTION(streams, follow_events, flag, true, 0, 0,                                                                                \
          "reuse memory freed on another stream where the program's own events and waits put it in order")                         \
   OPTION(streams, insert_waits, flag, true, 0, 0,                                                                                 \
@@ -63,6 +61,8 @@
   OPTION(streams, single_stream, flag, false, 0, 0,                                                                               \
          "cudaMalloc reuses what cudaFree freed at once while a context has its legacy default stream only;"                      \
          " you assert what docs/streams.md says")                                                                                 \
+  OPTION(streams, ask_again, ratio, 0.125, 0, 100,                                                                                \
+         "an event that has not fired is asked again before the pool grows if its stream was waited for this share longer")       \
   OPTION(streams, pending_bytes, size, 256 * MiB, 0, 1024 * TiB,                                                                  \
          "how far memory freed without a stream may let the pool grow past peak live memory before cudaMalloc waits for it")      \
   OPTION(streams, pending_share, ratio, 0.02, 0, 1,                                                                               \
