@@ -204,15 +204,27 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   return caller;
 }
 
-// Kept out of the way of the many that are known.
+// Whether what is known of the stream is all that there is to know. One that was created is the
+// same whatever context is current; only the default ones get their meaning from that.
+static bool is_enough(const Identity& known, const RealDriver& real, CUstream stream,
+                      bool per_thread_default, Entry entry) {
+  return known.valid && known.handle == stream && !capture_under_way() &&
+         Process::get().driver_door() &&
+         (!is_default(stream) ||
+          (entry == Entry::runtime && known.per_thread == per_thread_default && one_context(real)));
+}
+
+// Kept out of the way of the many that are in the cache.
 [[gnu::noinline]] static std::optional<Caller> find_stream_caller(const RealDriver& real,
                                                                   CUstream stream,
-                                                                  bool per_thread_default) {
+                                                                  bool per_thread_default,
+                                                                  Entry entry) {
   if (!real.complete) return {};
   refresh_cache();
+  auto& known = place_of(stream);
+  if (is_enough(known, real, stream, per_thread_default, entry)) return known.caller;
   const bool may_cache = Process::get().driver_door();
   const bool capture = capture_under_way();
-  auto& known = place_of(stream);
   CUcontext context = nullptr;
   int device = 0;
   if (!device_of_current(real, context, device)) return {};
@@ -220,9 +232,8 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
                         known.current == context && known.per_thread == per_thread_default;
   if (is_known && !capture) return known.caller;
 
-  // Without the driver door captures go unseen: then the driver
-  // is asked each time. Before anything else: to ask a capturing stream for its id breaks the
-  // capture (measured on driver 580).
+  // Without the driver door captures go unseen: then the driver is asked each time. Before anything
+  // else: to ask a capturing stream for its id breaks the capture (measured on driver 580).
   if (capture || !may_cache) {
     auto status = CU_STREAM_CAPTURE_STATUS_NONE;
     const auto ask =
@@ -251,18 +262,10 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
 std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
                                     bool per_thread_default, Entry entry) {
   const auto& known = place_in_cache(stream);
-  // A stream that was created is the same one whatever context is current; only the default ones
-  // get their meaning from that.
-  const auto holds = [&] {
-    return known.valid && known.handle == stream && !capture_under_way() &&
-           cache.generation == generation.load(std::memory_order_acquire) &&
-           Process::get().driver_door() &&
-           (!is_default(stream) || (entry == Entry::runtime &&
-                                    known.per_thread == per_thread_default && one_context(real)));
-  };
-  if (holds()) [[likely]]
+  if (cache.generation == generation.load(std::memory_order_acquire) &&
+      is_enough(known, real, stream, per_thread_default, entry)) [[likely]]
     return known.caller;
-  return find_stream_caller(real, stream, per_thread_default);
+  return find_stream_caller(real, stream, per_thread_default, entry);
 }
 
 }  // namespace gmlake::hooks
