@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <mutex>
 
+#include "support/thread_safety.h"
+
 namespace gmlake {
 
 // Lower ranks are taken first. Driver calls that may block are made under `growth` at most.
@@ -44,24 +46,37 @@ inline void leave(Rank) {}
 
 // A std::mutex that knows its place. Meets Lockable.
 template <Rank R>
-class RankedMutex {
+class GMLAKE_CAPABILITY("mutex") RankedMutex {
  public:
-  void lock() {
+  void lock() GMLAKE_ACQUIRE() {
     detail::enter(R);
     mutex_.lock();
   }
-  bool try_lock() {
+  bool try_lock() GMLAKE_TRY_ACQUIRE(true) {
     if (!mutex_.try_lock()) return false;
     detail::enter(R);
     return true;
   }
-  void unlock() {
+  void unlock() GMLAKE_RELEASE() {
     mutex_.unlock();
     detail::leave(R);
   }
 
  private:
   std::mutex mutex_;
+};
+
+// Holds a lock for a scope, as std::lock_guard does, and says so to the compiler.
+template <typename Mutex>
+class GMLAKE_SCOPED_CAPABILITY Lock {
+ public:
+  explicit Lock(Mutex& mutex) GMLAKE_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  ~Lock() GMLAKE_RELEASE() { mutex_.unlock(); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  Mutex& mutex_;
 };
 
 }  // namespace gmlake

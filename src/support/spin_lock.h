@@ -12,20 +12,20 @@
 namespace gmlake {
 
 template <Rank R>
-class RankedSpinLock {
+class GMLAKE_CAPABILITY("mutex") RankedSpinLock {
  public:
-  void lock() {
+  void lock() GMLAKE_ACQUIRE() {
     detail::enter(R);
     while (locked_.exchange(true, std::memory_order_acquire)) wait();
   }
-  bool try_lock() {
+  bool try_lock() GMLAKE_TRY_ACQUIRE(true) {
     if (locked_.load(std::memory_order_relaxed) ||
         locked_.exchange(true, std::memory_order_acquire))
       return false;
     detail::enter(R);
     return true;
   }
-  void unlock() {
+  void unlock() GMLAKE_RELEASE() {
     locked_.store(false, std::memory_order_release);
     detail::leave(R);
   }
