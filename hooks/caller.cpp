@@ -66,7 +66,9 @@ class Mine {
     ended = true;
     // At the end of the process nobody begins a stream any more, and a lock may never be given
     // back.
-    if (streams_.empty() || ::gettid() == ::getpid()) return;
+    if (::gettid() == ::getpid()) return;
+    if (capture_under_way()) captures_of_thread_end();
+    if (streams_.empty()) return;
     auto* process = Process::get_if_made();
     if (!process || !process->serving()) return;
     for (const auto& origin : streams_)
@@ -144,12 +146,25 @@ bool is_default(CUstream stream) {
   return stream == nullptr || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
 }
 
+// An error means the legacy stream while a blocking stream captures: as good as captured.
+bool is_capturing(const RealDriver& real, CUstream stream, bool per_thread_default) {
+  auto status = CU_STREAM_CAPTURE_STATUS_NONE;
+  const auto ask =
+      per_thread_default ? real.table.cuStreamIsCapturing_ptsz_ : real.table.cuStreamIsCapturing_;
+  return ask(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE;
+}
+
 bool identify(const RealDriver& real, Identity& who) {
   unsigned long long id = 0;
   if (GMLAKE_FAULT(per_thread_is_legacy) && is_default(who.handle))
     who.handle = CU_STREAM_LEGACY, who.per_thread = false;
   const auto get_id = who.per_thread ? real.table.cuStreamGetId_ptsz_ : real.table.cuStreamGetId_;
-  if (get_id(who.handle, &id) != CUDA_SUCCESS) return false;
+  {
+    // To ask a capturing stream breaks the capture (measured on driver 580): none begins meanwhile.
+    const CaptureGate gate;
+    if (gate.is_open(nullptr) && is_capturing(real, who.handle, who.per_thread)) return false;
+    if (get_id(who.handle, &id) != CUDA_SUCCESS) return false;
+  }
   auto& origin = who.caller.origin;
   origin.stream_id = id;
   const bool per_thread =
@@ -159,7 +174,12 @@ bool identify(const RealDriver& real, Identity& who) {
   origin.thread_bound = per_thread || (!is_default(who.handle) && !Process::get().in_front());
   origin.context = who.current;
   who.caller.device = cache.host.device;
-  who.caller.legacy = is_default(who.handle) && !per_thread;
+  using Kind = stats::StreamName::Kind;
+  origin.kind = per_thread               ? Kind::per_thread
+                : is_default(who.handle) ? Kind::legacy
+                                         : Kind::created;
+  origin.blocking =
+      origin.kind != Kind::created || !Process::get().streams().is_non_blocking(who.handle);
   if (per_thread && !ended) (void)guarded([&] { mine.add(origin); });
   stream_used(who.handle, who.per_thread);
   if (is_default(who.handle)) return true;
@@ -178,7 +198,7 @@ bool identify(const RealDriver& real, Identity& who) {
   }
   // However it was made.
   if (Process::get().driver_door())
-    second_stream(real, static_cast<CUcontext>(origin.context), "a stream is used");
+    second_stream(static_cast<CUcontext>(origin.context), "a stream is used");
   return true;
 }
 
@@ -198,10 +218,7 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   int device = 0;
   const bool known = cache.host.origin.context && entry == Entry::runtime && one_context(real);
   if (!known && !device_of_current(real, context, device)) return {};
-  if (!capture_under_way()) return cache.host;
-  Caller caller = cache.host;
-  caller.origin.capture_under_way = true;
-  return caller;
+  return cache.host;
 }
 
 // Whether what is known of the stream is all that there is to know. One that was created is the
@@ -234,29 +251,20 @@ static bool is_enough(const Identity& known, const RealDriver& real, CUstream st
 
   // Without the driver door captures go unseen: then the driver is asked each time. Before anything
   // else: to ask a capturing stream for its id breaks the capture (measured on driver 580).
-  if (capture || !may_cache) {
-    auto status = CU_STREAM_CAPTURE_STATUS_NONE;
-    const auto ask =
-        per_thread_default ? real.table.cuStreamIsCapturing_ptsz_ : real.table.cuStreamIsCapturing_;
-    // An error means the legacy stream while a blocking stream captures: as good as captured.
-    if (ask(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE) {
-      Caller caller;
-      caller.device = device;
-      caller.origin.context = context;
-      caller.origin.stream = stream;
-      caller.origin.capture_under_way = capture;
-      caller.capturing = true;
-      return caller;
-    }
+  if ((capture || !may_cache) && is_capturing(real, stream, per_thread_default)) {
+    Caller caller;
+    caller.device = device;
+    caller.origin.context = context;
+    caller.origin.stream = stream;
+    caller.capturing = true;
+    return caller;
   }
   if (!is_known) {
     Identity who{stream, context, per_thread_default, true, {}};
     if (!identify(real, who)) return {};
     known = who;
   }
-  Caller caller = known.caller;
-  caller.origin.capture_under_way = capture;
-  return caller;
+  return known.caller;
 }
 
 std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,

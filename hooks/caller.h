@@ -17,7 +17,7 @@ struct Caller {
   int device = 0;
   pool::Origin origin;
   bool capturing = false;  // the stream itself is being captured; its id is then not known
-  bool legacy = false;     // it is the legacy default stream
+  bool legacy() const { return origin.kind == stats::StreamName::Kind::legacy; }
 };
 
 // Whose call it is: cudart makes the primary context of the thread's device current if none is, so

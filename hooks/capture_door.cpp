@@ -3,6 +3,7 @@
 #include <mutex>
 #include <vector>
 
+#include "driver/current_context.h"
 #include "hooks/captures.h"
 #include "hooks/process.h"
 #include "hooks/single_stream.h"
@@ -15,55 +16,140 @@ namespace {
   const auto* real = real_driver(); \
   if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
 
-struct Origin {
-  CUstream stream = nullptr;
-  const void* thread = nullptr;  // of a thread's own default stream, whose handle says nothing
-  CUcontext context = nullptr;
-};
-
-class Begun {
+// Those that are open, and events for what their streams had been given.
+class Registry {
  public:
-  void add(const Origin& origin) {
-    const std::lock_guard lock(mutex_);
-    ++more_;  // in case it can not be kept: then nobody will tell when it is over
-    captures = origins_.size() + more_;
-    origins_.push_back(origin);
-    --more_;
+  CapturesMutex& mutex() GMLAKE_RETURN_CAPABILITY(mutex_) { return mutex_; }
+  const std::vector<OpenCapture>& open() const GMLAKE_REQUIRES(mutex_) { return open_; }
+
+  void add(const OpenCapture& capture) {
+    const Lock lock(mutex_);
+    ++lost_;  // in case it can not be kept: then nobody will tell when it is over
+    captures = open_.size() + lost_;
+    open_.push_back(capture);
+    --lost_;
   }
   template <typename Which>
   void remove(Which which) {
     if (captures == 0) return;
-    const std::lock_guard lock(mutex_);
-    std::erase_if(origins_, which);
-    captures = origins_.size() + more_;
+    const Lock lock(mutex_);
+    for (auto at = open_.begin(); at != open_.end();) {
+      if (!which(*at)) {
+        ++at;
+        continue;
+      }
+      if (at->before) spare_.emplace_back(at->context, at->before);
+      at = open_.erase(at);
+    }
+    captures = open_.size() + lost_;
+  }
+  // An event that has been used before; null if there is none.
+  CUevent take_event(CUcontext context) {
+    const Lock lock(mutex_);
+    const auto found = std::find_if(spare_.begin(), spare_.end(),
+                                    [&](const auto& one) { return one.first == context; });
+    if (found == spare_.end()) return nullptr;
+    auto* const event = found->second;
+    spare_.erase(found);
+    return event;
+  }
+  void give_event(CUcontext context, CUevent event) {
+    const Lock lock(mutex_);
+    spare_.emplace_back(context, event);
+  }
+  void forget_events(CUcontext context) {
+    const Lock lock(mutex_);
+    std::erase_if(spare_, [&](const auto& one) { return one.first == context; });
   }
 
  private:
-  RankedMutex<Rank::events> mutex_;
-  std::vector<Origin> origins_;
-  std::size_t more_ = 0;
+  CapturesMutex mutex_;
+  std::vector<OpenCapture> open_ GMLAKE_GUARDED_BY(mutex_);
+  std::size_t lost_ GMLAKE_GUARDED_BY(mutex_) = 0;
+  std::vector<std::pair<CUcontext, CUevent>> spare_ GMLAKE_GUARDED_BY(mutex_);
 };
-Begun& begun() {
-  return lasting<Begun>();
+Registry& registry() {
+  return lasting<Registry>();
 }
 
-Origin origin_of(CUstream stream, bool zero_is_per_thread) {
+std::atomic<unsigned> in_gate{0};
+
+const void* this_thread() {
   static thread_local const char here = 0;
-  if (stream == CU_STREAM_PER_THREAD || (!stream && zero_is_per_thread))
-    return {CU_STREAM_PER_THREAD, &here, nullptr};
-  return {stream, nullptr, nullptr};
+  return &here;
+}
+
+OpenCapture capture_of(CUstream stream, bool zero_is_per_thread) {
+  OpenCapture capture;
+  capture.stream = stream;
+  if (stream == CU_STREAM_PER_THREAD || (!stream && zero_is_per_thread)) {
+    capture.stream = CU_STREAM_PER_THREAD;
+    capture.thread = this_thread();
+  }
+  return capture;
+}
+
+// What the stream, or while none captures the whole context, has been given is followed by an event
+// of its own, which what is recorded beside the capture comes after.
+void follow_before(const RealDriver& real, OpenCapture& capture) {
+  const driver::CurrentContext current(real.table, capture.context);
+  if (current.result() != CUDA_SUCCESS) return;
+  auto* event = registry().take_event(capture.context);
+  if (!event && real.table.cuEventCreate_(&event, CU_EVENT_DISABLE_TIMING) != CUDA_SUCCESS) return;
+  auto recorded = CUDA_ERROR_NOT_SUPPORTED;
+  {
+    const CaptureGate gate;
+    if (real.table.cuCtxRecordEvent_ && !gate.is_open(capture.context)) {
+      recorded = real.table.cuCtxRecordEvent_(capture.context, event);
+      capture.of_context = recorded == CUDA_SUCCESS;
+    }
+  }
+  auto status = CU_STREAM_CAPTURE_STATUS_NONE;
+  if (recorded != CUDA_SUCCESS &&
+      real.table.cuStreamIsCapturing_(capture.stream, &status) == CUDA_SUCCESS &&
+      status == CU_STREAM_CAPTURE_STATUS_NONE)
+    recorded = real.table.cuEventRecord_(event, capture.stream);
+  if (recorded == CUDA_SUCCESS)
+    capture.before = event;
+  else
+    registry().give_event(capture.context, event);
 }
 
 template <typename Native>
 CUresult began(const RealDriver& real, CUstream stream, bool per_thread, Native native) {
+  if (!Process::get().driver_door()) return native();
   stream_used(stream, per_thread);
-  auto origin = origin_of(stream, per_thread);
-  if (real.complete && origin.thread)
-    (void)real.table.cuCtxGetCurrent_(&origin.context);
+  auto capture = capture_of(stream, per_thread);
+  if (real.complete && capture.thread)
+    (void)real.table.cuCtxGetCurrent_(&capture.context);
   else if (real.complete && stream)
-    (void)real.table.cuStreamGetCtx_(stream, &origin.context);
+    (void)real.table.cuStreamGetCtx_(stream, &capture.context);
+  capture.blocking = !Process::get().streams().is_non_blocking(stream);
+  const auto same = [&](const OpenCapture& open) {
+    return open.stream == capture.stream && open.thread == capture.thread;
+  };
+  const bool counted = guarded([&] {
+    if (capture.context && Process::get().serving()) {
+      (void)each_pool([&](pool::DevicePool& pool) { pool.before_capture(capture.context); });
+      follow_before(real, capture);
+    }
+    registry().add(capture);
+  });
+  for (unsigned inside = in_gate.load(); inside != 0; inside = in_gate.load()) in_gate.wait(inside);
   const CUresult result = native();
-  if (result == CUDA_SUCCESS) (void)guarded([&] { begun().add(origin); });
+  if (result != CUDA_SUCCESS && counted) {
+    // As it was, unless the stream was capturing already.
+    auto status = CU_STREAM_CAPTURE_STATUS_NONE;
+    const auto ask =
+        per_thread ? real.table.cuStreamIsCapturing_ptsz_ : real.table.cuStreamIsCapturing_;
+    if (!real.complete || ask(stream, &status) != CUDA_SUCCESS ||
+        status == CU_STREAM_CAPTURE_STATUS_NONE)
+      registry().remove(same);
+    else
+      registry().remove([&, kept = false](const OpenCapture& open) mutable {
+        return same(open) && std::exchange(kept, true);
+      });
+  }
   return result;
 }
 
@@ -76,32 +162,79 @@ CUresult ended(const RealDriver& real, CUstream stream, bool per_thread, CUresul
     if (ask(stream, &status) != CUDA_SUCCESS || status != CU_STREAM_CAPTURE_STATUS_NONE)
       return result;
   }
-  const auto over = origin_of(stream, per_thread);
-  begun().remove([&](const Origin& origin) {
-    return origin.stream == over.stream && origin.thread == over.thread;
+  const auto over = capture_of(stream, per_thread);
+  (void)guarded([&] {
+    registry().remove([&](const OpenCapture& open) {
+      return open.stream == over.stream && open.thread == over.thread;
+    });
   });
   return result;
 }
+
+thread_local bool capturing_call = false;
 
 }  // namespace
 
 std::atomic<std::size_t> captures{0};
 
-void captures_end(CUstream stream) {
-  begun().remove([&](const Origin& origin) { return origin.stream == stream; });
+CapturesMutex& captures_mutex() {
+  return registry().mutex();
 }
-void captures_end(CUcontext context) {
-  begun().remove([&](const Origin& origin) { return origin.context == context; });
+const std::vector<OpenCapture>& open_captures() GMLAKE_NO_THREAD_SAFETY_ANALYSIS {
+  return registry().open();  // two names of one lock, which the analysis can not know
 }
 
-RelaxedCapture::RelaxedCapture(const RealDriver& real) : real_(real) {
-  // Without the driver door there may be one.
-  const bool needed = capture_under_way() || !Process::get().driver_door();
-  if (needed && real_.table.cuThreadExchangeStreamCaptureMode_)
-    exchanged_ = real_.table.cuThreadExchangeStreamCaptureMode_(&mode_) == CUDA_SUCCESS;
+void captures_end(CUstream stream) {
+  (void)guarded(
+      [&] { registry().remove([&](const OpenCapture& open) { return open.stream == stream; }); });
+}
+void captures_end(CUcontext context) {
+  (void)guarded([&] {
+    registry().remove([&](const OpenCapture& open) { return open.context == context; });
+    registry().forget_events(context);
+  });
+}
+void captures_of_thread_end() {
+  (void)guarded([&] {
+    registry().remove([&](const OpenCapture& open) { return open.thread == this_thread(); });
+  });
+}
+
+// The two are in one order for everybody: who enters sees the capture counted, or whoever counted
+// it sees who is inside.
+CaptureGate::CaptureGate() {
+  in_gate.fetch_add(1);
+}
+CaptureGate::~CaptureGate() {
+  if (in_gate.fetch_sub(1) == 1 && captures.load() != 0) in_gate.notify_all();
+}
+bool CaptureGate::is_open(CUcontext context) const {
+  if (captures.load() == 0 || GMLAKE_FAULT(capture_ignored)) return false;
+  const Lock lock(registry().mutex());
+  const auto& open = registry().open();
+  // One that could not be kept may be any context's.
+  return captures.load() != open.size() || !context ||
+         std::any_of(open.begin(), open.end(), [&](const OpenCapture& capture) {
+           return !capture.context || capture.context == context;
+         });
+}
+
+CapturingCall::CapturingCall(bool capturing) : before_(capturing_call) {
+  capturing_call = capturing;
+}
+CapturingCall::~CapturingCall() {
+  capturing_call = before_;
+}
+bool CapturingCall::under_way() {
+  return capturing_call;
+}
+
+RelaxedCapture::RelaxedCapture(const driver::DriverTable& driver) : driver_(driver) {
+  if (driver_.cuThreadExchangeStreamCaptureMode_)
+    exchanged_ = driver_.cuThreadExchangeStreamCaptureMode_(&mode_) == CUDA_SUCCESS;
 }
 RelaxedCapture::~RelaxedCapture() {
-  if (exchanged_) (void)real_.table.cuThreadExchangeStreamCaptureMode_(&mode_);
+  if (exchanged_) (void)driver_.cuThreadExchangeStreamCaptureMode_(&mode_);
 }
 
 CUresult begin_capture_v1(CUstream stream) {

@@ -78,8 +78,8 @@ CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CU
   if (!open()) return result;
   CUcontext context = nullptr;
   if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
-  if (!blocking) (void)guarded([&] { Process::get().streams().add(context, *stream); });
-  second_stream(real, context, "a stream was created");
+  (void)guarded([&] { Process::get().streams().add(context, *stream, blocking); });
+  second_stream(context, "a stream was created");
   return result;
 }
 
@@ -155,8 +155,8 @@ CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags,
   GMLAKE_REAL(green_stream_create);
   const CUresult result = real->green_stream_create(stream, green, flags, priority);
   if (!open() || result != CUDA_SUCCESS) return result;
-  (void)guarded([&] { Process::get().streams().add(nullptr, *stream); });
-  second_stream(*real, nullptr, "a green context's stream was created");
+  (void)guarded([&] { Process::get().streams().add(nullptr, *stream, false); });
+  second_stream(nullptr, "a green context's stream was created");
   return result;
 }
 CUresult stream_destroy_v1(CUstream stream) {
@@ -209,12 +209,12 @@ CUresult vdpau_ctx_create(CUcontext* context, unsigned flags, CUdevice device, u
 CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
   GMLAKE_REAL(ctx_from_green);
   context_made();
-  if (open()) second_stream(*real, nullptr, "a green context became a context");
+  if (open()) second_stream(nullptr, "a green context became a context");
   return real->ctx_from_green(context, green);
 }
 CUresult ctx_enable_peer_access(CUcontext peer, unsigned flags) {
   GMLAKE_REAL(ctx_enable_peer_access);
-  if (open() && peer) second_stream(*real, peer, "another context may access its memory");
+  if (open() && peer) second_stream(peer, "another context may access its memory");
   return real->ctx_enable_peer_access(peer, flags);
 }
 

@@ -17,7 +17,7 @@ class Barriers {
  public:
   // Null if there can be none. The context is current.
   CUevent of(const RealDriver& real, CUcontext context) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     for (const auto& [known, event] : events_)
       if (known == context) return event;
     CUevent event = nullptr;
@@ -26,13 +26,13 @@ class Barriers {
     return event;
   }
   void forget(CUcontext context) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     std::erase_if(events_, [&](const auto& known) { return known.first == context; });
   }
 
  private:
   RankedMutex<Rank::streams> mutex_;
-  std::vector<std::pair<CUcontext, CUevent>> events_;
+  std::vector<std::pair<CUcontext, CUevent>> events_ GMLAKE_GUARDED_BY(mutex_);
 };
 Barriers& barriers() {
   return lasting<Barriers>();

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "hooks/serve.h"
+#include "hooks/work.h"
 #include "support/fault.h"
 #include "support/lasting.h"
 
@@ -26,25 +27,25 @@ bool watched() {
 class Unseen {
  public:
   void add(CUevent event) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     events_.insert(event);
     any_.store(true);
   }
   void remove(CUevent event) {
     if (!any_.load(std::memory_order_relaxed)) return;
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     events_.erase(event);
   }
   bool has(CUevent event) {
     if (!any_.load(std::memory_order_relaxed)) return false;
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return events_.count(event) != 0;
   }
 
  private:
   RankedMutex<Rank::events> mutex_;
   std::atomic<bool> any_{false};
-  std::unordered_set<CUevent> events_;
+  std::unordered_set<CUevent> events_ GMLAKE_GUARDED_BY(mutex_);
 };
 Unseen& unseen() {
   return lasting<Unseen>();
@@ -64,8 +65,8 @@ void becomes_unseen(const CUgraphNodeParams* node) {
 }
 
 template <typename Native>
-CUresult record(const RealDriver& real, CUevent event, CUstream stream, bool per_thread,
-                Native native) {
+CUresult event_recorded(const RealDriver& real, CUevent event, CUstream stream, bool per_thread,
+                        Native native) {
   if (!watched()) return native();
   const auto caller = stream_caller(real, stream, per_thread);
   if (!caller || caller->capturing || unseen().has(event)) {
@@ -93,7 +94,8 @@ CUresult record_with_flags(CUresult (*native)(CUevent, CUstream, unsigned), cons
                            CUevent event, CUstream stream, unsigned flags, bool per_thread) {
   // In a capture it becomes a node of the graph.
   if ((flags & CU_EVENT_RECORD_EXTERNAL) != 0) becomes_unseen(event);
-  return record(real, event, stream, per_thread, [&] { return native(event, stream, flags); });
+  return event_recorded(real, event, stream, per_thread,
+                        [&] { return native(event, stream, flags); });
 }
 
 // Which recording of the event the call is about, for `conclude(pool, recording)` once it has
@@ -112,14 +114,19 @@ CUresult about(CUevent event, Native native, Conclude conclude) {
 
 CUresult stream_waits(CUresult (*native)(CUstream, CUevent, unsigned), const RealDriver& real,
                       CUstream stream, CUevent event, unsigned flags, bool per_thread) {
-  if (!watched()) return native(stream, event, flags);
+  before_work(real, stream, per_thread);
+  // The stream may join a capture by this.
+  const auto wait = [&] {
+    if (!capture_under_way()) return native(stream, event, flags);
+    const Lock lock(captures_mutex());
+    return native(stream, event, flags);
+  };
+  if (!watched()) return wait();
   const auto caller = stream_caller(real, stream, per_thread);
-  if (!caller || caller->capturing) return native(stream, event, flags);
-  return about(
-      event, [&] { return native(stream, event, flags); },
-      [&](pool::DevicePool& pool, stream::Recording number) {
-        pool.waits(caller->origin, event, number);
-      });
+  if (!caller || caller->capturing) return wait();
+  return about(event, wait, [&](pool::DevicePool& pool, stream::Recording number) {
+    pool.waits(caller->origin, event, number);
+  });
 }
 
 CUresult event_happens(CUresult (*native)(CUevent), CUevent event) {
@@ -173,11 +180,13 @@ CUresult destroy(CUresult (*native)(CUevent), CUevent event) {
 
 CUresult event_record(CUevent event, CUstream stream) {
   GMLAKE_REAL(event_record);
-  return record(*real, event, stream, false, [&] { return real->event_record(event, stream); });
+  return event_recorded(*real, event, stream, false,
+                        [&] { return real->event_record(event, stream); });
 }
 CUresult event_record_ptsz(CUevent event, CUstream stream) {
   GMLAKE_REAL(event_record_ptsz);
-  return record(*real, event, stream, true, [&] { return real->event_record_ptsz(event, stream); });
+  return event_recorded(*real, event, stream, true,
+                        [&] { return real->event_record_ptsz(event, stream); });
 }
 CUresult event_record_with_flags(CUevent event, CUstream stream, unsigned flags) {
   GMLAKE_REAL(event_record_with_flags);

@@ -104,7 +104,7 @@ void* allocate_for_plugin(std::size_t bytes, int device, CUstream stream) {
 
 bool record_use(pool::DevicePool& owner, CUdeviceptr at, const pool::Origin& by) {
   bool live = true;
-  if (!Process::get().has_given_up()) (void)guarded([&] { live = owner.record_use(at, by); });
+  if (!Process::get().has_given_up()) (void)guarded([&] { live = owner.use_beside(at, by); });
   return live;
 }
 
@@ -113,6 +113,7 @@ void free_for_plugin(CUdeviceptr at, int device, CUstream stream) {
   if (!real) return;
   const OnDevice on(*real, device, stream);
   const bool capturing = on.caller() && on.caller()->capturing;
+  const CapturingCall scope(capturing);
   auto* owner = Process::get().owner(at);
   // Where the stream is not known, or its order is that of a graph to be: behind all work.
   const bool behind_all = owner && (!on.caller() || capturing);

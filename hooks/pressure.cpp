@@ -2,7 +2,7 @@
 // want of memory that the pool keeps free for later, the pool gives it back and the call is made
 // once more.
 #include "hooks/serve.h"
-#include "hooks/single_stream.h"
+#include "hooks/work.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -11,10 +11,15 @@ template <auto Native, typename... Args>
 CUresult with_room(Args... args) {
   const auto* real = real_driver();
   if (!real || !(real->*Native)) return CUDA_ERROR_NOT_FOUND;
-  const CUresult result = (real->*Native)(args...);
-  if (result != CUDA_ERROR_OUT_OF_MEMORY || !Process::get().driver_door() || !make_room(*real))
-    return result;
-  return (real->*Native)(args...);
+  CUresult result = (real->*Native)(args...);
+  // Each time some of what the pool has free, until that is enough or all.
+  while (result == CUDA_ERROR_OUT_OF_MEMORY && Process::get().driver_door() && make_room(*real))
+    result = (real->*Native)(args...);
+  return result;
+}
+
+void before_work_of(CUstream stream, bool zero_is_per_thread) {
+  if (const auto* real = real_driver()) before_work(*real, stream, zero_is_per_thread);
 }
 
 }  // namespace
@@ -77,32 +82,32 @@ CUresult library_get_kernel(CUkernel* out, CUlibrary library, const char* name) 
 CUresult launch_kernel(CUfunction kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                        unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                        CUstream stream, void** parameters, void** extra) {
-  stream_used(stream, false);
+  before_work_of(stream, false);
   return with_room<&RealDriver::launch_kernel>(kernel, grid_x, grid_y, grid_z, block_x, block_y,
                                                block_z, shared, stream, parameters, extra);
 }
 CUresult launch_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsigned grid_y, unsigned grid_z,
                             unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared,
                             CUstream stream, void** parameters, void** extra) {
-  stream_used(stream, true);
+  before_work_of(stream, true);
   return with_room<&RealDriver::launch_kernel_ptsz>(
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters, extra);
 }
 CUresult launch_kernel_ex(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
                           void** extra) {
-  if (how) stream_used(how->hStream, false);
+  if (how) before_work_of(how->hStream, false);
   return with_room<&RealDriver::launch_kernel_ex>(how, kernel, parameters, extra);
 }
 CUresult launch_kernel_ex_ptsz(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
                                void** extra) {
-  if (how) stream_used(how->hStream, true);
+  if (how) before_work_of(how->hStream, true);
   return with_room<&RealDriver::launch_kernel_ex_ptsz>(how, kernel, parameters, extra);
 }
 CUresult launch_cooperative_kernel(CUfunction kernel, unsigned grid_x, unsigned grid_y,
                                    unsigned grid_z, unsigned block_x, unsigned block_y,
                                    unsigned block_z, unsigned shared, CUstream stream,
                                    void** parameters) {
-  stream_used(stream, false);
+  before_work_of(stream, false);
   return with_room<&RealDriver::launch_cooperative_kernel>(
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters);
 }
@@ -110,7 +115,7 @@ CUresult launch_cooperative_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsi
                                         unsigned grid_z, unsigned block_x, unsigned block_y,
                                         unsigned block_z, unsigned shared, CUstream stream,
                                         void** parameters) {
-  stream_used(stream, true);
+  before_work_of(stream, true);
   return with_room<&RealDriver::launch_cooperative_kernel_ptsz>(
       kernel, grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, parameters);
 }
@@ -141,11 +146,11 @@ CUresult graph_upload_ptsz(CUgraphExec program, CUstream stream) {
   return with_room<&RealDriver::graph_upload_ptsz>(program, stream);
 }
 CUresult graph_launch(CUgraphExec program, CUstream stream) {
-  stream_used(stream, false);
+  before_work_of(stream, false);
   return with_room<&RealDriver::graph_launch>(program, stream);
 }
 CUresult graph_launch_ptsz(CUgraphExec program, CUstream stream) {
-  stream_used(stream, true);
+  before_work_of(stream, true);
   return with_room<&RealDriver::graph_launch_ptsz>(program, stream);
 }
 

@@ -15,6 +15,7 @@
 #include "config/processes.h"
 #include "hooks/gmlake.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/program_device.h"
 #include "hooks/real.h"
 #include "stats/report.h"
 
@@ -103,13 +104,12 @@ pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driv
 }
 
 pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTable& driver) {
-  const std::lock_guard lock(making_);
+  const Lock lock(making_);
   const auto index = static_cast<unsigned>(device);
   if (auto* known = pool_if_any(device)) return known;
   if (refused_[index]) return nullptr;
   watch_for_the_end();
-  auto opened = driver::CudaDevice::open(driver, device);
-  if (opened && driver_door()) (*opened)->know(&streams_);
+  auto opened = ProgramDevice::open(driver, device, driver_door() ? &streams_ : nullptr);
   if (opened && config_->pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
                   "pool.chunk_size is no multiple of the device's granularity");

@@ -15,7 +15,8 @@
 #include <sys/types.h>
 
 #include "config/config.h"
-#include "driver/cuda_device.h"
+#include "driver/driver_table.h"
+#include "driver/known_streams.h"
 #include "pool/device_pool.h"
 #include "support/ranked_mutex.h"
 
@@ -85,7 +86,7 @@ class Process {
   pool::DevicePool* make_pool(int device, const driver::DriverTable& driver);
   pool::DevicePool* try_to_make_pool(int device, const driver::DriverTable& driver);
   void load_configuration();
-  void watch_for_the_end();
+  void watch_for_the_end() GMLAKE_REQUIRES(making_);
   void leave_alone();
 
   static std::atomic<Process*> made;
@@ -99,9 +100,9 @@ class Process {
 
   driver::KnownStreams streams_;
   RankedMutex<Rank::registry> making_;
-  bool watched_ = false;
+  bool watched_ GMLAKE_GUARDED_BY(making_) = false;
   std::array<std::atomic<pool::DevicePool*>, kMostDevices> pools_{};
-  std::array<bool, kMostDevices> refused_{};
+  std::array<bool, kMostDevices> refused_ GMLAKE_GUARDED_BY(making_){};
   std::atomic<int> most_device_{-1};
 };
 

@@ -47,9 +47,7 @@ void trim_with(const RealDriver& real, CUmemoryPool memory_pool, std::size_t kee
       return get && get(&one, pool.ordinal()) == CUDA_SUCCESS && one == memory_pool;
     };
     if (!is(real.table.cuDeviceGetMemPool_) && !is(real.table.cuDeviceGetDefaultMemPool_)) return;
-    pool::Origin origin;
-    origin.capture_under_way = capture_under_way();
-    (void)pool.trim(keep, origin);
+    (void)pool.trim(keep);
   });
 }
 
@@ -58,7 +56,7 @@ void after_wait(const RealDriver& real) {
   if (!process.serving() || process.config().pool_release_threshold == config::kNoThreshold) return;
   const auto caller = host_caller(real);
   if (auto* pool = caller ? process.pool_if_any(caller->device) : nullptr)
-    (void)guarded([&] { pool->release_surplus(caller->origin); });
+    (void)guarded([&] { pool->release_surplus(); });
 }
 
 bool make_room(const RealDriver& real) {
@@ -67,7 +65,7 @@ bool make_room(const RealDriver& real) {
   const auto caller = host_caller(real);
   auto* pool = caller ? process.pool_if_any(caller->device) : nullptr;
   Bytes given = 0;
-  if (pool) (void)guarded([&] { given = pool->trim_for_others(caller->origin); });
+  if (pool) (void)guarded([&] { given = pool->trim_for_others(); });
   return given != 0;
 }
 
@@ -113,10 +111,8 @@ extern "C" __attribute__((visibility("default"))) std::size_t gmlake_trim(int de
   auto* process = Process::get_if_made();
   if (!process || !process->serving()) return 0;
   auto* pool = process->pool_if_any(device);
-  pool::Origin origin;
-  origin.capture_under_way = capture_under_way();
   Bytes given = 0;
-  if (pool) (void)guarded([&] { given = pool->trim(keep_bytes, origin); });
+  if (pool) (void)guarded([&] { given = pool->trim(keep_bytes); });
   return given;
 }
 

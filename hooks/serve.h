@@ -8,6 +8,11 @@
 
 namespace gmlake::hooks {
 
+// The native code of a failure.
+inline CUresult result_of(const Error& error) {
+  return error.code == 0 ? CUDA_ERROR_OUT_OF_MEMORY : static_cast<CUresult>(error.code);
+}
+
 // Why a request went past the pool.
 using Reason = std::uint64_t stats::DeviceCounters::*;
 
@@ -44,13 +49,12 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
   Reason reason = nullptr;
   auto* pool = serving_pool(real, caller, reason);
   if (pool && !reason) {
-    Result<driver::Address> at = fail(CUDA_ERROR_OUT_OF_MEMORY, "host memory");
+    Result<driver::Address> at = fail(ErrorKind::limit, "host memory");
     (void)guarded([&] {
       if (const auto quick = pool->try_allocate(bytes, caller->origin)) {
         at = quick;
         return;
       }
-      const RelaxedCapture relaxed(real);
       at = pool->allocate(bytes, caller->origin);
     });
     if (at) {
@@ -59,7 +63,7 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
     }
     if (!Process::get().config().pool_native_fallback) {
       say_out_of_memory(*pool, bytes);
-      return static_cast<CUresult>(at.error().code);
+      return result_of(at.error());
     }
     reason = &stats::DeviceCounters::ladder_natives;
   }
@@ -85,8 +89,8 @@ inline CUresult give_back(pool::DevicePool& owner, const std::optional<Caller>& 
   (void)guarded([&] {
     static constexpr pool::Origin kNobody{};
     const bool placed =
-        !caller || !caller->legacy || !Process::get().serving() || stand_between_streams(*caller);
-    if (!placed) (void)owner.record_use(at, {});  // behind all work of its context, then
+        !caller || !caller->legacy() || !Process::get().serving() || stand_between_streams(*caller);
+    if (!placed) (void)owner.use_beside(at, {});  // behind all work of its context, then
     known = owner.free(at, caller && placed ? caller->origin : kNobody);
   });
   return known ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;

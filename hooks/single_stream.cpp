@@ -1,9 +1,6 @@
 #include "hooks/single_stream.h"
 
-#include <mutex>
-
 #include "hooks/caller.h"
-#include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
 #include "support/fault.h"
 #include "support/log.h"
@@ -11,20 +8,18 @@
 namespace gmlake::hooks {
 namespace {
 
-// Held until the pools know: whoever comes meanwhile waits for that as well.
-RankedMutex<Rank::registry> telling;
 std::atomic<CUcontext> told{nullptr};  // the last one of which they do
 
 }  // namespace
 
-void second_stream(const RealDriver& real, CUcontext context, const char* how) {
+void second_stream(CUcontext context, const char* how) {
   if (context && told.load(std::memory_order_acquire) == context) return;
   auto& process = Process::get();
   if (!process.serving()) return;
   (void)guarded([&] {
-    const std::lock_guard lock(telling);
-    if (process.streams().add_to_legacy(context) && process.config().streams_single_stream) {
-      const RelaxedCapture relaxed(real);
+    // Whoever comes meanwhile tells the pools as well, and so waits as long.
+    process.streams().add_to_legacy(context);
+    if (process.config().streams_single_stream) {
       bool waited = false;
       process.each_pool(
           [&](pool::DevicePool& pool) { waited = pool.end_one_stream(context) || waited; });
@@ -38,13 +33,14 @@ void second_stream(const RealDriver& real, CUcontext context, const char* how) {
 void stream_used(CUstream stream, bool zero_is_per_thread) {
   if (stream != CU_STREAM_PER_THREAD && (stream || !zero_is_per_thread)) return;
   blocking_stream_seen();
+  Process::get().streams().use_per_thread();
   auto& process = Process::get();
   const auto* real = real_driver();
   CUcontext context = nullptr;
   if (!process.driver_door() || !process.config().streams_single_stream || !real) return;
   if (GMLAKE_FAULT(per_thread_unseen)) return;
   if (real->complete && real->table.cuCtxGetCurrent_(&context) == CUDA_SUCCESS && context)
-    second_stream(*real, context, "a thread's default stream is used");
+    second_stream(context, "a thread's default stream is used");
 }
 
 }  // namespace gmlake::hooks

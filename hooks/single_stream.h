@@ -7,7 +7,7 @@ namespace gmlake::hooks {
 
 // The context (null: each) is about to be given work elsewhere: to be called before it can. `how`
 // is for the log. Costs little where it is known.
-void second_stream(const RealDriver& real, CUcontext context, const char* how);
+void second_stream(CUcontext context, const char* how);
 // A stream is about to be used. A thread's own default one is a blocking stream, and no call makes
 // it.
 void stream_used(CUstream stream, bool zero_is_per_thread);

@@ -8,21 +8,21 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 
 #include "driver/device.h"
 #include "driver/driver_table.h"
-#include "driver/known_streams.h"
 #include "stats/counters.h"
 
 namespace gmlake::driver {
 
-class CudaDevice final : public Device {
+class CudaDevice : public Device {
  public:
   // `table` must outlive the device. The driver must have been initialised (cuInit).
   static Result<std::unique_ptr<CudaDevice>> open(const DriverTable& table, int ordinal);
-  // The program's streams, if they are known. They must outlive the device.
-  void know(const KnownStreams* streams) { streams_ = streams; }
+  CudaDevice(const CudaDevice&) = delete;
+  CudaDevice& operator=(const CudaDevice&) = delete;
 
   Result<Address> reserve(Bytes size) override;
   Status free_reservation(Address at, Bytes size) override;
@@ -35,33 +35,44 @@ class CudaDevice final : public Device {
 
   Result<Event> create_event(Context context) override;
   Status destroy_event(Event event) override;
-  Status record(Event event, Context context, Stream stream) override;
-  Status record_context(Event event, Context context) override;
+  Status record_event(Event event, Context context, Stream stream) override;
+  Status record_context(Event event, Context context, bool may_order) override;
   Result<bool> query(Event event) override;
   Status make_wait(Stream stream, Context context, Event event) override;
   Status wait(Event event) override;
   Status wait_context(Context context) override;
 
-  bool only_legacy_stream(Context context) const override {
-    return streams_ && streams_->only_legacy(context);
-  }
-
   Bytes granularity() const { return granularity_; }
   void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const override;
 
- private:
+ protected:
   CudaDevice(const DriverTable& table, int ordinal);
-  Status record_all(Event event, Context context);
+  // Asks what the device has. Before anything else.
+  Status prepare();
   // Calls, times, counts.
   template <typename Function, typename... Args>
-  CUresult call(stats::DriverCall which, Function function, Args... args);
+  CUresult call(stats::DriverCall which, Function function, Args... args) {
+    const auto start = std::chrono::steady_clock::now();
+    const CUresult result = function(args...);
+    const auto spent = std::chrono::steady_clock::now() - start;
+    auto& count = counts_[static_cast<unsigned>(which)];
+    count.calls.fetch_add(1, std::memory_order_relaxed);
+    count.nanoseconds.fetch_add(
+        static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count()),
+        std::memory_order_relaxed);
+    if (result != CUDA_SUCCESS && result != CUDA_ERROR_NOT_READY)
+      count.failures.fetch_add(1, std::memory_order_relaxed);
+    return result;
+  }
 
+  const DriverTable& driver_;
+
+ private:
   struct Count {
     std::atomic<std::uint64_t> calls{0}, nanoseconds{0}, failures{0};
   };
-  const DriverTable& driver_;
-  const KnownStreams* streams_ = nullptr;
-  CUmemAllocationProp properties_{};
+  CUmemAllocationProp properties_{};  // const once it is prepared
   CUmemAccessDesc access_{};
   Bytes granularity_ = 0;
   std::array<Count, stats::kDriverCalls> counts_;

@@ -2,9 +2,10 @@
 // above.
 //
 // driver/cuda_device.h implements it over real driver functions; unit tests implement it in memory.
-// All calls are made without the pool's lock, may block, and may come from any thread. Addresses
-// and sizes given to the memory calls are multiples of the device's granularity. A failing call
-// changes nothing and returns the driver's own error number.
+// All calls are made without the pool's books' lock and may come from any thread; only the
+// waits wait for the GPU, and they are made without any lock. Addresses and sizes given to the
+// memory calls are multiples of the device's granularity. A failing call changes nothing, and
+// returns the kind of its failure with the driver's own error number.
 #pragma once
 
 #include <cstdint>
@@ -41,21 +42,26 @@ class Device {
   virtual Status set_access(Address at, Bytes size) = 0;
   virtual Result<MemoryInfo> memory_info() = 0;
 
-  // Order. An event belongs to the context it was made in. `record_context` follows all work given
-  // to the context so far; it fails where the driver does not have it. `query` is true once the
-  // event has fired.
+  // Order. An event belongs to the context it was made in. `record_event` follows all work given to
+  // the stream so far, `record_context` all given to the context; kind `captured`: not while it, or
+  // what would have to be followed, is being captured. `query` is true once the event has fired.
   virtual Result<Event> create_event(Context context) = 0;
   virtual Status destroy_event(Event event) = 0;
-  virtual Status record(Event event, Context context, Stream stream) = 0;
-  virtual Status record_context(Event event, Context context) = 0;
+  virtual Status record_event(Event event, Context context, Stream stream) = 0;
+  // `may_order`: the program's streams may come to wait for one another by it, as by a cudaFree,
+  // where there is no other way.
+  virtual Status record_context(Event event, Context context, bool may_order) = 0;
   virtual Result<bool> query(Event event) = 0;
   virtual Status make_wait(Stream stream, Context context, Event event) = 0;  // its later work
-  virtual Status wait(Event event) = 0;              // blocks the calling thread
-  virtual Status wait_context(Context context) = 0;  // blocks until all work of the context is done
+  virtual Status wait(Event event) = 0;  // blocks the calling thread
+  // Blocks until all work of the context is done: for devices whose record_context is unsupported.
+  virtual Status wait_context(Context context) = 0;
 
   // Whether the context has never had a stream besides its legacy default one, as far as is seen.
-  // Called with no lock but the growth lock.
+  // Called with no lock.
   virtual bool only_legacy_stream(Context) const { return false; }
+  // Whether the pool is told before a stream is given work (DevicePool::before_work).
+  virtual bool sees_work() const { return true; }
 
   // How often each driver function was called so far, for how long, and how often it failed.
   virtual void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const = 0;

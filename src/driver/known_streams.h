@@ -1,14 +1,14 @@
-// The streams of the program, by context: the non-blocking ones that it has made, which an event on
-// the legacy default stream does not follow (it follows all blocking streams, threads' own default
-// streams among them: CUDA driver API, "Stream synchronization behavior"); and which contexts have
-// ever had any besides their legacy default stream.
+// The streams of the program, by context: those that it has made, and which of them the legacy
+// default stream does not wait for (it does for all blocking streams, threads' own default streams
+// among them: CUDA driver API, "Stream synchronization behavior"); how many threads have used their
+// own default stream; and which contexts have ever had any besides their legacy default stream.
 //
 // Complete only where every call that makes or destroys a stream is seen. Thread-safe; a stream
 // stays valid while it is visited, if it is removed before it is destroyed.
 #pragma once
 
 #include <algorithm>
-#include <utility>
+#include <atomic>
 #include <vector>
 
 #include "driver/device.h"
@@ -19,50 +19,73 @@ namespace gmlake::driver {
 class KnownStreams {
  public:
   // Null: of no one context.
-  void add(Context context, Stream stream) {
-    const std::lock_guard lock(mutex_);
-    streams_.emplace_back(context, stream);
+  void add(Context context, Stream stream, bool blocking) {
+    const Lock lock(mutex_);
+    streams_.push_back({context, stream, blocking});
   }
+  bool is_non_blocking(Stream stream) const {
+    const Lock lock(mutex_);
+    for (const auto& known : streams_)
+      if (known.stream == stream) return !known.blocking;
+    return false;
+  }
+  // This thread uses its own default stream.
+  void use_per_thread() {
+    if (!uses_per_thread) per_thread_users_.fetch_add(1);
+    uses_per_thread = true;
+  }
+  bool per_thread_used() const { return uses_per_thread; }
+  // No other thread has used its own.
+  bool per_thread_is_mine() const { return per_thread_users_ == (uses_per_thread ? 1U : 0U); }
   void remove(Stream stream) {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(streams_, [&](const auto& known) { return known.second == stream; });
+    const Lock lock(mutex_);
+    std::erase_if(streams_, [&](const auto& known) { return known.stream == stream; });
   }
   void remove_context(Context context) {
-    const std::lock_guard lock(mutex_);
-    std::erase_if(streams_, [&](const auto& known) { return known.first == context; });
+    const Lock lock(mutex_);
+    std::erase_if(streams_, [&](const auto& known) { return known.context == context; });
   }
   // The context (null: each, whenever it was made) has another stream than its legacy default one.
   // It counts as such from then on, whatever becomes of the stream or of the context. Whether that
   // is new.
   bool add_to_legacy(Context context) {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     if (!only_legacy_in(context)) return false;
     several_.push_back(context);
     return true;
   }
   // Null: any context.
   bool only_legacy(Context context) const {
-    const std::lock_guard lock(mutex_);
+    const Lock lock(mutex_);
     return context ? only_legacy_in(context) : several_.empty();
   }
-  // Visits the context's streams until one visit says false; whether none did.
+  // Visits the context's streams, with whether they are blocking, until one visit says false;
+  // whether none did.
   template <typename Visit>
   bool each(Context context, Visit visit) const {
-    const std::lock_guard lock(mutex_);
-    return std::all_of(streams_.begin(), streams_.end(), [&](const auto& known) {
-      return (known.first && known.first != context) || visit(known.second);
+    const Lock lock(mutex_);
+    return std::all_of(streams_.begin(), streams_.end(), [&](const Known& known) {
+      return (known.context && known.context != context) || visit(known.stream, known.blocking);
     });
   }
 
  private:
-  bool only_legacy_in(Context context) const {
-    return std::none_of(several_.begin(), several_.end(),
-                        [&](Context known) { return !known || known == context; });
+  struct Known {
+    Context context;
+    Stream stream;
+    bool blocking;
+  };
+  bool only_legacy_in(Context context) const GMLAKE_REQUIRES(mutex_) {
+    for (const Context known : several_)
+      if (!known || known == context) return false;
+    return true;
   }
 
   mutable RankedMutex<Rank::streams> mutex_;
-  std::vector<std::pair<Context, Stream>> streams_;
-  std::vector<Context> several_;
+  std::vector<Known> streams_ GMLAKE_GUARDED_BY(mutex_);
+  std::vector<Context> several_ GMLAKE_GUARDED_BY(mutex_);
+  std::atomic<unsigned> per_thread_users_{0};
+  static inline thread_local bool uses_per_thread = false;
 };
 
 }  // namespace gmlake::driver

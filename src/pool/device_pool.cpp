@@ -1,432 +1,307 @@
 #include "pool/device_pool.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdio>
 #include <cstdlib>
-#include <iterator>
-#include <thread>
-
-#include <spdlog/fmt/fmt.h>
 
 #include "support/fault.h"
 
 namespace gmlake::pool {
-namespace {
 
-memory::PlacementRules rules_of(const config::Config& config) {
-  memory::PlacementRules rules;
-  rules.granule = std::bit_ceil(config.pool_chunk_size);
-  rules.largest_handle = std::max(config.pool_chunk_size, config.pool_largest_chunk);
-  rules.small_limit = std::min(config.pool_small_limit, config.pool_chunk_size);
-  rules.stitch = config.stitch_enabled;
-  rules.stitch_min_request = config.stitch_min_request;
-  rules.stitch_max_pieces = config.stitch_max_pieces;
-  rules.growth_slack = config.stitch_growth_slack;
-  return rules;
-}
-
-// By memory::Served and memory::Provenance.
-using Counter = std::uint64_t stats::DeviceCounters::*;
-constexpr Counter kServed[] = {
-    &stats::DeviceCounters::hits_exact, &stats::DeviceCounters::hits_window,
-    &stats::DeviceCounters::hits_split, &stats::DeviceCounters::hits_small,
-    &stats::DeviceCounters::growths,    &stats::DeviceCounters::stitches};
-constexpr Counter kReuse[] = {
-    &stats::DeviceCounters::reuse_new, &stats::DeviceCounters::reuse_own_stream,
-    &stats::DeviceCounters::reuse_completed, &stats::DeviceCounters::reuse_proved};
-constexpr Counter kReuseBytes[] = {
-    &stats::DeviceCounters::reuse_new_bytes, &stats::DeviceCounters::reuse_own_stream_bytes,
-    &stats::DeviceCounters::reuse_completed_bytes, &stats::DeviceCounters::reuse_proved_bytes};
-static_assert(std::size(kServed) == static_cast<unsigned>(memory::Served::stitched) + 1);
-static_assert(std::size(kReuse) == static_cast<unsigned>(memory::Provenance::proved) + 1);
-static_assert(std::size(kReuseBytes) == std::size(kReuse));
-
-// Whether the program has recorded uses of the block that a free on this front is not ordered
-// behind by itself.
-bool used_beside(const Front& front, const memory::Region* block) {
-  const auto used_on = block->live.used_on;
-  return used_on != memory::kNoTimeline && used_on != front.timeline &&
-         !GMLAKE_FAULT(recorded_use_ignored);
-}
-
-}  // namespace
+using Stake = Follower::Stake;
 
 DevicePool::DevicePool(int ordinal, driver::Device& device, const config::Config& config)
     : ordinal_(ordinal),
       device_(device),
       config_(config),
-      mappings_(device, std::bit_ceil(config.pool_chunk_size)),
-      fences_(device, config.streams_ask_again),
-      budget_(config.stitch_time_budget),
-      placement_(rules_of(config)) {}
+      books_(config),
+      supply_(device, config, books_),
+      follower_(device, config, books_) {}
 
 DevicePool::~DevicePool() = default;
 
-memory::Order DevicePool::order_of(const Front& front) const {
-  const bool in_order = front.in_order() || GMLAKE_FAULT(host_frees_own);
-  return {front.timeline, in_order ? front.timeline : memory::kNoTimeline, &timelines_.all_passed(),
-          front.clock};
-}
-
-Front& DevicePool::new_front(std::uint64_t key, const Origin& origin) {
-  Front& front = add_front(key, origin);
-  if (front.host && config_.streams_single_stream) begin_one_stream(front);
+Front& DevicePool::front_of(const Origin& origin) {
+  bool made = false;
+  Front& front = books_.front_of(origin, made);
+  if (made && front.host && config_.streams_single_stream) begin_one_stream(front);
   return front;
 }
 
-Front& DevicePool::add_front(std::uint64_t key, const Origin& origin) {
-  const bool host = origin.stream_id == 0;
-  const std::lock_guard lock(mutex_);
-  if (Front* known = fronts_.find(key)) return *known;
-  Front* front = nullptr;
-  if (const auto ended =
-          host ? std::nullopt
-               : timelines_.take_over(origin.stream_id, origin.stream, origin.context,
-                                      origin.thread_bound,
-                                      [&](stream::Timeline t) { return nobody_names(t); })) {
-    front = &fronts_.of(*ended);
-    fronts_.rename(front, key);
-    clocks_.drop(*ended);  // the ended stream's
-    front->clock = nullptr;
-  } else {
-    const auto timeline = host ? timelines_.of_context(origin.context)
-                               : timelines_.of_stream(origin.stream_id, origin.stream,
-                                                      origin.context, origin.thread_bound);
-    front = fronts_.add(key, timeline);
-    front->host = host;
-    several_.store(timeline != 0, std::memory_order_relaxed);
-  }
-  front->context = origin.context;
-  front->stream = origin.stream;
-  fronts_.publish(front);
-  return *front;
-}
-
-// Whether nothing of the stream's is left but free memory.
-bool DevicePool::nobody_names(stream::Timeline timeline) const {
-  const auto& front = fronts_.of(timeline);
-  return front.blocks == 0 && front.parked_count.get() == 0 &&
-         !front.used_beside.load(std::memory_order_relaxed);
-}
-
 driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
-  if (bytes > mappings_.most_bytes()) return 0;
-  auto& front = front_of(origin);
-  const std::lock_guard own(front.lock);
-  if (front.parked_count.get() != 0 && (front.in_order() || GMLAKE_FAULT(host_parks)))
-    if (const auto at = take_parked(front, bytes)) return at;
-  const std::lock_guard lock(mutex_);
-  return take(front, bytes);
+  return bytes > supply_.most_bytes() ? 0 : books_.take(front_of(origin), bytes);
 }
 
-// The block freed here last, if it is what the policy would give: the place the request had
-// last time, or without such memory of it simply one of the right size.
-driver::Address DevicePool::take_parked(Front& front, Bytes bytes) {
-  memory::Region* block = front.parked[static_cast<std::size_t>(front.parked_count.get() - 1)];
-  const auto* window = block->live.window;
-  const Bytes size = round_up(bytes, memory::kAlignment);
-  if ((window ? window->size : block->size) != size) return 0;
-  if (block->owned == front.host) return 0;  // of the other family
-  if (!block->small && !front.recall.takes_back(size, memory::place_of(*block))) return 0;
-  if (const auto home = block->timeline.load(std::memory_order_relaxed); home != front.timeline) {
-    const std::lock_guard lock(mutex_);
-    --fronts_.of(home).blocks;
-    ++front.blocks;
-    block->timeline.store(front.timeline, std::memory_order_relaxed);
-  }
-  front.parked_count.add(-1);
-  front.took_back = true;
-  // A snapshot may be reading it.
-  std::atomic_ref(block->live.slack)
-      .store(static_cast<std::uint32_t>(size - bytes), std::memory_order_relaxed);
-  block->live.used_on = memory::kNoTimeline;
-  block->state.store(memory::State::live, std::memory_order_release);
-  front.allocations.add(1);
-  front.small_allocations.add(block->small ? 1 : 0);
-  front.allocated_bytes.add(static_cast<std::int64_t>(bytes));
-  front.live_bytes.add(static_cast<std::int64_t>(bytes));
-  front.live_blocks.add(1);
-  return block->live.address;
-}
-
-driver::Address DevicePool::take(Front& front, Bytes bytes) {
-  unpark(front);
-  const auto taken =
-      placement_.take(round_up(bytes, memory::kAlignment), order_of(front), front.recall);
-  return taken ? publish(front, taken, bytes) : 0;
-}
-
-// The parked blocks become free memory like any other.
-void DevicePool::unpark(Front& front) {
-  counters_.live_bytes += static_cast<std::uint64_t>(front.live_bytes.get());
-  counters_.live_blocks += static_cast<std::uint64_t>(front.live_blocks.get());
-  front.live_bytes.reset();
-  front.live_blocks.reset();
-  const auto parked = static_cast<std::size_t>(front.parked_count.get());
-  for (std::size_t i = 0; i < parked; ++i) {
-    memory::Region* block = front.parked[i];
-    const auto home = block->timeline.load(std::memory_order_relaxed);
-    // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete. The
-    // stream it was given to may still have work ahead that used these bytes before, though. A
-    // recorded use is an access that is not taken to be.
-    const bool complete = front.host && block->owned && block->live.used_on == memory::kNoTimeline;
-    const auto line = complete ? home : front.timeline;
-    // Memory that comes from another stream is likely to be wanted there again, as soon as that
-    // stream waits for this one: it is kept apart from what is freed here later.
-    const bool owned = line == home && (block->owned || front.in_order());
-    front.apart = front.apart || !owned;
-    const auto value = timelines_.free_on(line);
-    release(block, {line, complete && GMLAKE_FAULT(host_free_settles) ? 0 : value, owned});
-  }
-  front.parked_count.reset();
-}
-
-void DevicePool::release(memory::Region* block, memory::Fence fence) {
-  blocks_.erase(block->live.address);
-  --fronts_.of(block->timeline.load(std::memory_order_relaxed)).blocks;
-  placement_.release(block, fence);
-}
-
-void DevicePool::flush_fronts() {
-  std::vector<Front*> fronts;
+Result<driver::Address> DevicePool::allocate(Bytes bytes, const Origin& origin) {
+  if (const auto at = try_allocate(bytes, origin)) return at;
   {
-    const std::lock_guard lock(mutex_);
-    for (const auto& front : fronts_.all())
-      if (front->parked_count.get() != 0) fronts.push_back(front.get());
+    const Growing growing(supply_.mutex());
+    if (auto ready = supply_.open(); !ready) return fail(ready.error());
   }
-  for (Front* front : fronts) {
-    const std::lock_guard own(front->lock);
-    const std::lock_guard lock(mutex_);
-    unpark(*front);
+  if (bytes > supply_.most_bytes()) {
+    count_rung(&stats::DeviceCounters::out_of_memory);
+    return fail(ErrorKind::limit, "the device has less memory than was asked for");
   }
+  Request request{bytes, origin, front_of(origin)};
+  auto served = miss(request);
+  keep_windows_in_bounds();
+  return served;
 }
 
-driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, Bytes bytes) {
-  memory::Region* block = taken.block;
-  const auto* window = block->live.window;
-  const auto at = window ? window->address : mappings_.home() + block->start;
-  const Bytes size = window ? window->size : block->size;
-  block->live.slack = static_cast<std::uint32_t>(size - bytes);
-  block->live.address = at;
-  block->live.used_on = memory::kNoTimeline;
-  block->timeline.store(front.timeline, std::memory_order_relaxed);
-  block->owned = !front.host;
-  front.took_back = front.took_back || taken.from == memory::Provenance::own;
-  ++front.blocks;
-  blocks_.insert(at, block);
-
-  auto& c = counters_;
-  ++c.allocations;
-  ++c.live_blocks;
-  c.live_bytes += bytes;
-  if (c.live_bytes > c.peak_live_bytes) {
-    // Blocks parked on other streams still count above.
-    std::int64_t parked = 0;
-    for (const auto& other : fronts_.all()) parked += other->live_bytes.get();
-    const auto live = static_cast<std::uint64_t>(static_cast<std::int64_t>(c.live_bytes) + parked);
-    c.peak_live_bytes = std::max(c.peak_live_bytes, live);
-  }
-  ++(c.*kServed[static_cast<unsigned>(taken.how)]);
-  ++(c.*kReuse[static_cast<unsigned>(taken.from)]);
-  c.*kReuseBytes[static_cast<unsigned>(taken.from)] += bytes;
-  return at;
-}
-
-bool DevicePool::free(driver::Address at, const Origin& from) {
-  const bool host = from.stream_id == 0;
-  if (host && config_.streams_free == config::FreePolicy::synchronous && !from.capture_under_way)
-    return free_synchronously(at);
-  if (memory::Region* block = blocks_.find(at); block && (!host || from.context)) {
-    auto& front = front_of(from);
-    if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
-      const std::lock_guard own(front.lock);
-      if (front.owns(block, at) && !used_beside(front, block)) {
-        block->state.store(memory::State::parked, std::memory_order_relaxed);
-        park(front, block);
-        return true;
-      }
+Result<driver::Address> DevicePool::miss(Request& request) {
+  books_.unpark_all();
+  {
+    const Growing growing(supply_.mutex());
+    if (config_.streams_reuse_completed) {
+      const auto awaited = books_.awaited_by(request.front, request.bytes, true);
+      follower_.harvest(Stake::place, request.since, &awaited);
     }
+    // Another thread may have freed or grown while this one waited for its turn; other streams may
+    // be done.
+    if (const auto at = books_.take(request.front, request.bytes)) return at;
   }
-  // Another's block, one in use elsewhere, one that the table has just moved, or none.
-  Front* owner = nullptr;
-  memory::Region* block = seize(at, owner);
-  if (!block) return false;
-  // Without a stream the work is that of the block's context, whichever is current.
-  Front* front = host ? &host_front(owner->context) : &front_of(from);
-  if (used_beside(*front, block)) front = &host_front(owner->context);
-  const std::lock_guard own(front->lock);
-  park(*front, block);
-  return true;
+  const auto refused = refusal(request);
+  const auto served = [&]() -> Result<driver::Address> {
+    if (request.origin.host())
+      if (const auto at = wait_rather_than_grow(request)) return at;
+    auto got = attempt(request, Supply::Room::ample);
+    return got ? got : ladder(request, got.error());
+  }();
+  count_refusal(refused, request, served.has_value());
+  return served;
 }
 
-bool DevicePool::record_use(driver::Address at, const Origin& by) {
-  auto user = memory::kManyTimelines;
-  if (by.stream_id != 0) {
-    auto& front = front_of(by);
-    front.used_beside.store(true, std::memory_order_relaxed);
-    user = front.timeline;
+Result<driver::Address> DevicePool::attempt(Request& request, Supply::Room room) {
+  auto& front = request.front;
+  const auto bytes = request.bytes;
+  const Growing growing(supply_.mutex());
+  // What another thread has left while this one waited for its turn.
+  if (const auto at = books_.take(front, bytes)) return at;
+  bool asked = !config_.streams_reuse_completed;
+  const auto harvest = [&] {
+    if (asked) return false;
+    asked = true;
+    const auto awaited = books_.awaited_by(request.front, request.bytes, true);
+    return follower_.harvest(Stake::growth, request.since, &awaited);
+  };
+  const Bytes before = supply_.physical();
+  auto served = supply_.serve(front, bytes, room, harvest);
+  if (served && *served == 0) {
+    if (const auto at = books_.take(front, bytes)) return at;
+    served = supply_.serve(front, bytes, room, harvest);
   }
-  Front* owner = nullptr;
-  memory::Region* block = find(at, owner);
-  if (!block) return false;
-  const std::lock_guard own(owner->lock);
-  if (!owner->owns(block, at)) return false;
-  auto& used_on = block->live.used_on;
-  used_on = used_on == memory::kNoTimeline || used_on == user ? user : memory::kManyTimelines;
-  return true;
+  request.created += supply_.physical() - before;
+  return served;
 }
 
-// What the table has at `at`, and who owned that when it was looked up.
-memory::Region* DevicePool::find(driver::Address at, Front*& owner) {
-  const std::lock_guard lock(mutex_);
-  memory::Region* block = blocks_.find(at);
-  if (block) owner = &fronts_.of(block->timeline.load(std::memory_order_relaxed));
-  return block;
-}
-
-// The live block at `at`, taken from its owner: the caller's from here on.
-memory::Region* DevicePool::seize(driver::Address at, Front*& owner) {
-  memory::Region* block = find(at, owner);
-  if (!block) return nullptr;
-  const std::lock_guard own(owner->lock);
-  if (!owner->owns(block, at)) return nullptr;
-  block->state.store(memory::State::parked, std::memory_order_relaxed);
-  return block;
-}
-
-void DevicePool::park(Front& front, memory::Region* block) {
-  if (front.parked_count.get() == Front::kMostParked) {
-    const std::lock_guard lock(mutex_);
-    unpark(front);
+// A cudaMalloc behind a cudaFree natively waits for the GPU. Ours does so only where the pool would
+// otherwise grow well past what the program has ever held at once; gives the memory if that was
+// enough.
+driver::Address DevicePool::wait_rather_than_grow(Request& request) {
+  const auto bytes = request.bytes;
+  const auto share = static_cast<Bytes>(static_cast<double>(supply_.device_memory()) *
+                                        config_.streams_pending_share);
+  const Bytes limit = std::min(config_.streams_pending_bytes, share);
+  for (bool asked = false;; asked = true) {
+    {
+      const Books::Opened books(books_.mutex());
+      const auto& c = books_.counters();
+      const auto most = static_cast<double>(std::max(c.peak_live_bytes, c.live_bytes + bytes)) *
+                        (1 + config_.stitch_growth_slack);
+      if (c.physical_bytes + bytes <= static_cast<Bytes>(most) + limit) return 0;
+    }
+    if (!asked)
+      follower_.harvest_all();
+    else if (follower_.wait_for_host_frees())
+      ++request.host_waits;
+    else
+      return 0;
+    if (const auto at = books_.take(request.front, bytes)) return at;
   }
-  front.parked[static_cast<std::size_t>(front.parked_count.get())] = block;
-  front.parked_count.add(1);
-  if (front.host && !block->owned) front.deferred_frees.add(1);
-  count_free(front, block);
 }
 
-void DevicePool::count_free(Front& front, const memory::Region* block) {
-  const auto* window = block->live.window;
-  const Bytes size = window ? window->size : block->size;
-  front.frees.add(1);
-  front.live_bytes.add(-static_cast<std::int64_t>(size - block->live.slack));
-  front.live_blocks.add(-1);
+// Addresses, page tables or mappings have run out, which stitched ranges hold: some of those go.
+// The last work of one is waited for only if none can go at once.
+bool DevicePool::evict_or_wait() {
+  for (;;) {
+    {
+      const Growing growing(supply_.mutex());
+      if (supply_.evict_some()) return true;
+      if (!supply_.has_idle_window()) return false;
+    }
+    if (!follower_.wait_for_frees()) return false;
+  }
 }
 
-Front& DevicePool::host_front(driver::Context context) {
-  Origin origin;
-  origin.context = context;
-  return front_of(origin);
+// The rungs, cheapest first.
+Result<driver::Address> DevicePool::ladder(Request& request, Error error) {
+  auto room = Supply::Room::frugal;
+  Error reported = error;  // the driver's first, if it gave any
+  auto again = [&](Rung rung) -> Result<driver::Address> {
+    count_rung(rung);
+    auto served = attempt(request, room);
+    if (!served) error = served.error();
+    if (!served && reported.kind == ErrorKind::limit) reported = error;
+    return served;
+  };
+  const auto lacks_mappings = [&] { return error.kind == ErrorKind::mappings; };
+
+  books_.unpark_all();
+  follower_.harvest_all();
+  auto served = again(&stats::DeviceCounters::ladder_harvests);
+  while (!served && lacks_mappings() && evict_or_wait())
+    served = again(&stats::DeviceCounters::ladder_evictions);
+  const bool may_insert = !request.origin.host() && config_.streams_insert_waits;
+  while (!served && may_insert && follower_.insert_wait(request.bytes, request.origin)) {
+    ++request.stream_waits;
+    served = again(&stats::DeviceCounters::ladder_inserted_waits);
+  }
+  while (!served && follower_.wait_for_frees()) {
+    ++request.host_waits;
+    served = again(&stats::DeviceCounters::ladder_waits);
+  }
+  if (!served) {
+    bool changed = false;
+    {
+      const Growing growing(supply_.mutex());
+      changed = supply_.change_shape(request.bytes);
+    }
+    if (changed) served = again(&stats::DeviceCounters::ladder_trims);
+  }
+  if (!served && supply_.has_head_room()) {
+    room = Supply::Room::head;
+    served = again(&stats::DeviceCounters::ladder_head_rooms);
+    while (!served && lacks_mappings() && evict_or_wait())
+      served = again(&stats::DeviceCounters::ladder_evictions);
+  }
+  if (served) return served;
+  count_rung(&stats::DeviceCounters::out_of_memory);
+  return fail(reported);
+}
+
+void DevicePool::keep_windows_in_bounds() {
+  {
+    const Growing growing(supply_.mutex());
+    if (!supply_.windows_exceed()) return;
+  }
+  const auto all = books_.awaiting_all();
+  follower_.harvest(Stake::place, stream::Fences::Clock::now(), &all);
+  const Growing growing(supply_.mutex());
+  supply_.keep_windows_in_bounds();
+}
+
+bool DevicePool::free(driver::Address at, const Origin& by) {
+  if (by.host() && config_.streams_free == config::FreePolicy::synchronous)
+    return free_synchronously(at);
+  Front* front = books_.free(at, by);
+  if (front) follower_.freed(*front, by);
+  return front != nullptr;
 }
 
 // As natively: the call returns when the work is done, and at once for memory of a stream. The
 // block is nobody's meanwhile, so the wait needs no lock.
 bool DevicePool::free_synchronously(driver::Address at) {
   Front* owner = nullptr;
-  memory::Region* block = seize(at, owner);
+  memory::Region* block = books_.seize(at, owner);
   if (!block) return false;
-  auto& front = host_front(owner->context);
-  const bool in_use = owner->host || used_beside(front, block);
-  const bool settled = in_use && device_.wait_context(front.context);
-  const std::lock_guard own(front.lock);
-  if (!settled) return park(front, block), true;
-  count_free(front, block);
-  const std::lock_guard lock(mutex_);
-  release(block, {front.timeline, memory::kSettled, false});
+  auto* const context = owner->context.load(std::memory_order_relaxed);
+  auto& front = books_.host_front(context);
+  const bool in_use = owner->host || Books::is_used_beside(front, block);
+  if (in_use && follower_.wait_for_context(context)) return books_.settle(front, block), true;
+  books_.park(front, block);
+  follower_.freed(front, {});
   return true;
 }
 
-void DevicePool::forget_context(driver::Context context) {
-  const std::lock_guard growing(growth_);
-  flush_fronts();
-  fences_.forget_context(context);
-  auto& front = host_front(context);
-  const std::lock_guard own(front.lock);
-  const std::lock_guard lock(mutex_);
-  timelines_.forget_context(context);
-  clocks_.forget_events();
-  std::vector<memory::Region*> gone;
-  for (auto* block = placement_.home().first(); block; block = block->after)
-    if (front.owns(block, block->live.address)) gone.push_back(block);
-  unpark(front);
-  front.took_back = false;
-  for (memory::Region* block : gone) {
-    count_free(front, block);
-    release(block, {front.timeline, memory::kSettled, false});
-  }
+void DevicePool::retire_stream(const Origin& origin) {
+  follower_.retire(origin, !origin.thread_bound && !origin.host());
 }
 
-Bytes DevicePool::reusable_bytes() const {
-  const std::lock_guard lock(mutex_);
-  std::int64_t parked = 0;
-  for (const auto& front : fronts_.all()) parked -= front->live_bytes.get();
-  return placement_.free_bytes() + static_cast<Bytes>(std::max<std::int64_t>(0, parked));
+// cudaMalloc beside cudaFree in a context that has its legacy default stream only
+// (streams.single_stream): both are in that stream's order, as a stream's own requests and frees
+// are in its. The front can be found by now: whoever says that there is another stream either finds
+// it, or has said so before it is asked here.
+void DevicePool::begin_one_stream(Front& front) {
+  if (!device_.only_legacy_stream(front.context.load(std::memory_order_relaxed))) return;
+  const Lock own(front.lock);
+  const Books::Opened books(books_.mutex());
+  if (front.one_stream.load(std::memory_order_relaxed) == OneStream::not_known)
+    front.one_stream.store(OneStream::so_far, std::memory_order_relaxed);
+}
+
+// Work of the one stream may still be pending on bytes that have been given out since, and nothing
+// orders another stream behind it: so the host waits for the context before the other stream can be
+// given any work.
+bool DevicePool::end_one_stream(driver::Context context) {
+  bool any = false;
+  for (Front* front : books_.fronts([&](const Front& one) {
+         return one.host && (!context || one.context.load(std::memory_order_relaxed) == context);
+       })) {
+    stream::Point freed;
+    {
+      // No miss is between its choice of memory and giving it out.
+      const Growing growing(supply_.mutex());
+      const Lock own(front->lock);
+      const Books::Opened books(books_.mutex());
+      front->one_stream.store(OneStream::over, std::memory_order_relaxed);
+      if (!front->has_taken_back || GMLAKE_FAULT(one_stream_unawaited)) continue;
+      books_.unpark(*front);
+      freed = {front->timeline, books_.timelines().cut(front->timeline)};
+    }
+    // Without locks: whoever else comes waits too.
+    if (!follower_.wait_for_context(front->context.load(std::memory_order_relaxed)))
+      continue;  // it is beyond work
+    const Lock own(front->lock);
+    const Books::Opened books(books_.mutex());
+    front->has_taken_back = false;
+    ++books_.counters().fence_waits;
+    books_.advance(freed);
+    any = true;
+  }
+  return any;
+}
+
+void DevicePool::forget_context(driver::Context context) {
+  const Growing growing(supply_.mutex());
+  follower_.forget_context(context);
+  books_.forget_context(context);
+}
+
+Bytes DevicePool::trim(Bytes keep) {
+  books_.unpark_all();
+  follower_.harvest_all();
+  const Growing growing(supply_.mutex());
+  return supply_.give_back(keep, 0);
+}
+
+Bytes DevicePool::trim_for_others() {
+  Bytes bytes = trim(0);
+  while (bytes == 0 && follower_.wait_for_frees()) {
+    const Growing growing(supply_.mutex());
+    bytes = supply_.give_back(0, 0);
+  }
+  if (bytes != 0) count_rung(&stats::DeviceCounters::native_retries);
+  return bytes;
+}
+
+void DevicePool::release_surplus() {
+  {
+    const Books::Opened books(books_.mutex());
+    if (books_.placement().physical() <= config_.pool_release_threshold) return;
+  }
+  (void)trim(config_.pool_release_threshold);
 }
 
 stats::DeviceReport DevicePool::report() const {
   stats::DeviceReport report;
   report.device = ordinal_;
   device_.count(report.driver);
-  bool locked = mutex_.try_lock();
-  for (int i = 0; !locked && i < 200; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    locked = mutex_.try_lock();
-  }
-  report.counters = all_counters(locked);
-  if (locked) {
-    report.unproved = {unproved_.pairs(), unproved_.others()};
-    stats::sort(report.unproved);
-    mutex_.unlock();
-  }
+  books_.copy_for_report(report);
   return report;
 }
 
-// The pool's own and, with its lock held, what the fronts count for themselves.
-stats::DeviceCounters DevicePool::all_counters(bool locked) const {
-  auto c = counters_;
-  if (locked) {
-    for (const auto& front : fronts_.all()) {
-      const auto allocations = static_cast<std::uint64_t>(front->allocations.get());
-      const auto small = static_cast<std::uint64_t>(front->small_allocations.get());
-      c.allocations += allocations;
-      c.hits_small += small;
-      c.hits_exact += allocations - small;
-      c.reuse_own_stream += allocations;
-      c.reuse_own_stream_bytes += static_cast<std::uint64_t>(front->allocated_bytes.get());
-      c.frees += static_cast<std::uint64_t>(front->frees.get());
-      c.deferred_frees += static_cast<std::uint64_t>(front->deferred_frees.get());
-      c.live_bytes += static_cast<std::uint64_t>(front->live_bytes.get());
-      c.live_blocks += static_cast<std::uint64_t>(front->live_blocks.get());
-    }
-  }
-  // Every allocation has one of these grounds.
-  c.allocated_bytes =
-      c.reuse_own_stream_bytes + c.reuse_completed_bytes + c.reuse_proved_bytes + c.reuse_new_bytes;
-  return c;
-}
-
-std::string DevicePool::picture() const {
-  const std::lock_guard lock(mutex_);
-  const auto& c = counters_;
-  Bytes waiting = 0;
-  placement_.each_free([&](const memory::Region& region) {
-    const auto fence = region.fence();
-    if (fence.value > timelines_.all_passed()[fence.timeline]) waiting += region.size;
-  });
-  return fmt::format(
-      "device {}: {} live in {} blocks, {} physical in chunks of {} and more, {} free ({} of it "
-      "freed on a "
-      "stream or context "
-      "whose work is not known to be complete), largest free span {}, {} stitched ranges",
-      ordinal_, human_bytes(c.live_bytes), c.live_blocks, human_bytes(c.physical_bytes),
-      human_bytes(placement_.granule()), human_bytes(placement_.free_bytes()), human_bytes(waiting),
-      human_bytes(placement_.largest_span()), c.windows);
-}
-
 void DevicePool::check() const {
-  const std::lock_guard lock(mutex_);
-  if (const auto wrong = placement_.problem()) {
+  const Books::Opened books(books_.mutex());
+  if (const auto wrong = books_.placement().problem()) {
     std::fprintf(stderr, "gmlake: the pool is inconsistent: %s\n", wrong->c_str());
     std::abort();
   }

@@ -1,55 +1,28 @@
 // One device's pool: requests become blocks. The ladder of a request, from a hit to out of memory,
-// is here.
+// is here; what it climbs on is in three rooms: Books (what is free, whose, behind what), Follower
+// (events: which work is over, and waiting for it) and Supply (memory from the device and back).
 //
-// Thread-safe. A free, and a stream that takes back the block it freed last, take the front's lock
-// alone; any other hit the pool's lock as well, and neither calls anything outside the pool. A miss
-// takes the growth lock, then makes its driver calls without the others, so hits and frees of other
-// threads go on meanwhile.
+// Thread-safe. A hit and a free meet no lock that is held across a call of the device, and nobody
+// waits for the GPU with any lock: while one thread waits, hits, frees, misses and streams of the
+// others go on.
 //
-// Complexity: finding a block O(1) without a lock; a hit and a free as in memory/placement.h. None
-// grows with the number of live blocks.
-//
-// device_pool.cpp has hits, frees and reports; pool_misses.cpp the ladder; pool_order.cpp what
-// needs events of its own; pool_proofs.cpp what the program's events prove; pool_one_stream.cpp
-// what needs no proof while there is one stream; pool_unproved.cpp what was not reused for want of
-// a proof.
+// device_pool.cpp has the ladder; pool_unproved.cpp what was not reused for want of a proof;
+// shortage.cpp what is said when memory has run out.
 #pragma once
 
-#include <atomic>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
 #include "driver/device.h"
-#include "memory/placement.h"
-#include "pool/block_table.h"
-#include "pool/front.h"
-#include "pool/mappings.h"
-#include "pool/stitch_budget.h"
-#include "pool/unproved_pairs.h"
+#include "pool/books.h"
+#include "pool/follower.h"
+#include "pool/origin.h"
+#include "pool/supply.h"
 #include "stats/counters.h"
-#include "stream/clocks.h"
-#include "stream/fences.h"
-#include "stream/timelines.h"
-#include "support/ranked_mutex.h"
 #include "support/result.h"
 
 namespace gmlake::pool {
-
-// On whose behalf memory is taken or given back: a stream, or (stream_id 0) the host, which for an
-// allocation means any stream at once and for a free means after everything the block's context
-// has been given so far.
-struct Origin {
-  driver::Context context = nullptr;
-  std::uint64_t stream_id = 0;      // cuStreamGetId: unique for the life of the process
-  driver::Stream stream = nullptr;  // the handle, for recording events on it
-  // The handle stands for the stream only on this thread (the per-thread default stream) or only
-  // during this call (its end may go unseen).
-  bool thread_bound = false;
-  // Some stream is being captured: no event may be recorded, queried or waited for.
-  bool capture_under_way = false;
-};
 
 // Memory as it was when a request failed.
 struct Shortage {
@@ -72,7 +45,8 @@ class DevicePool {
   DevicePool(const DevicePool&) = delete;
   DevicePool& operator=(const DevicePool&) = delete;
 
-  // `bytes` > 0. The address is aligned to 512 bytes. On failure the error is the driver's own.
+  // `bytes` > 0. The address is aligned to 512 bytes. On failure the error is the driver's own, or
+  // of kind limit.
   Result<driver::Address> allocate(Bytes bytes, const Origin& origin);
   // The same if no driver call is needed, otherwise nothing is done and the answer is 0.
   driver::Address try_allocate(Bytes bytes, const Origin& origin);
@@ -82,11 +56,16 @@ class DevicePool {
   // The block is used on that stream besides (an origin without one: on some stream of its
   // context), without the program's order behind it: unless the same stream frees it, it is freed
   // behind everything its context has been given until then. False as above.
-  bool record_use(driver::Address at, const Origin& origin);
+  bool use_beside(driver::Address at, const Origin& by) { return books_.use_beside(at, by); }
   int ordinal() const { return ordinal_; }
   // Whether `at` lies in the pool's virtual ranges. Lock-free.
-  bool owns(driver::Address at) const { return mappings_.owns(at); }
+  bool owns(driver::Address at) const { return supply_.owns(at); }
 
+  // The stream is about to be given work, or to wait for another: what was freed there is followed
+  // first.
+  void before_work(const Origin& origin) { follower_.before_work(origin); }
+  // A capture is about to begin there.
+  void before_capture(driver::Context context) { follower_.before_capture(context); }
   // The stream's handle is about to be destroyed: follows its frees while that can still be done;
   // or it ends with its thread, and they are followed through its context, later. While it captures
   // it is known by its handle alone (a stream_id of 0), and its frees are followed through the
@@ -99,49 +78,60 @@ class DevicePool {
   // meanwhile.
   //
   // An event is recorded on a stream. False: not seen, and no recorded() is due.
-  bool recording(driver::Event event, const Origin& origin, stream::Recording number);
-  void recorded(driver::Event event, stream::Recording number, bool done);
+  bool recording(driver::Event event, const Origin& origin, stream::Recording number) {
+    return books_.recording(event, origin, number);
+  }
+  void recorded(driver::Event event, stream::Recording number, bool done) {
+    books_.recorded(event, number, done);
+  }
   // Recorded where it proves nothing, or gone.
-  void forget_event(driver::Event event);
-  void forget_events();
+  void forget_event(driver::Event event) { books_.forget_event(event); }
+  void forget_events() { books_.forget_events(); }
   // The recording that a wait for the event is about, 0 if it would prove nothing: before the call.
   // After it the stream waits, or the event has happened.
-  stream::Recording recording_of(driver::Event event);
-  void waits(const Origin& origin, driver::Event event, stream::Recording number);
-  void happened(driver::Event event, stream::Recording number);
+  stream::Recording recording_of(driver::Event event) { return books_.recording_of(event); }
+  void waits(const Origin& origin, driver::Event event, stream::Recording number) {
+    books_.waits(origin, event, number);
+  }
+  void happened(driver::Event event, stream::Recording number) { books_.happened(event, number); }
   // All that a stream, or (stream_id 0) a context, has been given so far: before the host waits
   // for that. After it, it has happened.
-  stream::Snapshot given(const Origin& origin);
-  void happened(const stream::Snapshot& snapshot);
+  stream::Snapshot given(const Origin& origin) { return books_.given(origin); }
+  void happened(const stream::Snapshot& snapshot) { books_.advance(snapshot); }
 
   // The context (null: each that there is), which had its legacy default stream only, is about to
-  // get work elsewhere: from here on cudaFree's memory is followed there as in others. Whether the
-  // host had to wait for the context.
+  // get work elsewhere: from here on cudaFree's memory is followed there as in others. Waits for
+  // what cudaMalloc took back on the strength of that; whether it had to. Whoever comes meanwhile
+  // waits as well.
   bool end_one_stream(driver::Context context);
 
+  // The context is about to end: nothing of it is looked at any more when this returns. Then it has
+  // (forget_context), or has not.
+  void leave_context(driver::Context context) { follower_.leave_context(context); }
+  void stay_in_context(driver::Context context) { follower_.stay_in_context(context); }
   // The context is gone, and with it its work, its events and its blocks that were not
   // stream-ordered (cuda.h, cuCtxDestroy: memory from cuMemAllocAsync outlives it).
   void forget_context(driver::Context context);
 
   // Gives whole free handles back to the device as long as the pool still owns `keep` bytes then:
   // only what no work may still use. Gives the bytes given back.
-  Bytes trim(Bytes keep, const Origin& origin);
+  Bytes trim(Bytes keep);
   // The same for a call of the program that just failed for want of memory: all free memory whose
   // work can be waited for, if there is any.
-  Bytes trim_for_others(const Origin& origin);
+  Bytes trim_for_others();
   // After a host synchronisation: what the pool owns above pool.release_threshold.
-  void release_surplus(const Origin& origin);
+  void release_surplus();
 
   // Free bytes that an allocation could have without new physical memory, sooner or later.
-  Bytes reusable_bytes() const;
+  Bytes reusable_bytes() const { return books_.reusable_bytes(); }
   // A copy of the counters. Waits for the pool's lock only so long: a thread may have died with it
   // at exit.
   stats::DeviceReport report() const;
   // For calls that went past the pool: adds to the counters.
   template <typename Count>
   void count(Count add) {
-    const std::lock_guard lock(mutex_);
-    add(counters_);
+    const Books::Opened books(books_.mutex());
+    add(books_.counters());
   }
   // One paragraph for an out of memory message: live, physical, pending, largest span.
   std::string picture() const;
@@ -153,103 +143,43 @@ class DevicePool {
   void check() const;
 
  private:
-  using Lock = RankedSpinLock<Rank::pool>;
-  using Awaited = std::vector<std::uint64_t>;  // see awaited_by
+  using Growing = Lock<Supply::Mutex>;
+  using Rung = std::uint64_t stats::DeviceCounters::*;
 
-  // Fronts: found without a lock, made on first use.
-  Front& front_of(const Origin& origin) {
-    const auto key = origin.stream_id == 0 ? Fronts::key_of_context(origin.context)
-                                           : Fronts::key_of_stream(origin.stream_id);
-    Front* known = fronts_.find(key);
-    return known ? *known : new_front(key, origin);
-  }
-  Front* known_front(const Origin& stream) const {
-    return fronts_.find(Fronts::key_of_stream(stream.stream_id));
-  }
-  Front& new_front(std::uint64_t key, const Origin& origin);
-  Front& add_front(std::uint64_t key, const Origin& origin);
+  // A request that is no hit, and what was done for it.
+  struct Request {
+    Bytes bytes;
+    const Origin& origin;
+    Front& front;
+    // Nothing is asked twice for one request.
+    Follower::Time since = stream::Fences::Clock::now();
+    Bytes created = 0;
+    unsigned host_waits = 0;
+    unsigned stream_waits = 0;
+  };
+
+  Front& front_of(const Origin& origin);
   void begin_one_stream(Front& front);
-  Front& host_front(driver::Context context);
-  bool nobody_names(stream::Timeline timeline) const;
-  bool follows_events() const {
-    return several_.load(std::memory_order_relaxed) && config_.streams_follow_events;
-  }
-  // With the front's lock held.
-  driver::Address take_parked(Front& front, Bytes bytes);
-  void park(Front& front, memory::Region* block);
-  static void count_free(Front& front, const memory::Region* block);
-  // With neither it nor the pool's.
-  void flush_fronts();
-  memory::Region* find(driver::Address at, Front*& owner);
-  memory::Region* seize(driver::Address at, Front*& owner);
   bool free_synchronously(driver::Address at);
-
-  // With the pool's lock held, and the front's where one is given.
-  memory::Order order_of(const Front& front) const;
-  driver::Address take(Front& front, Bytes bytes);
-  driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes);
-  void release(memory::Region* block, memory::Fence fence);
-  void unpark(Front& front);
-  bool passed(const memory::Window& window) const;
-  void passed(stream::Timeline timeline, std::uint64_t value);
-  stats::DeviceCounters all_counters(bool locked) const;
-  void append_given(Front& front, stream::Snapshot& out);
-  void comes_after(Front& front, const stream::Snapshot& snapshot);
-  bool followed(const Awaited* awaited, stream::Timeline timeline) const;
-  std::pair<stream::Batch, stream::Snapshot> close(stream::Timeline timeline);
-
-  // With the growth lock held (pool_misses.cpp).
-  Result<driver::Address> miss(Bytes bytes, const Origin& origin);
-  Result<driver::Address> serve_miss(Bytes bytes, const Origin& origin);
-  Result<driver::Address> attempt(Bytes bytes, const Origin& origin, bool frugal,
-                                  bool into_head_room = false);
-  Result<driver::Address> ladder(Bytes bytes, const Origin& origin, Error error);
-  memory::MissRules rules(bool frugal, Bytes room) const;
-  // With the growth lock held (pool_unproved.cpp).
-  Refusal refusal(const Front& front, Bytes bytes) const;
-  void count_refusal(const Refusal& refusal, bool served);
-  // With the growth lock held (pool_order.cpp).
-  Awaited awaited_by(const Front& front, Bytes size, bool any) const;
-  static bool named(const Awaited& awaited, stream::Timeline timeline);
-  bool harvest(stream::Fences::Stake stake, stream::Fences::Time now,
-               const Awaited* awaited = nullptr);
-  void harvest_all() { (void)harvest(stream::Fences::Stake::all, stream::Fences::Clock::now()); }
-  bool harvest_before_growth(const Front& front, Bytes bytes);
-  void record(stream::Batch batch, stream::Snapshot before, stream::Fences::Time now);
-  driver::Address wait_rather_than_grow(Bytes bytes, const Origin& origin);
-  bool insert_wait(Bytes bytes, const Origin& origin);
-  bool wait_for_frees();
-  void waited(const stream::Point& point);
-  bool of_context(stream::Timeline timeline) const;
-  bool evict_window(memory::Window* window);
-  bool evict_some();
+  Result<driver::Address> miss(Request& request);
+  Result<driver::Address> ladder(Request& request, Error error);
+  Result<driver::Address> attempt(Request& request, Supply::Room room);
+  driver::Address wait_rather_than_grow(Request& request);
+  bool evict_or_wait();
   void keep_windows_in_bounds();
-  Bytes give_back(Bytes keep, Bytes least);
-  bool change_shape(Bytes bytes);
-  Bytes growth_limit() const;
-  Bytes head_room() const;
-  Bytes room_on_device(Bytes bytes, bool frugal, bool into_head_room) const;
+  void count_rung(Rung rung) {
+    count([&](stats::DeviceCounters& counters) { ++(counters.*rung); });
+  }
+  // pool_unproved.cpp
+  Refusal refusal(const Request& request) const;
+  void count_refusal(const Refusal& refusal, const Request& request, bool served);
 
   const int ordinal_;
   driver::Device& device_;
   const config::Config& config_;
-
-  mutable RankedMutex<Rank::growth> growth_;
-  Mappings mappings_;
-  stream::Fences fences_;
-  stream::Fences::Time missed_at_{};  // the miss under way
-
-  StitchBudget budget_;
-  BlockTable blocks_;
-  Fronts fronts_;
-  std::atomic<bool> several_{false};  // fronts: order between them matters
-
-  mutable Lock mutex_;
-  memory::Placement placement_;
-  stream::Timelines timelines_;
-  stream::Clocks clocks_;
-  stats::DeviceCounters counters_;
-  UnprovedPairs unproved_;
+  Books books_;
+  Supply supply_;
+  Follower follower_;
 };
 
 }  // namespace gmlake::pool

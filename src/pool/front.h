@@ -4,8 +4,7 @@
 //
 // Fronts are found without a lock and live as long as their pool. The front that a block was
 // allocated on owns it: its lock guards that block's state, so that of two frees of one block one
-// finds it live. Everything else in a front but its counts is guarded by its lock too; it is taken
-// before the pool's, and never two of them.
+// finds it live. It is taken before the pool's, and never two of them.
 #pragma once
 
 #include <array>
@@ -18,6 +17,7 @@
 #include "driver/device.h"
 #include "memory/recall.h"
 #include "memory/region.h"
+#include "stats/unproved.h"
 #include "stream/timelines.h"
 #include "support/spin_lock.h"
 
@@ -36,40 +36,46 @@ class FrontCount {
   std::atomic<std::int64_t> value_{0};
 };
 
+// A context's requests without a stream, where all of its work may be in one
+// (streams.single_stream).
+enum class OneStream { not_known, so_far, over };
+
 struct alignas(128) Front {
-  // Whether `block` is the live block of this front at `address`. With its lock held.
-  bool owns(const memory::Region* block, std::uint64_t address) const {
+  Front(stream::Timeline its, bool is_host) : timeline(its), host(is_host) {}
+
+  // Whether `block` is the live block of this front at `address`.
+  bool owns(const memory::Region* block, std::uint64_t address) const GMLAKE_REQUIRES(lock) {
     return block->state.load(std::memory_order_acquire) == memory::State::live &&
            block->timeline.load(std::memory_order_relaxed) == timeline &&
            block->live.address == address;
   }
 
   RankedSpinLock<Rank::front> lock;
-  stream::Timeline timeline = 0;
-  bool host = false;  // stands for requests without a stream: what it freed is nobody's at once
-  // Unless all work of its context is in one stream (streams.single_stream). With the pool's lock
-  // held besides to change it, and one of the two to read it.
-  enum class OneStream { not_known, so_far, over };
-  OneStream one_stream = OneStream::not_known;
-  bool took_back = false;  // gave out memory on the strength of that
+  const stream::Timeline timeline;
+  const bool host;  // stands for requests without a stream: what it freed is nobody's at once
+  // Changed with both locks held.
+  std::atomic<OneStream> one_stream{OneStream::not_known};
   // Whether its requests come after its frees by themselves.
-  bool in_order() const { return !host || one_stream == OneStream::so_far; }
-  driver::Context context = nullptr;
-  driver::Stream stream = nullptr;  // the handle it was first known by
+  bool in_order() const {
+    return !host || one_stream.load(std::memory_order_relaxed) == OneStream::so_far;
+  }
+  bool has_taken_back GMLAKE_GUARDED_BY(lock) = false;  // gave out memory on the strength of that
 
   // Freed here, the last one last: state parked, still in the table of blocks. They become free
   // memory like any other with the next request that they do not serve.
   static constexpr std::int64_t kMostParked = 16;
-  std::array<memory::Region*, kMostParked> parked{};
+  std::array<memory::Region*, kMostParked> parked GMLAKE_GUARDED_BY(lock){};
   FrontCount parked_count;
 
-  memory::Recall recall;
+  memory::Recall recall GMLAKE_GUARDED_BY(lock);
 
-  // With the pool's lock held: what the stream comes after by its waits, null if it never waited;
-  // and whether memory freed here is kept apart until it has passed.
-  const std::vector<std::uint64_t>* clock = nullptr;
-  bool apart = false;
-  std::size_t blocks = 0;  // its own, parked elsewhere or not
+  // Freed here since an event last followed, and not taken back since.
+  FrontCount unfollowed;
+  // Of it, what is memory of streams, and so freed on their timelines.
+  FrontCount unfollowed_elsewhere;
+  // Work has been given since some of that was freed.
+  std::atomic<bool> worked_since{false};
+
   // Some block says that this stream uses it besides.
   std::atomic<bool> used_beside{false};
 
@@ -78,7 +84,11 @@ struct alignas(128) Front {
   // Levels since the last time the pool's were brought up to date.
   FrontCount live_bytes, live_blocks;
 
+  // Of the stream that it stands for now.
   std::atomic<std::uint64_t> key{0};
+  std::atomic<driver::Context> context{nullptr};
+  std::atomic<stats::StreamName::Kind> kind{stats::StreamName::Kind::created};
+  std::atomic<bool> blocking{false};
   std::atomic<Front*> next{nullptr};  // of the same bucket
 };
 
@@ -99,11 +109,10 @@ class Fronts {
   }
 
   // With the pool's lock held. They are added in the order of their timelines.
-  Front* add(std::uint64_t key, stream::Timeline timeline) {
+  Front* add(std::uint64_t key, stream::Timeline timeline, bool host) {
     assert(timeline == fronts_.size());
-    fronts_.push_back(std::make_unique<Front>());
+    fronts_.push_back(std::make_unique<Front>(timeline, host));
     Front* front = fronts_.back().get();
-    front->timeline = timeline;
     front->key.store(key, std::memory_order_relaxed);
     return front;
   }

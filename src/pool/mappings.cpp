@@ -7,43 +7,41 @@ namespace gmlake::pool {
 Mappings::~Mappings() {
   // An unmap covers any number of whole mappings but no holes: each mapped stretch is one call.
   // Addresses that stay mapped can not be freed.
-  const auto arenas = arena_count_.load();
-  for (std::size_t i = 0; i < arenas; ++i) {
-    auto& arena = arenas_[i];
-    const auto start = arena.start.load();
+  for (std::size_t n = 0; n < reach_.arena_count(); ++n) {
+    const auto start = reach_.arena_start(n);
+    const auto arena_size = reach_.arena_size(n);
     auto at = start;
     bool unmapped = true;
     const auto unmap_to = [&](driver::Address end) {
       if (end > at) unmapped = device_.unmap(at, end - at) && unmapped;
     };
-    arena.free.each([&](driver::Address hole, Bytes size) {
+    free_in_arena_[n].each([&](driver::Address hole, Bytes size) {
       unmap_to(hole);
       at = hole + size;
     });
-    unmap_to(start + arena.size);
-    if (unmapped) (void)device_.free_reservation(start, arena.size);
+    unmap_to(start + arena_size);
+    if (unmapped) (void)device_.free_reservation(start, arena_size);
   }
+  const auto home = reach_.home();
   bool unmapped = true;
   for (auto at = handles_.begin(); at != handles_.end();) {
     const Bytes start = at->first;
     Bytes end = start;
     for (; at != handles_.end() && at->first == end; ++at) end += at->second.size;
-    unmapped = device_.unmap(home() + start, end - start) && unmapped;
+    unmapped = device_.unmap(home + start, end - start) && unmapped;
   }
   for (const auto& [start, physical] : handles_) (void)device_.release(physical.handle);
-  if (home_ != 0 && unmapped) (void)device_.free_reservation(home_, home_size_);
+  if (home != 0 && unmapped) (void)device_.free_reservation(home, reach_.home_size());
 }
 
 Status Mappings::open() {
-  if (home_ != 0) return {};
+  if (reach_.home() != 0) return {};
   const auto info = device_.memory_info();
   if (!info) return fail(info.error());
   const Bytes memory = round_up(info->total, granule_);
   const auto at = device_.reserve(2 * memory);
   if (!at) return fail(at.error());
-  home_size_ = 2 * memory;
-  device_memory_ = memory;
-  home_.store(*at, std::memory_order_release);
+  reach_.set_home(*at, 2 * memory, memory);
   return {};
 }
 
@@ -60,7 +58,7 @@ Status Mappings::grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t&
       problem = fail(handle.error());
       break;
     }
-    if (problem = device_.map(home() + end, size, *handle); !problem) {
+    if (problem = device_.map(reach_.home() + end, size, *handle); !problem) {
       (void)device_.release(*handle);
       break;
     }
@@ -68,8 +66,8 @@ Status Mappings::grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t&
     end += size;
   }
   if (created == 0) return problem;
-  if (const auto access = device_.set_access(home() + start, end - start); !access) {
-    (void)unmap(home() + start, end - start);
+  if (const auto access = device_.set_access(reach_.home() + start, end - start); !access) {
+    (void)unmap(reach_.home() + start, end - start);
     created = 0;
     return problem ? access : problem;
   }
@@ -79,7 +77,7 @@ Status Mappings::grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t&
 Status Mappings::shrink(Bytes start) {
   if (auto clean = unmap_stuck(); !clean) return clean;
   const auto at = handles_.find(start);
-  if (auto done = device_.unmap(home() + start, at->second.size); !done) return done;
+  if (auto done = device_.unmap(reach_.home() + start, at->second.size); !done) return done;
   (void)device_.release(at->second.handle);
   handles_.erase(at);
   return {};
@@ -124,12 +122,12 @@ Status Mappings::unmap_stuck() {
   for (; !stuck_.empty(); stuck_.pop_back()) {
     const auto [at, size] = stuck_.back();
     if (auto done = device_.unmap(at, size); !done) return done;
-    if (at - home() >= home_size_) {
+    if (!reach_.in_home(at)) {
       give_addresses(at, size);
       continue;
     }
-    const auto first = handles_.lower_bound(at - home());
-    const auto last = handles_.lower_bound(at - home() + size);
+    const auto first = handles_.lower_bound(at - reach_.home());
+    const auto last = handles_.lower_bound(at - reach_.home() + size);
     for (auto handle = first; handle != last; ++handle)
       (void)device_.release(handle->second.handle);
     handles_.erase(first, last);
@@ -138,24 +136,21 @@ Status Mappings::unmap_stuck() {
 }
 
 Result<driver::Address> Mappings::take_addresses(Bytes size) {
-  const auto count = arena_count_.load();
-  for (std::size_t i = 0; i < count; ++i)
-    if (const auto at = arenas_[i].free.take(size)) return at;
-  if (count == kMostArenas)
-    return fail(2 /* CUDA_ERROR_OUT_OF_MEMORY */, "virtual addresses for stitching");
+  const auto count = reach_.arena_count();
+  for (std::size_t n = 0; n < count; ++n)
+    if (const auto at = free_in_arena_[n].take(size)) return at;
+  if (count == Reach::kMostArenas)
+    return fail(ErrorKind::mappings, "virtual addresses for stitching");
   // Four times the device's memory at first, less if the driver will not: windows alias the same
   // memory many times.
   Error last;
-  for (Bytes wanted = std::max(size, 2 * home_size_); wanted >= size;
+  for (Bytes wanted = std::max(size, 2 * reach_.home_size()); wanted >= size;
        wanted = round_up(wanted / 2, granule_)) {
     const auto at = device_.reserve(wanted);
     if (at) {
-      auto& arena = arenas_[count];
-      arena.size = wanted;
-      arena.start.store(*at, std::memory_order_release);
-      arena_count_.store(count + 1, std::memory_order_release);
-      arena.free.give(*at, wanted);
-      return arena.free.take(size);
+      reach_.add_arena(*at, wanted);
+      free_in_arena_[count].give(*at, wanted);
+      return free_in_arena_[count].take(size);
     }
     last = at.error();
     if (wanted == size) break;
@@ -165,16 +160,9 @@ Result<driver::Address> Mappings::take_addresses(Bytes size) {
 }
 
 void Mappings::give_addresses(driver::Address at, Bytes size) {
-  std::size_t arena = 0;
-  while (at - arenas_[arena].start.load() >= arenas_[arena].size) ++arena;
-  arenas_[arena].free.give(at, size);
-}
-
-bool Mappings::in_arena(driver::Address at) const {
-  const auto arenas = arena_count_.load(std::memory_order_acquire);
-  for (std::size_t i = 0; i < arenas; ++i)
-    if (at - arenas_[i].start.load(std::memory_order_relaxed) < arenas_[i].size) return true;
-  return false;
+  std::size_t n = 0;
+  while (at - reach_.arena_start(n) >= reach_.arena_size(n)) ++n;
+  free_in_arena_[n].give(at, size);
 }
 
 }  // namespace gmlake::pool

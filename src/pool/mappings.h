@@ -6,25 +6,25 @@
 // arenas: large reservations out of which windows get their virtual addresses, so that whether an
 // address is the pool's is a few comparisons.
 //
-// Guarded by the growth lock, but for owns() and home(), which are lock-free. A failing call leaves
-// no trace, but for an unmap: its range is kept and tried again before any memory is created or
-// given back.
+// Not thread-safe: guarded by the growth lock. A failing call leaves no trace, but for an unmap:
+// its range is kept and tried again before any memory is created or given back.
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <map>
 #include <vector>
 
 #include "driver/device.h"
 #include "memory/plan.h"
 #include "pool/address_ranges.h"
+#include "pool/reach.h"
 
 namespace gmlake::pool {
 
 class Mappings {
  public:
-  Mappings(driver::Device& device, Bytes granule) : device_(device), granule_(granule) {}
+  Mappings(driver::Device& device, Bytes granule, Reach& reach)
+      : device_(device), granule_(granule), reach_(reach) {}
   ~Mappings();  // unmaps and releases everything
   Mappings(const Mappings&) = delete;
   Mappings& operator=(const Mappings&) = delete;
@@ -47,30 +47,12 @@ class Mappings {
   // A window, or handles in the home range, which are released with it.
   Status unmap(driver::Address at, Bytes size);
 
-  driver::Address home() const { return home_.load(std::memory_order_acquire); }
-  Bytes home_size() const { return home_size_; }
-  Bytes device_memory() const { return device_memory_; }
-  bool owns(driver::Address at) const {
-    const auto base = home();
-    return base != 0 && (at - base < home_size_ || in_arena(at));
-  }
-  // No request above this can ever be served; also keeps sizes far from wrapping round.
-  Bytes most_bytes() const { return home() == 0 ? 1024 * TiB : device_memory_; }
-
-  static constexpr std::size_t kMostArenas = 16;
-
  private:
-  struct Arena {
-    std::atomic<driver::Address> start{0};
-    Bytes size = 0;
-    AddressRanges free;
-  };
   struct Physical {
     Bytes size;
     driver::Handle handle;
   };
 
-  bool in_arena(driver::Address at) const;
   tl::unexpected<Error> give_up(const Range& range, Bytes mapped, Error error);
   // What is stuck is tried again too, the last first.
   Status unmap_stuck();
@@ -79,13 +61,10 @@ class Mappings {
 
   driver::Device& device_;
   const Bytes granule_;
-  std::atomic<driver::Address> home_{0};
-  Bytes home_size_ = 0;
-  Bytes device_memory_ = 0;
+  Reach& reach_;
   std::map<Bytes, Physical> handles_;                     // by home offset
   std::vector<std::pair<driver::Address, Bytes>> stuck_;  // ranges that could not be unmapped
-  std::array<Arena, kMostArenas> arenas_;
-  std::atomic<std::size_t> arena_count_{0};
+  std::array<AddressRanges, Reach::kMostArenas> free_in_arena_;
 };
 
 }  // namespace gmlake::pool

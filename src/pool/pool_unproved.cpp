@@ -7,68 +7,55 @@
 namespace gmlake::pool {
 namespace {
 
-// cuda.h's CU_STREAM_LEGACY, which 0 stands for as well, and CU_STREAM_PER_THREAD.
-constexpr std::uintptr_t kLegacy = 1;
-constexpr std::uintptr_t kPerThread = 2;
-
 stats::StreamName name_of(const Front& front) {
-  using Kind = stats::StreamName::Kind;
-  if (front.host) return {Kind::host, 0, front.context};
-  const auto handle = reinterpret_cast<std::uintptr_t>(front.stream);
-  const auto kind = handle == kPerThread ? Kind::per_thread
-                    : handle <= kLegacy  ? Kind::legacy
-                                         : Kind::created;
-  return {kind, Fronts::stream_of_key(front.key), front.context};
-}
-
-Bytes created_so_far(const stats::DeviceCounters& c) {
-  return c.physical_bytes + c.trimmed_bytes;
+  auto* const context = front.context.load(std::memory_order_relaxed);
+  if (front.host) return {stats::StreamName::Kind::host, 0, context};
+  return {front.kind.load(std::memory_order_relaxed),
+          Fronts::stream_of_key(front.key.load(std::memory_order_relaxed)), context};
 }
 
 }  // namespace
 
 // Not where even all that is free would be too little.
-Refusal DevicePool::refusal(const Front& front, Bytes bytes) const {
+Refusal DevicePool::refusal(const Request& request) const {
   Refusal refusal;
+  const Bytes bytes = request.bytes;
   const Bytes size = round_up(bytes, memory::kAlignment);
-  const std::lock_guard lock(mutex_);
-  if (placement_.free_bytes() < size) return refusal;
-  std::vector<Bytes> refused;  // by timeline
-  placement_.each_refused(size, order_of(front), [&](stream::Timeline timeline, Bytes free) {
-    refused.resize(timelines_.size());
-    refused[timeline] = std::min(bytes, refused[timeline] + free);
-  });
+  const Books::Opened books(books_.mutex());
+  const auto& placement = books_.placement();
+  if (placement.free_bytes() < size) return refusal;
+  std::vector<Bytes> refused(books_.timelines().size());  // by timeline
+  placement.each_refused(size, books_.order_of(request.front),
+                         [&](stream::Timeline timeline, Bytes free) {
+                           refused[timeline] = std::min(bytes, refused[timeline] + free);
+                         });
   for (stream::Timeline timeline = 0; timeline < refused.size(); ++timeline)
     if (refused[timeline] != 0)
-      refusal.parts.push_back({name_of(fronts_.of(timeline)), refused[timeline]});
+      refusal.parts.push_back({name_of(books_.front_at(timeline)), refused[timeline]});
   if (refusal.parts.empty()) return refusal;
-  refusal.wanted_by = name_of(front);
+  refusal.wanted_by = name_of(request.front);
   refusal.bytes = bytes;
-  refusal.host_waits = counters_.fence_waits;
-  refusal.stream_waits = counters_.ladder_inserted_waits;
-  refusal.created = created_so_far(counters_);
   return refusal;
 }
 
 // Counts the refusal, unless the request was served all the same: by other free memory put
 // together, or because the work was found to be over after all.
-void DevicePool::count_refusal(const Refusal& refusal, bool served) {
+void DevicePool::count_refusal(const Refusal& refusal, const Request& request, bool served) {
   if (refusal.parts.empty()) return;
-  const std::lock_guard lock(mutex_);
-  auto& now = counters_;
-  const Bytes created = created_so_far(now) - refusal.created;
   stats::UnprovedCost cost;
   cost.requests = 1;
-  cost.host_waits = now.fence_waits != refusal.host_waits ? 1 : 0;
-  cost.stream_waits = now.ladder_inserted_waits != refusal.stream_waits ? 1 : 0;
+  cost.host_waits = request.host_waits != 0 ? 1 : 0;
+  cost.stream_waits = request.stream_waits != 0 ? 1 : 0;
   cost.failures = served ? 0 : 1;
-  if (created + cost.host_waits + cost.stream_waits + cost.failures == 0) return;
+  if (request.created + cost.host_waits + cost.stream_waits + cost.failures == 0) return;
 
+  const Books::Opened books(books_.mutex());
+  auto& now = books_.counters();
   Bytes bytes = 0;
   for (const auto& part : refusal.parts) {
     bytes += cost.bytes = part.bytes;
-    cost.new_bytes = std::min(part.bytes, created);
-    unproved_.add({refusal.wanted_by, part.freed_by, cost});
+    cost.new_bytes = std::min(part.bytes, request.created);
+    books_.unproved().add({refusal.wanted_by, part.freed_by, cost});
   }
   ++now.unproved;
   now.unproved_bytes += std::min(refusal.bytes, bytes);

@@ -47,18 +47,21 @@ Shortage DevicePool::shortage(Bytes wanted) const {
   Shortage s;
   s.wanted = wanted;
   if (const auto info = device_.memory_info()) s.device_free = info->free;
-  const std::lock_guard lock(mutex_);
-  s.live = counters_.live_bytes;
-  s.physical = placement_.physical();
-  s.free = placement_.free_bytes();
-  s.largest_span = placement_.largest_span();
-  s.limit_left = growth_limit();
-  s.pending.resize(timelines_.size());
-  placement_.each_free([&](const memory::Region& region) {
-    const auto fence = region.fence();
-    if (fence.value > timelines_.all_passed()[fence.timeline])
-      s.pending[fence.timeline] += region.size;
-  });
+  s.limit_left = supply_.growth_limit();
+  {
+    const Books::Opened books(books_.mutex());
+    const auto& placement = books_.placement();
+    const auto& passed = books_.timelines().all_passed();
+    s.live = books_.counters().live_bytes;
+    s.physical = placement.physical();
+    s.free = placement.free_bytes();
+    s.largest_span = placement.largest_span();
+    s.pending.resize(passed.size());
+    placement.each_free([&](const memory::Region& region) {
+      const auto fence = region.fence();
+      if (fence.value > passed[fence.timeline]) s.pending[fence.timeline] += region.size;
+    });
+  }
   const Bytes can_grow = std::min(s.limit_left, s.device_free);
   s.missing = wanted - std::min(wanted, s.free + can_grow);
   return s;
@@ -99,9 +102,11 @@ std::string DevicePool::snapshot(const Shortage& s) const {
   Json shown = Json::array(), timelines = Json::array(), counters = Json::object();
   std::vector<std::uint64_t> passed_values;
   {
-    const std::lock_guard lock(mutex_);
-    passed_values = timelines_.all_passed();
-    placement_.each_window([&](const memory::Window& window) {
+    const Books::Opened books(books_.mutex());
+    const auto& placement = books_.placement();
+    const auto& known = books_.timelines();
+    passed_values = known.all_passed();
+    placement.each_window([&](const memory::Window& window) {
       windows.push_back(&window);
       Json pieces = Json::array();
       for (const auto& piece : window.pieces)
@@ -111,7 +116,7 @@ std::string DevicePool::snapshot(const Shortage& s) const {
                        {"busy", window.busy},
                        {"pieces", std::move(pieces)}});
     });
-    for (const auto* region = placement_.home().first(); region; region = region->after) {
+    for (const auto* region = placement.home().first(); region; region = region->after) {
       Seen one{};
       one.start = region->start;
       one.size = region->size;
@@ -130,11 +135,11 @@ std::string DevicePool::snapshot(const Shortage& s) const {
       }
       seen.push_back(one);
     }
-    for (stream::Timeline t = 0; t < timelines_.size(); ++t)
+    for (stream::Timeline t = 0; t < known.size(); ++t)
       timelines.push_back({{"timeline", t},
-                           {"kind", timelines_.is_context(t) ? "context" : "stream"},
+                           {"kind", known.is_context(t) ? "context" : "stream"},
                            {"passed", passed_values[t]}});
-    const auto all = all_counters(true);
+    const auto all = books_.all_counters();
 #define X(name, kind, unit, help) counters[#name] = all.name;
     GMLAKE_COUNTERS(X)
 #undef X
@@ -175,6 +180,26 @@ std::string DevicePool::snapshot(const Shortage& s) const {
                      {"blocks", std::move(blocks)},
                      {"counters", std::move(counters)}};
   return json.dump(1) + "\n";
+}
+
+std::string DevicePool::picture() const {
+  const Books::Opened books(books_.mutex());
+  const auto& c = books_.counters();
+  const auto& placement = books_.placement();
+  const auto& passed = books_.timelines().all_passed();
+  Bytes waiting = 0;
+  placement.each_free([&](const memory::Region& region) {
+    const auto fence = region.fence();
+    if (fence.value > passed[fence.timeline]) waiting += region.size;
+  });
+  return fmt::format(
+      "device {}: {} live in {} blocks, {} physical in chunks of {} and more, {} free ({} of it "
+      "freed on a "
+      "stream or context "
+      "whose work is not known to be complete), largest free span {}, {} stitched ranges",
+      ordinal_, human_bytes(c.live_bytes), c.live_blocks, human_bytes(c.physical_bytes),
+      human_bytes(placement.granule()), human_bytes(placement.free_bytes()), human_bytes(waiting),
+      human_bytes(placement.largest_span()), c.windows);
 }
 
 }  // namespace gmlake::pool

@@ -16,8 +16,7 @@
 
 namespace gmlake::pool {
 
-// What a miss could not have, and some counters as they were when that was seen. By name: when the
-// miss is over a timeline may be another stream's.
+// What a miss could not have. By name: when the miss is over a timeline may be another stream's.
 struct Refusal {
   struct Part {
     stats::StreamName freed_by;
@@ -26,9 +25,6 @@ struct Refusal {
   std::vector<Part> parts;  // none: nothing was refused
   stats::StreamName wanted_by;
   Bytes bytes = 0;  // asked for
-  std::uint64_t host_waits = 0;
-  std::uint64_t stream_waits = 0;
-  Bytes created = 0;
 };
 
 class UnprovedPairs {

@@ -48,6 +48,8 @@
     "requests that could not have free memory, as nothing proved its last work elsewhere over")    \
   X(unproved_bytes, count, bytes, "bytes of that memory, for each request at most its own")        \
   X(fences, count, calls, "events recorded to follow freed memory, one per batch of frees")        \
+  X(fences_captured, count, calls,                                                                 \
+    "events that could not be recorded yet, since a stream was being captured")                    \
   X(fence_queries, count, calls, "queries of such events")                                         \
   X(fence_waits, count, calls, "host waits for such events, out of memory otherwise")              \
   X(deferred_frees, count, calls, "frees that would have synchronised natively and did not")       \

@@ -9,51 +9,108 @@ namespace {
 
 // A question that can save a stitch, but no memory, may come so much later.
 constexpr double kPlaceShare = 8;
+// From here on a line asks its oldest whenever it gets another.
+constexpr std::size_t kManyPending = 16;
 
 }  // namespace
 
 Fences::~Fences() {
+  const Lock lock(mutex_);
   for (const auto& line : lines_)
-    for (const auto& fence : line.pending) (void)device_.destroy_event(fence.event);
-  for (const auto& [context, events] : idle_)
-    for (auto* event : events) (void)device_.destroy_event(event);
+    for (const auto& fence : line.pending) (void)device_.destroy_event(fence.follower->event);
+  for (const auto& [context, followers] : idle_)
+    for (const auto& follower : followers) (void)device_.destroy_event(follower->event);
 }
 
-void Fences::forget_context(driver::Context context) {
-  for (auto& line : lines_)
-    std::erase_if(line.pending, [&](const Pending& fence) { return fence.context == context; });
-  idle_.erase(context);
+bool Fences::left(driver::Context context) const {
+  return std::find(leaving_.begin(), leaving_.end(), context) != leaving_.end();
 }
 
-Status Fences::record(const Batch& batch, Snapshot before, Time now) {
-  auto& idle = idle_[batch.follow.context];
-  if (idle.empty()) {
-    auto event = device_.create_event(batch.follow.context);
-    if (!event) return fail(event.error());
-    idle.push_back(*event);
-  }
-  auto* event = idle.back();
-  auto* const stream = GMLAKE_FAULT(fence_elsewhere) ? nullptr : batch.follow.stream;
-  const auto recorded = GMLAKE_FAULT(asked_before_recorded) ? Status{}
-                        : batch.follow.whole_context
-                            ? device_.record_context(event, batch.follow.context)
-                            : device_.record(event, batch.follow.context, stream);
-  if (!recorded) return recorded;
-  idle.pop_back();
-  if (batch.timeline >= lines_.size()) lines_.resize(batch.timeline + 1);
-  auto& line = lines_[batch.timeline];
-  if (line.pending.empty()) line.since = now;
-  line.pending.push_back(
-      {batch.value, ++recorded_, event, batch.follow.context, std::move(before)});
-  return {};
+std::shared_ptr<Fences::Follower> Fences::hold(const Pending& pending) {
+  ++pending.follower->holders;
+  ++held_[pending.follower->context];
+  return pending.follower;
+}
+
+void Fences::let_go(const std::shared_ptr<Follower>& follower) {
+  const auto held = held_.find(follower->context);
+  if (--held->second == 0) held_.erase(held);
+  if (--follower->holders == 0 && !follower->in_line) keep(follower);
+  let_go_.notify_all();
+}
+
+void Fences::keep(const std::shared_ptr<Follower>& follower) {
+  idle_[follower->context].push_back(follower);
 }
 
 void Fences::retire(Line& line) {
-  idle_[line.pending.front().context].push_back(line.pending.front().event);
+  const auto follower = std::move(line.pending.front().follower);
   line.pending.pop_front();
+  follower->in_line = false;
+  if (follower->holders == 0) keep(follower);
+}
+
+void Fences::retire_to(Line& line, std::uint64_t value) {
+  while (!line.pending.empty() && line.pending.front().value <= value) retire(line);
+}
+
+Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_time) {
+  std::shared_ptr<Follower> follower;
+  {
+    const Lock lock(mutex_);
+    if (left(batch.follow.context)) return fail(ErrorKind::limit, "the context is ending");
+    auto& idle = idle_[batch.follow.context];
+    if (!idle.empty()) {
+      follower = std::move(idle.back());
+      idle.pop_back();
+      follower->in_line = true;
+    }
+    ++held_[batch.follow.context];
+  }
+  Status recorded;
+  if (!follower) {
+    if (const auto event = device_.create_event(batch.follow.context))
+      follower = std::make_shared<Follower>(Follower{*event, batch.follow.context});
+    else
+      recorded = fail(event.error());
+  }
+  if (follower && !GMLAKE_FAULT(asked_before_recorded)) {
+    auto* const stream = GMLAKE_FAULT(fence_elsewhere) ? nullptr : batch.follow.stream;
+    recorded =
+        batch.follow.whole_context
+            ? device_.record_context(follower->event, batch.follow.context, batch.follow.may_order)
+            : device_.record_event(follower->event, batch.follow.context, stream);
+  }
+
+  const Lock lock(mutex_);
+  if (follower) ++follower->holders;
+  if (batch.timeline >= lines_.size()) lines_.resize(batch.timeline + 1);
+  auto& line = lines_[batch.timeline];
+  // An event for later frees that another thread has recorded meanwhile follows these as well.
+  const bool wanted = recorded && (line.pending.empty() || line.pending.back().value < batch.value);
+  if (wanted) {
+    if (line.pending.empty()) line.since = now;
+    line.pending.push_back({batch.value, ++recorded_, in_time || GMLAKE_FAULT(late_is_in_time),
+                            follower, std::move(before)});
+    if (line.pending.size() > kManyPending && has_fired(line)) retire(line);
+  } else if (follower) {
+    follower->in_line = false;
+  }
+  if (follower) {
+    let_go(follower);
+  } else if (const auto held = held_.find(batch.follow.context); --held->second == 0) {
+    held_.erase(held);
+    let_go_.notify_all();
+  }
+  return recorded;
 }
 
 bool Fences::due(Timeline timeline, Time now, Stake stake) const {
+  const Lock lock(mutex_);
+  return is_due(timeline, now, stake);
+}
+
+bool Fences::is_due(Timeline timeline, Time now, Stake stake) const {
   if (timeline >= lines_.size() || lines_[timeline].pending.empty() || stake == Stake::all)
     return true;
   const auto& line = lines_[timeline];
@@ -69,18 +126,30 @@ bool Fences::awaited(const Point& point, Time now, Stake stake) const {
   if (point.timeline >= lines_.size()) return false;
   const auto& line = lines_[point.timeline];
   return !line.pending.empty() && line.pending.front().value <= point.value &&
-         (line.answered == now || !due(point.timeline, now, stake));
+         (line.answered == now || !is_due(point.timeline, now, stake));
+}
+
+bool Fences::has_fired(Line& line) {
+  const auto number = line.pending.front().number;
+  const auto follower = hold(line.pending.front());
+  mutex_.unlock();
+  const auto answer = device_.query(follower->event);
+  mutex_.lock();
+  let_go(follower);
+  return !line.pending.empty() && line.pending.front().number == number && answer &&
+         (*answer || GMLAKE_FAULT(not_ready_is_done));
 }
 
 Fences::Answers Fences::ask(const Which& which, const std::vector<std::uint64_t>& known, Time now,
                             Stake stake) {
+  const Lock lock(mutex_);
   struct Candidate {
     std::uint64_t number;
     Timeline timeline;
   };
   std::vector<Candidate> candidates;
   for (Timeline t = 0; t < lines_.size(); ++t)
-    if (!lines_[t].pending.empty() && due(t, now, stake) && which(t))
+    if (!lines_[t].pending.empty() && is_due(t, now, stake) && which(t))
       candidates.push_back({lines_[t].pending.front().number, t});
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.number < b.number; });
@@ -90,28 +159,29 @@ Fences::Answers Fences::ask(const Which& which, const std::vector<std::uint64_t>
   for (const auto& candidate : candidates) {
     const auto t = candidate.timeline;
     auto& line = lines_[t];
-    while (!line.pending.empty()) {
+    while (!line.pending.empty() && !left(line.pending.front().follower->context)) {
       auto& fence = line.pending.front();
-      bool fired = fence.value <= passed[t];
+      const auto value = fence.value;
+      bool fired = t < passed.size() && value <= passed[t];
       if (!fired) {
-        const auto first = std::find_if(fence.before.begin(), fence.before.end(), [&](auto& point) {
-          return point.timeline != t && awaited(point, now, stake);
-        });
+        auto first = fence.before.begin();
+        while (first != fence.before.end() &&
+               (first->timeline == t || !awaited(*first, now, stake)))
+          ++first;
         if (first != fence.before.end()) {
           line.since = lines_[first->timeline].since;
           line.answered = lines_[first->timeline].answered;
           break;
         }
-        const auto answer = device_.query(fence.event);
         ++answers.questions;
-        fired = answer && (*answer || GMLAKE_FAULT(not_ready_is_done));
+        fired = has_fired(line);
       }
       if (!fired) {
         line.answered = now;
         break;
       }
-      passed[t] = std::max(passed[t], fence.value);
-      answers.passed.push_back({t, fence.value});
+      if (t < passed.size()) passed[t] = std::max(passed[t], value);
+      answers.passed.push_back({t, value});
       line.since = now;
       retire(line);
     }
@@ -120,38 +190,78 @@ Fences::Answers Fences::ask(const Which& which, const std::vector<std::uint64_t>
 }
 
 std::optional<Point> Fences::wait_oldest(const Which& which) {
-  Line* oldest = nullptr;
-  Point point;
-  for (Timeline t = 0; t < lines_.size(); ++t) {
-    auto& line = lines_[t];
-    if (line.pending.empty() || !which(t)) continue;
-    const auto& fence = line.pending.front();
-    if (oldest && fence.number > oldest->pending.front().number) continue;
-    oldest = &line;
-    point = {t, fence.value};
-  }
-  if (!oldest || !device_.wait(oldest->pending.front().event)) return {};
-  retire(*oldest);
-  oldest->since = Clock::now();
-  return point;
-}
-
-std::optional<Point> Fences::make_wait(driver::Context context, driver::Stream stream,
-                                       const std::function<bool(Timeline, std::uint64_t)>& which) {
+  const Lock lock(mutex_);
   const Pending* oldest = nullptr;
   Point point;
   for (Timeline t = 0; t < lines_.size(); ++t) {
     const auto& pending = lines_[t].pending;
-    const auto found = std::find_if(pending.begin(), pending.end(),
-                                    [&](const Pending& fence) { return which(t, fence.value); });
-    if (found == pending.end() || (oldest && found->number > oldest->number)) continue;
+    const auto first = std::find_if(pending.begin(), pending.end(),
+                                    [](const Pending& fence) { return fence.in_time; });
+    if (first == pending.end() || left(first->follower->context) || !which(t)) continue;
+    if (oldest && first->number > oldest->number) continue;
+    oldest = &*first;
+    point = {t, first->value};
+  }
+  if (!oldest) return {};
+  const auto follower = hold(*oldest);
+  mutex_.unlock();
+  const auto waited = device_.wait(follower->event);
+  mutex_.lock();
+  if (waited) {
+    auto& line = lines_[point.timeline];
+    retire_to(line, point.value);
+    line.since = Clock::now();
+  }
+  let_go(follower);
+  return waited ? std::optional(point) : std::nullopt;
+}
+
+std::optional<Point> Fences::make_wait(driver::Context context, driver::Stream stream,
+                                       const std::function<bool(Timeline, std::uint64_t)>& which) {
+  const Lock lock(mutex_);
+  const Pending* oldest = nullptr;
+  Point point;
+  for (Timeline t = 0; t < lines_.size(); ++t) {
+    const auto& pending = lines_[t].pending;
+    const auto found = std::find_if(pending.begin(), pending.end(), [&](const Pending& fence) {
+      return fence.in_time && which(t, fence.value);
+    });
+    if (found == pending.end() || left(found->follower->context) ||
+        (oldest && found->number > oldest->number))
+      continue;
     oldest = &*found;
     point = {t, found->value};
   }
   if (!oldest) return {};
-  if (!GMLAKE_FAULT(wait_not_inserted) && !device_.make_wait(stream, context, oldest->event))
-    return {};
-  return point;
+  const auto follower = hold(*oldest);
+  mutex_.unlock();
+  const bool waits = GMLAKE_FAULT(wait_not_inserted) ||
+                     device_.make_wait(stream, context, follower->event).has_value();
+  mutex_.lock();
+  let_go(follower);
+  return waits ? std::optional(point) : std::nullopt;
+}
+
+void Fences::leave_context(driver::Context context) {
+  const Lock lock(mutex_);
+  leaving_.push_back(context);
+  while (held_.count(context) != 0) let_go_.wait(mutex_);
+}
+
+void Fences::stay_in_context(driver::Context context) {
+  const Lock lock(mutex_);
+  const auto left = std::find(leaving_.begin(), leaving_.end(), context);
+  if (left != leaving_.end()) leaving_.erase(left);
+}
+
+void Fences::forget_context(driver::Context context) {
+  const Lock lock(mutex_);
+  for (auto& line : lines_)
+    std::erase_if(line.pending,
+                  [&](const Pending& fence) { return fence.follower->context == context; });
+  idle_.erase(context);
+  const auto left = std::find(leaving_.begin(), leaving_.end(), context);
+  if (left != leaving_.end()) leaving_.erase(left);
 }
 
 }  // namespace gmlake::stream

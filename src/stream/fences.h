@@ -1,6 +1,12 @@
 // The events that follow closed batches, by timeline and oldest first, and a pool of events to use
 // again.
 //
+// An event follows all that its stream or context was given until it was recorded, which may be
+// more than was given before the frees it stands for. Any event may be asked: "over" is true of the
+// frees too. But nothing waits for one, on the host or on a stream, unless it was recorded in time:
+// before anything else was given. Otherwise the program would be made to wait, for ever perhaps,
+// for work that natively nobody waits for.
+//
 // An event has not fired while work that it comes after is not over (stream/clocks.h): it is not
 // asked as long as another's answer says so, and one answer serves for a whole chain of streams.
 //
@@ -10,14 +16,16 @@
 // Unless memory is at stake it may be found later; when memory has run out, every question is put.
 //
 // Creating an event is serialised per device by the driver and can stall for milliseconds under
-// contention, so events are kept. Guarded by the pool's growth lock; the driver calls here are made
-// under that lock only. Complexity: O(t) for t timelines, and O(k) for each question in the k
-// points before its fence.
+// contention, so events are kept. Thread-safe: the lock is held for the books only, never across a
+// call of the device. Complexity: O(t) for t timelines, and O(k) for each question in the k points
+// before its fence.
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -25,6 +33,7 @@
 #include "driver/device.h"
 #include "stream/clocks.h"
 #include "stream/timelines.h"
+#include "support/ranked_mutex.h"
 
 namespace gmlake::stream {
 
@@ -32,6 +41,7 @@ class Fences {
  public:
   using Clock = std::chrono::steady_clock;
   using Time = Clock::time_point;
+  // Called with the lock held: takes none of a lower rank.
   using Which = std::function<bool(Timeline)>;
 
   // `ask_again`: the share; 0: whenever it may be of use.
@@ -41,13 +51,15 @@ class Fences {
   Fences& operator=(const Fences&) = delete;
 
   // Records an event after everything given to the batch's stream or context so far. `before` is
-  // what comes before that, the batch among it.
-  Status record(const Batch& batch, Snapshot before, Time now);
+  // what comes before that, the batch among it. `in_time`: nothing was given there between the
+  // batch's frees and this call.
+  Status follow(const Batch& batch, Snapshot before, Time now, bool in_time)
+      GMLAKE_EXCLUDES(mutex_);
 
   // What a question may save: a stitch at most, new memory, or the request.
   enum class Stake { place, growth, all };
   // Whether it is time to ask for the timeline again. True where nothing is pending.
-  bool due(Timeline timeline, Time now, Stake stake) const;
+  bool due(Timeline timeline, Time now, Stake stake) const GMLAKE_EXCLUDES(mutex_);
 
   // What has happened by what is found now, and the questions that took.
   struct Answers {
@@ -57,26 +69,42 @@ class Fences {
   // Asks the pending fences of the timelines that `which` names, oldest first, as far as they are
   // due and have fired. An event that can not be queried counts as not fired. `passed`: what is
   // known already, by timeline.
-  Answers ask(const Which& which, const std::vector<std::uint64_t>& passed, Time now, Stake stake);
+  Answers ask(const Which& which, const std::vector<std::uint64_t>& passed, Time now, Stake stake)
+      GMLAKE_EXCLUDES(mutex_);
 
-  // Waits on the host for the oldest pending fence of a timeline that `which` names. Nothing: none
-  // is pending, or waiting failed.
-  std::optional<Point> wait_oldest(const Which& which);
+  // Waits on the host for the oldest pending fence, recorded in time, of a timeline that `which`
+  // names. Nothing: none is pending, or waiting failed. To be called without any lock.
+  std::optional<Point> wait_oldest(const Which& which) GMLAKE_EXCLUDES(mutex_);
 
-  // Makes a stream wait for the oldest pending fence that `which(timeline, value)` names. Nothing:
-  // none is, or it failed.
+  // Makes a stream wait for the oldest pending fence, recorded in time, that
+  // `which(timeline, value)` names. Nothing: none is, or it failed.
   std::optional<Point> make_wait(driver::Context context, driver::Stream stream,
-                                 const std::function<bool(Timeline, std::uint64_t)>& which);
+                                 const std::function<bool(Timeline, std::uint64_t)>& which)
+      GMLAKE_EXCLUDES(mutex_);
 
+  // The context is about to end: its events are no longer looked at, and none is being looked at
+  // when this returns (a wait under way ends with work that the context's end waits for as well).
+  // Blocks for that: to be called without any lock.
+  void leave_context(driver::Context context) GMLAKE_EXCLUDES(mutex_);
+  // It did not end.
+  void stay_in_context(driver::Context context) GMLAKE_EXCLUDES(mutex_);
   // The context is gone, and its events with it.
-  void forget_context(driver::Context context);
+  void forget_context(driver::Context context) GMLAKE_EXCLUDES(mutex_);
 
  private:
+  using Mutex = RankedMutex<Rank::fences>;
+  // An event of ours; whoever calls the device about it holds on to it.
+  struct Follower {
+    driver::Event event;
+    driver::Context context;
+    unsigned holders = 0;
+    bool in_line = true;
+  };
   struct Pending {
     std::uint64_t value;
     std::uint64_t number;  // in the order of recording, over all timelines
-    driver::Event event;
-    driver::Context context;
+    bool in_time;
+    std::shared_ptr<Follower> follower;
     Snapshot before;
   };
   struct Line {
@@ -84,15 +112,28 @@ class Fences {
     Time since{};     // waited for from here on, without progress
     Time answered{};  // "no", the last time, or another's answer stood for it
   };
-  bool awaited(const Point& point, Time now, Stake stake) const;
-  void retire(Line& line);  // its oldest
+  bool is_due(Timeline timeline, Time now, Stake stake) const GMLAKE_REQUIRES(mutex_);
+  bool awaited(const Point& point, Time now, Stake stake) const GMLAKE_REQUIRES(mutex_);
+  // Whether this point's event has fired, for `line`'s oldest; asked without the lock.
+  bool has_fired(Line& line) GMLAKE_REQUIRES(mutex_);
+  void retire(Line& line) GMLAKE_REQUIRES(mutex_);  // its oldest
+  void retire_to(Line& line, std::uint64_t value) GMLAKE_REQUIRES(mutex_);
+  std::shared_ptr<Follower> hold(const Pending& pending) GMLAKE_REQUIRES(mutex_);
+  void let_go(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
+  void keep(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
+  bool left(driver::Context context) const GMLAKE_REQUIRES(mutex_);
 
   driver::Device& device_;
   const double ask_again_;
-  std::vector<Line> lines_;  // by timeline
-  std::uint64_t recorded_ = 0;
-  std::unordered_map<driver::Context, std::vector<driver::Event>>
-      idle_;  // an event belongs to its context
+  mutable Mutex mutex_;
+  std::condition_variable_any let_go_;
+  std::deque<Line> lines_ GMLAKE_GUARDED_BY(mutex_);  // by timeline; they keep their addresses
+  std::uint64_t recorded_ GMLAKE_GUARDED_BY(mutex_) = 0;
+  // An event belongs to its context.
+  std::unordered_map<driver::Context, std::vector<std::shared_ptr<Follower>>> idle_
+      GMLAKE_GUARDED_BY(mutex_);
+  std::vector<driver::Context> leaving_ GMLAKE_GUARDED_BY(mutex_);
+  std::unordered_map<driver::Context, unsigned> held_ GMLAKE_GUARDED_BY(mutex_);  // by its events
 };
 
 }  // namespace gmlake::stream

@@ -14,7 +14,7 @@ Timeline Timelines::add(const Follow& follow, bool of_context) {
 
 Timeline Timelines::of_stream(std::uint64_t id, void* stream, void* context, bool thread_bound) {
   if (const auto known = streams_.find(id); known != streams_.end()) return known->second;
-  const auto timeline = add({context, stream, thread_bound}, false);
+  const auto timeline = add({context, stream, thread_bound, false}, false);
   lines_[timeline].id = id;
   streams_.emplace(id, timeline);
   return timeline;
@@ -22,7 +22,7 @@ Timeline Timelines::of_stream(std::uint64_t id, void* stream, void* context, boo
 
 Timeline Timelines::of_context(void* context) {
   if (const auto known = contexts_.find(context); known != contexts_.end()) return known->second;
-  const auto timeline = add({context, nullptr, true}, true);
+  const auto timeline = add({context, nullptr, true, false}, true);
   contexts_.emplace(context, timeline);
   return timeline;
 }
@@ -37,7 +37,7 @@ void Timelines::end(Timeline timeline) {
 void Timelines::retire_stream(std::uint64_t id) {
   const auto known = streams_.find(id);
   if (known == streams_.end()) return;
-  if (GMLAKE_FAULT(retired_has_passed)) passed(known->second, lines_[known->second].open);
+  if (GMLAKE_FAULT(retired_has_passed)) advance(known->second, lines_[known->second].open);
   end(known->second);
 }
 
@@ -52,7 +52,7 @@ void Timelines::forget_context(void* context) {
     auto& line = lines_[t];
     if (line.follow.context != context) continue;
     line.open_has_frees = line.in_batch = false;
-    passed(t, line.open++);
+    advance(t, line.open++);
     if (!line.of_context) end(t);
   }
 }
@@ -73,7 +73,7 @@ Batch Timelines::close(Timeline timeline) {
   return {timeline, GMLAKE_FAULT(batch_stays_open) ? line.open : line.open++, line.follow};
 }
 
-void Timelines::passed(Timeline timeline, std::uint64_t value) {
+void Timelines::advance(Timeline timeline, std::uint64_t value) {
   if (GMLAKE_FAULT(passes_one_more)) ++value;
   passed_[timeline] = std::max(passed_[timeline], value);
   auto& line = lines_[timeline];

@@ -33,7 +33,8 @@ struct Follow {
   void* context = nullptr;
   void* stream = nullptr;
   bool whole_context =
-      false;  // record on the context: no stream handle stands for this timeline here
+      false;               // record on the context: no stream handle stands for this timeline here
+  bool may_order = false;  // driver/device.h, record_context
 };
 
 struct Batch {
@@ -89,7 +90,7 @@ class Timelines {
   Batch close(Timeline timeline);
   void not_recorded(const Batch& batch) { lines_[batch.timeline].open_has_frees = true; }
   // Everything up to `value` is known to have happened.
-  void passed(Timeline timeline, std::uint64_t value);
+  void advance(Timeline timeline, std::uint64_t value);
 
   // By timeline, the highest value known to have passed: what requests are checked against.
   const std::vector<std::uint64_t>& all_passed() const { return passed_; }
@@ -137,7 +138,7 @@ std::optional<Timeline> Timelines::take_over(std::uint64_t id, void* stream, voi
     auto& line = lines_[timeline];
     streams_.erase(line.id);
     streams_.emplace(id, timeline);
-    line.follow = {context, stream, thread_bound};
+    line.follow = {context, stream, thread_bound, false};
     line.ended = false;
     line.id = id;
     return timeline;

@@ -23,6 +23,8 @@
   X(fence_elsewhere, "a fence's event is recorded on the legacy stream")                                  \
   X(not_ready_is_done, "a fence that has not fired counts as fired")                                      \
   X(wait_not_inserted, "a stream that should wait for a fence is not made to")                            \
+  X(late_is_in_time, "an event recorded after later work is waited for")                                    \
+  X(followed_late, "frees are followed only when a miss wants the memory")                                  \
   /* memory */                                                                                            \
   X(earlier_fence_kept, "spans that join keep the earlier fence of the two")                              \
   X(window_fence_dropped, "a freed stitch leaves its pieces with no fence")                               \

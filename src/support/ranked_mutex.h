@@ -11,14 +11,16 @@
 
 namespace gmlake {
 
-// Lower ranks are taken first. Driver calls that may block are made under `growth` at most.
+// Lower ranks are taken first. The GPU is waited for without any of them.
 enum class Rank : unsigned {
   registry = 1,  // which devices have pools; creating one
-  growth = 2,    // one per device: whoever creates, maps or waits on behalf of that device's pool
+  growth = 2,    // one per device: whoever creates, maps and gives back that device's memory
   front = 3,     // one per timeline: its blocks, those parked and what it recalls
-  pool = 4,      // one per device: placement, blocks, counters; never held across a driver call
-  events = 5,    // which events of the program are also recorded where it is not seen
-  streams = 6,   // which streams the program has made; held while events are recorded on them
+  fences = 4,    // one per device: which events follow which frees; never held across a driver call
+  pool = 5,      // one per device: placement, blocks, counters; never held across a driver call
+  events = 6,    // which events of the program are also recorded where it is not seen
+  captures = 7,  // which captures are open; held while events are recorded beside them
+  streams = 8,   // which streams the program has made; held while events are recorded on them
 };
 
 #ifndef NDEBUG

@@ -39,8 +39,8 @@ class NullDevice final : public driver::Device {
     return reinterpret_cast<driver::Event>(next_number_.fetch_add(1));
   }
   Status destroy_event(driver::Event) override { return done(); }
-  Status record(driver::Event, driver::Context, driver::Stream) override { return done(); }
-  Status record_context(driver::Event, driver::Context) override { return done(); }
+  Status record_event(driver::Event, driver::Context, driver::Stream) override { return done(); }
+  Status record_context(driver::Event, driver::Context, bool) override { return done(); }
   Result<bool> query(driver::Event) override {
     called();
     return true;

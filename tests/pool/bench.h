@@ -13,9 +13,9 @@ using testing::FakeDevice;
 inline void* const kContext = reinterpret_cast<void*>(0x100);
 
 inline Origin on_stream(std::uintptr_t n) {
-  return {kContext, n, reinterpret_cast<void*>(0x1000 + n), false, false};
+  return {kContext, n, reinterpret_cast<void*>(0x1000 + n)};
 }
-inline const Origin kHost{kContext, 0, nullptr, false, false};
+inline const Origin kHost{kContext};
 
 inline config::Config plain() {
   config::Config config;
@@ -33,9 +33,14 @@ struct Bench {
     EXPECT_TRUE(at) << at.error().what;
     return at.value_or(0);
   }
+  // As the program's hooks tell of it.
+  void give_work(const Origin& origin) {
+    pool.before_work(origin);
+    ++device.submitted[origin.stream];
+  }
   // Work that uses the memory, then the free.
   void use_and_free(driver::Address at, const Origin& origin) {
-    ++device.submitted[origin.stream];
+    give_work(origin);
     EXPECT_TRUE(pool.free(at, origin));
     pool.check();
   }

@@ -41,15 +41,16 @@ TEST(DevicePool, CompletedReuseCanBeSwitchedOff) {
   EXPECT_EQ(bench.counters().fences, 0U);
 }
 
-TEST(DevicePool, AFreeWithoutAStreamIsFollowedByOneFencePerBatch) {
+// Before anything else can be given to the context.
+TEST(DevicePool, AFreeWithoutAStreamIsFollowedAtOnce) {
   Bench bench;
   std::vector<driver::Address> blocks;
   for (int i = 0; i < 10; ++i) blocks.push_back(bench.get(10 * MiB, kHost));
   ++bench.device.submitted[nullptr];
   for (const auto at : blocks) EXPECT_TRUE(bench.pool.free(at, kHost));
-  EXPECT_EQ(bench.counters().fences, 0U) << "nobody wants the memory yet";
+  EXPECT_EQ(bench.counters().fences, 10U);
   bench.get(10 * MiB, kHost);
-  EXPECT_EQ(bench.counters().fences, 1U);
+  EXPECT_EQ(bench.counters().fences, 10U);
   EXPECT_EQ(bench.counters().growths, 11U);
   bench.device.finish_all();
   for (int i = 0; i < 10; ++i) bench.get(10 * MiB, kHost);
@@ -57,12 +58,78 @@ TEST(DevicePool, AFreeWithoutAStreamIsFollowedByOneFencePerBatch) {
   EXPECT_EQ(bench.counters().deferred_frees, 10U);
 }
 
+// What stays without an event is a small share of the device's memory.
+TEST(DevicePool, SmallFreesShareAnEvent) {
+  Bench bench;
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 100; ++i) blocks.push_back(bench.get(64 * KiB, kHost));
+  for (const auto at : blocks) EXPECT_TRUE(bench.pool.free(at, kHost));
+  EXPECT_EQ(bench.counters().fences, 6U) << "100 times 64 KiB, by 1 MiB of 1 GiB";
+}
+
+TEST(DevicePool, AStreamsFreesAreFollowedBeforeItsNextWork) {
+  Bench bench;
+  const auto at = bench.get(10 * MiB, on_stream(1)), second = bench.get(10 * MiB, on_stream(1));
+  bench.use_and_free(at, on_stream(1));
+  EXPECT_EQ(bench.get(10 * MiB, on_stream(1)), at);
+  bench.give_work(on_stream(1));
+  EXPECT_EQ(bench.counters().fences, 0U) << "it was taken back before";
+  bench.use_and_free(second, on_stream(1));
+  bench.give_work(on_stream(2));
+  EXPECT_EQ(bench.counters().fences, 0U);
+  bench.give_work(on_stream(1));
+  EXPECT_EQ(bench.counters().fences, 1U);
+}
+
+// Whoever waits for the memory waits for the work before its free, and not for what was given
+// since.
+TEST(DevicePool, NobodyWaitsForWorkGivenAfterTheFree) {
+  for (const auto& freed_by : {on_stream(1), kHost})
+    for (const auto& wanted_by : {on_stream(2), kHost}) {
+      Bench bench(40 * MiB);
+      const auto at = bench.get(40 * MiB, freed_by);
+      bench.use_and_free(at, freed_by);
+      bench.give_work(freed_by);
+      EXPECT_EQ(bench.get(40 * MiB, wanted_by), at);
+      EXPECT_LE(bench.device.completed[freed_by.stream], 1U);
+      EXPECT_LE(bench.device.after[wanted_by.stream][freed_by.stream], 1U);
+    }
+}
+
+// The legacy stream's work comes before that of blocking streams, and the other way round.
+TEST(DevicePool, NobodyWaitsForWorkOfTheLegacyStreamGivenAfterABlockingStreamsFree) {
+  auto blocking = on_stream(1), legacy = on_stream(2);
+  legacy.kind = stats::StreamName::Kind::legacy;
+  blocking.blocking = legacy.blocking = true;
+  for (const auto& [freed_by, works] : {std::pair(blocking, legacy), std::pair(legacy, blocking)}) {
+    Bench bench(40 * MiB);
+    bench.use_and_free(bench.get(2 * MiB, works), works);
+    bench.use_and_free(bench.get(38 * MiB, freed_by), freed_by);
+    const auto fences = bench.counters().fences;
+    bench.give_work(works);
+    EXPECT_GT(bench.counters().fences, fences);
+  }
+}
+
+// A few bytes that no event follows in time are had again when their work is found to be over.
+TEST(DevicePool, ALateEventIsAskedAndNotWaitedFor) {
+  Bench bench(GiB);
+  const auto at = bench.get(512 * KiB, on_stream(1));
+  bench.use_and_free(at, on_stream(1));
+  bench.give_work(on_stream(1));
+  EXPECT_EQ(bench.counters().fences, 0U) << "too small";
+  EXPECT_EQ(bench.pool.trim_for_others(), 0U);
+  EXPECT_EQ(bench.device.calls["cuEventSynchronize"], 0U);
+  bench.device.finish_all();
+  EXPECT_GT(bench.pool.trim_for_others(), 0U);
+}
+
 TEST(DevicePool, ASynchronousFreeThatCanNotWaitIsDeferred) {
   auto config = plain();
   config.streams_free = config::FreePolicy::synchronous;
   Bench bench(GiB, config);
   const auto at = bench.get(10 * MiB, kHost);
-  bench.device.fail_call = "cuCtxSynchronize";
+  bench.device.fail_call = "cuEventSynchronize";
   bench.use_and_free(at, kHost);
   EXPECT_EQ(bench.counters().deferred_frees, 1U);
   EXPECT_NE(bench.get(10 * MiB, kHost), at) << "its work has not completed";
@@ -76,9 +143,9 @@ TEST(DevicePool, ASynchronousFreeBesideACaptureIsDeferred) {
   config.streams_free = config::FreePolicy::synchronous;
   Bench bench(GiB, config);
   const auto at = bench.get(10 * MiB, kHost);
-  auto beside = kHost;
-  beside.capture_under_way = true;
-  bench.use_and_free(at, beside);
+  bench.device.capturing = true;
+  bench.use_and_free(at, kHost);
+  bench.device.capturing = false;
   EXPECT_EQ(bench.device.calls["cuCtxSynchronize"], 0U);
   EXPECT_EQ(bench.counters().deferred_frees, 1U);
   EXPECT_NE(bench.get(10 * MiB, kHost), at) << "its work has not completed";
@@ -109,7 +176,7 @@ TEST(DevicePool, ASynchronousFreeWaitsAndIsReusableAtOnce) {
   Bench bench(GiB, config);
   const auto at = bench.get(10 * MiB, kHost);
   bench.use_and_free(at, kHost);
-  EXPECT_EQ(bench.device.calls["cuCtxSynchronize"], 1U);
+  EXPECT_EQ(bench.device.calls["cuEventSynchronize"], 1U);
   EXPECT_EQ(bench.get(10 * MiB, on_stream(7)), at);
   EXPECT_EQ(bench.counters().reuse_completed, 1U) << "not new memory";
 }
@@ -125,7 +192,7 @@ TEST(DevicePool, ARecordedUseKeepsABlockUntilThatStreamIsDone) {
   Bench bench;
   const auto at = bench.get(10 * MiB, on_stream(1));
   ++bench.device.submitted[on_stream(2).stream];
-  EXPECT_TRUE(bench.pool.record_use(at, on_stream(2)));
+  EXPECT_TRUE(bench.pool.use_beside(at, on_stream(2)));
   bench.use_and_free(at, on_stream(1));
   EXPECT_NE(bench.get(10 * MiB, on_stream(1)), at) << "stream 2 is not done with it";
   bench.device.completed[on_stream(1).stream] = 1;
@@ -141,9 +208,9 @@ TEST(DevicePool, ARecordedUseOutlastsAnyKindOfFree) {
   for (const auto& freed_by : {on_stream(1), on_stream(3), kHost, Origin{}}) {
     Bench bench;
     const auto at = bench.get(10 * MiB, on_stream(1));
-    EXPECT_TRUE(bench.pool.record_use(at, on_stream(1)));
-    EXPECT_TRUE(bench.pool.record_use(at, on_stream(2)));
-    EXPECT_TRUE(bench.pool.record_use(at, on_stream(1)));
+    EXPECT_TRUE(bench.pool.use_beside(at, on_stream(1)));
+    EXPECT_TRUE(bench.pool.use_beside(at, on_stream(2)));
+    EXPECT_TRUE(bench.pool.use_beside(at, on_stream(1)));
     ++bench.device.submitted[on_stream(2).stream];
     EXPECT_TRUE(bench.pool.free(at, freed_by));
     bench.pool.check();
@@ -160,21 +227,21 @@ TEST(DevicePool, ASynchronousFreeWaitsForRecordedUses) {
   Bench bench(GiB, config);
   const auto at = bench.get(10 * MiB, on_stream(1));
   ++bench.device.submitted[on_stream(2).stream];
-  EXPECT_TRUE(bench.pool.record_use(at, on_stream(2)));
+  EXPECT_TRUE(bench.pool.use_beside(at, on_stream(2)));
   bench.use_and_free(at, kHost);
-  EXPECT_EQ(bench.device.calls["cuCtxSynchronize"], 1U);
+  EXPECT_EQ(bench.device.calls["cuEventSynchronize"], 1U);
   EXPECT_EQ(bench.get(10 * MiB, on_stream(1)), at);
 }
 
 TEST(DevicePool, AUseOnTheStreamThatFreesNeedsNoProof) {
   Bench bench;
   const auto at = bench.get(10 * MiB, on_stream(1));
-  EXPECT_TRUE(bench.pool.record_use(at, on_stream(1)));
+  EXPECT_TRUE(bench.pool.use_beside(at, on_stream(1)));
   bench.use_and_free(at, on_stream(1));
   EXPECT_EQ(bench.get(10 * MiB, on_stream(1)), at);
   bench.use_and_free(at, on_stream(2));
   EXPECT_EQ(bench.get(10 * MiB, on_stream(2)), at) << "the use was of the block before";
-  EXPECT_TRUE(bench.pool.record_use(at, on_stream(1)));
+  EXPECT_TRUE(bench.pool.use_beside(at, on_stream(1)));
   bench.use_and_free(at, on_stream(2));
   EXPECT_NE(bench.get(10 * MiB, on_stream(2)), at) << "stream 1 may not be done with it";
 }
@@ -182,11 +249,11 @@ TEST(DevicePool, AUseOnTheStreamThatFreesNeedsNoProof) {
 TEST(DevicePool, AUseByWhoIsNotKnownIsAnybodys) {
   Bench bench;
   const auto at = bench.get(10 * MiB, on_stream(1));
-  EXPECT_TRUE(bench.pool.record_use(at, Origin{}));
+  EXPECT_TRUE(bench.pool.use_beside(at, Origin{}));
   bench.use_and_free(at, on_stream(1));
   EXPECT_NE(bench.get(10 * MiB, on_stream(1)), at);
-  EXPECT_FALSE(bench.pool.record_use(at, on_stream(1))) << "freed";
-  EXPECT_FALSE(bench.pool.record_use(at + 512, on_stream(1)));
+  EXPECT_FALSE(bench.pool.use_beside(at, on_stream(1))) << "freed";
+  EXPECT_FALSE(bench.pool.use_beside(at + 512, on_stream(1)));
 }
 
 TEST(DevicePool, ADestroyedStreamsMemoryIsNotLost) {
@@ -203,7 +270,7 @@ TEST(DevicePool, AStreamDestroyedWhileCapturingIsNotAskedAgain) {
   Bench bench;
   const auto at = bench.get(10 * MiB, on_stream(1));
   bench.use_and_free(at, on_stream(1));
-  Origin capturing{kContext, 0, on_stream(1).stream, false, true};
+  const Origin capturing{kContext, 0, on_stream(1).stream};
   bench.pool.retire_stream(capturing);
   EXPECT_EQ(bench.counters().fences, 0U) << "no event in a capture";
   bench.get(10 * MiB, on_stream(2));  // wants to know what of the first has completed
@@ -228,7 +295,7 @@ TEST(DevicePool, AHugeRequestIsOutOfMemoryAndNothingElse) {
   for (const Bytes bytes : {2 * GiB, ~Bytes{0}, ~Bytes{0} - 511}) {
     const auto at = bench.pool.allocate(bytes, on_stream(1));
     ASSERT_FALSE(at);
-    EXPECT_EQ(at.error().code, 2);
+    EXPECT_EQ(at.error().kind, ErrorKind::limit);
   }
   bench.pool.check();
 }
@@ -271,7 +338,7 @@ TEST(DevicePool, WithoutStitchingAPoolWithNothingLiveBeginsAnew) {
   const auto last = bench.get(20 * MiB, on_stream(1));
   bench.use_and_free(middle, on_stream(1));
   bench.device.finish_all();
-  EXPECT_EQ(bench.pool.trim(0, on_stream(1)), 2 * MiB);
+  EXPECT_EQ(bench.pool.trim(0), 2 * MiB);
   bench.use_and_free(first, on_stream(1));
   EXPECT_FALSE(bench.pool.allocate(24 * MiB, on_stream(1))) << "something is live";
   bench.use_and_free(last, on_stream(1));
@@ -300,18 +367,20 @@ TEST(DevicePool, WaitsForTheContextWhereItHasNoEvents) {
 TEST(DevicePool, ACaptureForbidsEvents) {
   Bench bench(40 * MiB);
   bench.use_and_free(bench.get(40 * MiB, on_stream(1)), on_stream(1));
-  auto origin = on_stream(2);
-  origin.capture_under_way = true;
-  EXPECT_FALSE(bench.pool.allocate(40 * MiB, origin));
+  bench.device.capturing = true;
+  EXPECT_FALSE(bench.pool.allocate(40 * MiB, on_stream(2)));
   EXPECT_EQ(bench.device.calls.count("cuEventRecord"), 0U);
+  EXPECT_GT(bench.counters().fences_captured, 0U);
+  bench.device.capturing = false;
+  EXPECT_TRUE(bench.pool.allocate(40 * MiB, on_stream(2)));
 }
 
 TEST(DevicePool, ACaptureForbidsEventsEvenForTooManyWindows) {
   auto config = plain();
   config.stitch_max_windows = 0;
   Bench bench(GiB, config);
-  auto origin = on_stream(1);
-  origin.capture_under_way = true;
+  const auto origin = on_stream(1);
+  bench.device.capturing = true;
   std::vector<driver::Address> blocks;
   for (int i = 0; i < 4; ++i) blocks.push_back(bench.get(10 * MiB, origin));
   bench.use_and_free(blocks[0], origin);
@@ -319,6 +388,7 @@ TEST(DevicePool, ACaptureForbidsEventsEvenForTooManyWindows) {
   bench.use_and_free(bench.get(20 * MiB, origin), origin);
   EXPECT_EQ(bench.counters().windows, 1U);
   EXPECT_EQ(bench.device.calls.count("cuEventRecord"), 0U);
+  bench.device.capturing = false;
   bench.device.finish_all();
   bench.get(60 * MiB, on_stream(1));
   EXPECT_EQ(bench.counters().windows_evicted, 1U) << "by the first miss after the capture";
@@ -401,7 +471,8 @@ TEST(DevicePool, SurvivesAnyFailingCall) {
                   bench.pool.allocate((1 + static_cast<Bytes>(i) % 7) * 5 * MiB, origin))
             live.emplace_back(*at, origin);
           else
-            ASSERT_TRUE(at.error().code == 999 || at.error().code == 2);
+            ASSERT_TRUE(at.error().code == 999 || at.error().code == 2 ||
+                        at.error().kind == ErrorKind::limit);
           bench.pool.check();
           if (live.size() > 3 || (i % 3 == 0 && !live.empty())) {
             bench.use_and_free(live.front().first, live.front().second);
@@ -422,16 +493,16 @@ TEST(DevicePool, TrimGivesBackWhatIsFreeAndKeepsWhatItIsTold) {
   Bench bench;
   const auto kept = bench.get(64 * MiB, on_stream(1));
   bench.use_and_free(bench.get(256 * MiB, on_stream(1)), on_stream(1));
-  EXPECT_EQ(bench.pool.trim(0, kHost), 0U) << "the work has not completed";
+  EXPECT_EQ(bench.pool.trim(0), 0U) << "the work has not completed";
   bench.device.finish_all();
-  EXPECT_GT(bench.pool.trim(128 * MiB, kHost), 128 * MiB);
+  EXPECT_GT(bench.pool.trim(128 * MiB), 128 * MiB);
   EXPECT_GE(bench.device.physical(), 128 * MiB);
   bench.pool.check();
-  EXPECT_GT(bench.pool.trim(0, kHost), 0U);
+  EXPECT_GT(bench.pool.trim(0), 0U);
   EXPECT_EQ(bench.device.physical(), 64 * MiB);
   EXPECT_EQ(bench.counters().trims, 2U);
   EXPECT_EQ(bench.counters().trimmed_bytes, 256 * MiB);
-  EXPECT_EQ(bench.pool.trim(0, kHost), 0U);
+  EXPECT_EQ(bench.pool.trim(0), 0U);
   bench.use_and_free(kept, on_stream(1));
   bench.get(512 * MiB, on_stream(1));
   bench.pool.check();
@@ -440,13 +511,13 @@ TEST(DevicePool, TrimGivesBackWhatIsFreeAndKeepsWhatItIsTold) {
 TEST(DevicePool, MemoryForOthersIsWaitedFor) {
   Bench bench;
   bench.use_and_free(bench.get(256 * MiB, on_stream(1)), on_stream(1));
-  auto capturing = kHost;
-  capturing.capture_under_way = true;
-  EXPECT_EQ(bench.pool.trim_for_others(capturing), 0U);
-  EXPECT_EQ(bench.pool.trim_for_others(kHost), 256 * MiB);
+  bench.device.capturing = true;
+  EXPECT_EQ(bench.pool.trim_for_others(), 0U);
+  bench.device.capturing = false;
+  EXPECT_EQ(bench.pool.trim_for_others(), 256 * MiB);
   EXPECT_EQ(bench.device.physical(), 0U);
   EXPECT_EQ(bench.counters().native_retries, 1U);
-  EXPECT_EQ(bench.pool.trim_for_others(kHost), 0U);
+  EXPECT_EQ(bench.pool.trim_for_others(), 0U);
   EXPECT_EQ(bench.counters().native_retries, 1U);
 }
 

@@ -78,7 +78,7 @@ TEST(EndedStreams, ThatABlockIsUsedOnAreNotReplaced) {
   bench.device.finish_all();
   bench.get(kBytes, on_stream(2));
   const auto at = bench.get(kBytes, on_stream(2));
-  EXPECT_TRUE(bench.pool.record_use(at, on_stream(3)));
+  EXPECT_TRUE(bench.pool.use_beside(at, on_stream(3)));
   bench.pool.retire_stream(on_stream(3));
   const auto before = timelines(bench);
   bench.get(kBytes, on_stream(4));

@@ -58,6 +58,7 @@ class FakeDevice final : public driver::Device {
   Bytes mapping_limit = ~Bytes{0};
   bool has_context_events = true;
   bool only_legacy = false;  // no context has had another stream so far
+  bool capturing = false;    // all streams are being captured: no event may be recorded
 
   void finish_all() {
     for (const auto& [stream, count] : submitted) completed[stream] = count;
@@ -247,13 +248,15 @@ class FakeDevice final : public driver::Device {
     events_.erase(found);
     return {};
   }
-  Status record(driver::Event event, driver::Context, driver::Stream stream) override {
+  Status record_event(driver::Event event, driver::Context, driver::Stream stream) override {
+    if (capturing) return fail(ErrorKind::captured, "cuEventRecord");
     if (auto failed = call("cuEventRecord", __builtin_return_address(0))) return fail(*failed);
     events_.at(event).points = given(stream);
     return {};
   }
-  Status record_context(driver::Event event, driver::Context) override {
-    if (!has_context_events) return fail(801, "cuCtxRecordEvent");
+  Status record_context(driver::Event event, driver::Context, bool) override {
+    if (capturing) return fail(ErrorKind::captured, "cuCtxRecordEvent");
+    if (!has_context_events) return fail(801, "cuCtxRecordEvent", ErrorKind::unsupported);
     if (auto failed = call("cuCtxRecordEvent", __builtin_return_address(0))) return fail(*failed);
     events_.at(event).points = submitted;
     return {};
@@ -355,13 +358,19 @@ class FakeDevice final : public driver::Device {
     ++failures;
     for (const char* giver : {"cuMemAddressReserve", "cuMemCreate", "cuMemMap", "cuMemSetAccess"})
       if (std::string_view(name) == giver && !memory_error) memory_error = fail_code;
-    return Error{fail_code, name};
+    return Error{fail_code, name, kind_of(name)};
+  }
+  static ErrorKind kind_of(std::string_view name) {
+    if (name == "cuMemCreate") return ErrorKind::memory;
+    return name.starts_with("cuMem") && name != "cuMemGetInfo" && name != "cuMemRelease"
+               ? ErrorKind::mappings
+               : ErrorKind::other;
   }
   // There is none.
   Error refuse(const char* name) {
     constexpr int kOutOfMemory = 2;
     if (!memory_error) memory_error = kOutOfMemory;
-    return {kOutOfMemory, name};
+    return {kOutOfMemory, name, kind_of(name)};
   }
 
   const Bytes memory_;

@@ -7,12 +7,12 @@ namespace gmlake::pool {
 namespace {
 
 TEST(Front, OwnsItsLiveBlockAtItsAddressOnly) {
-  Front front;
-  front.timeline = 3;
+  Front front(3, false);
   memory::Region block;
   block.live = {nullptr, 512, 0, memory::kNoTimeline};
   block.timeline = 3;
   block.become(memory::State::live);
+  const Lock own(front.lock);
   EXPECT_TRUE(front.owns(&block, 512));
   EXPECT_FALSE(front.owns(&block, 1024)) << "the record has become another block's";
   block.timeline = 4;
@@ -29,7 +29,7 @@ TEST(Fronts, AreFoundByTheirKeyAndByTheirTimeline) {
     const auto key =
         i % 2 == 0 ? Fronts::key_of_stream(i) : Fronts::key_of_context(contexts + i / 2 * 2);
     ASSERT_EQ(fronts.find(key), nullptr);
-    Front* front = fronts.add(key, static_cast<stream::Timeline>(i));
+    Front* front = fronts.add(key, static_cast<stream::Timeline>(i), i % 2 != 0);
     fronts.publish(front);
     ASSERT_EQ(fronts.find(key), front);
     ASSERT_EQ(&fronts.of(static_cast<stream::Timeline>(i)), front);

@@ -68,6 +68,7 @@ class Interpreter {
         if (!live_.empty()) release(operation.a % live_.size(), operation.b % (kStreams + 1));
         break;
       case Kind::submit:
+        pool_->before_work(origin(stream));
         ++device_.submitted[handle];
         break;
       case Kind::complete:
@@ -170,7 +171,7 @@ class Interpreter {
   }
   pool::Origin origin(std::uint64_t stream) const {
     return {kContext, id_of(stream),
-            stream == 0 ? nullptr : reinterpret_cast<void*>(0x1000 + id_of(stream)), false, false};
+            stream == 0 ? nullptr : reinterpret_cast<void*>(0x1000 + id_of(stream))};
   }
 
   void count_calls() {
@@ -209,6 +210,7 @@ class Interpreter {
     if (seen) pool_->recorded(event(number), recordings_, true);
   }
   void await(std::uint64_t number, std::uint64_t stream) {
+    pool_->before_work(origin(stream));
     const auto recording = pool_->recording_of(event(number));
     device_.stream_waits(origin(stream).stream, events_[number]);
     if (recording != 0) pool_->waits(origin(stream), event(number), recording);
@@ -238,7 +240,7 @@ class Interpreter {
 
   void trim(Bytes keep) {
     const Bytes before = device_.physical() - device_.stuck();
-    const Bytes given_back = pool_->trim(keep, origin(1));
+    const Bytes given_back = pool_->trim(keep);
     expect(before - given_back == device_.physical() - device_.stuck(),
            "trim gave back other bytes than it said");
     ++outcome_.trims;
@@ -271,7 +273,7 @@ class Interpreter {
     device_.memory_error.reset();
     const auto at = pool_->allocate(size, origin(stream));
     if (!at) {
-      const int code = at.error().code;
+      const int code = at.error().kind == ErrorKind::limit ? kOutOfMemory : at.error().code;
       expect(code == kOutOfMemory || code == kInjected, "an error that the driver did not give");
       expect(code != kInjected || device_.failures > failures, "an error of an earlier request");
       // The first there was; what could not be unmapped earlier may have failed again before it.
@@ -372,10 +374,11 @@ class Interpreter {
     auto* const on = origin(stream).stream;
     if (stream != 0) {
       block.used_on.insert(on);
+      pool_->before_work(origin(stream));
       ++device_.submitted[on];
     }
     block.used_anywhere |= stream == 0;
-    expect(pool_->record_use(block.at, origin(stream)), "a live block that the pool does not know");
+    expect(pool_->use_beside(block.at, origin(stream)), "a live block that the pool does not know");
   }
 
   void release(std::size_t index, std::uint64_t stream) {

@@ -5,7 +5,7 @@
 namespace gmlake::pool {
 namespace {
 
-const Origin kOther{reinterpret_cast<void*>(0x200), 0, nullptr, false, false};
+const Origin kOther{reinterpret_cast<void*>(0x200), 0};
 
 config::Config single() {
   auto config = plain();
@@ -24,7 +24,7 @@ struct OneStream : Bench {
     EXPECT_EQ(get(10 * MiB, origin), at);
     return at;
   }
-  std::uint64_t waits() { return device.calls["cuCtxSynchronize"]; }
+  std::uint64_t waits() { return device.calls["cuEventSynchronize"]; }
 };
 
 TEST(OneStream, CudaMallocTakesCudaFreesMemoryWithoutAnyCall) {
@@ -145,7 +145,7 @@ TEST(OneStream, FreedInAnotherContextItIsStillItsOwn) {
 TEST(OneStream, AWaitThatFailsEndsItAsWell) {
   OneStream bench;
   const auto at = bench.taken_back(kHost);
-  bench.device.fail_call = "cuCtxSynchronize";
+  bench.device.fail_call = "cuEventSynchronize";
   EXPECT_FALSE(bench.pool.end_one_stream(kContext));
   bench.use_and_free(at, kHost);
   EXPECT_NE(bench.get(10 * MiB, kHost), at);

@@ -23,6 +23,7 @@ struct Streams : Bench {
     if (seen) pool.recorded(kEvent, last, true);
   }
   void wait(const Origin& on) {
+    pool.before_work(on);
     const auto number = pool.recording_of(kEvent);
     device.stream_waits(on.stream, recorded_points);
     if (number != 0) pool.waits(on, kEvent, number);
@@ -224,13 +225,12 @@ TEST(Proofs, AStreamIsMadeToWaitOnlyWhenMemoryHasRunOut) {
   EXPECT_EQ(s.device.after[on_stream(2).stream][on_stream(1).stream], 1U);
 }
 
-TEST(Proofs, NeverWhileACaptureIsUnderWay) {
+TEST(Proofs, NoWaitWithoutAnEventThatACaptureForbids) {
   Streams s(kRoomForTwo);
   s.use_and_free(s.get(kSize, on_stream(1)), on_stream(1));
+  s.device.capturing = true;
   (void)s.get(kSize, on_stream(2));
-  auto capturing = on_stream(2);
-  capturing.capture_under_way = true;
-  EXPECT_FALSE(s.pool.allocate(kSize, capturing));
+  EXPECT_FALSE(s.pool.allocate(kSize, on_stream(2)));
   EXPECT_EQ(s.device.calls["cuStreamWaitEvent"], 0U);
 }
 

@@ -50,7 +50,7 @@ class Crowd {
         EXPECT_LE(counters.physical_bytes, 2 * GiB);
         EXPECT_FALSE(bench_.pool.picture().empty());
         (void)bench_.pool.reusable_bytes();
-        (void)bench_.pool.trim(256 * MiB, kHost);
+        (void)bench_.pool.trim(256 * MiB);
       }
       if (round == rounds / 2) one_stream_was_used_ = bench_.pool.end_one_stream(kContext);
       meet.arrive_and_wait();
@@ -150,7 +150,7 @@ class Crowd {
     EXPECT_LE(bench_.pool.shortage(1).pending.size(), 100U) << "of hundreds of streams";
     EXPECT_EQ(bench_.counters().live_blocks, 0U);
     EXPECT_EQ(bench_.counters().live_bytes, 0U);
-    (void)bench_.pool.trim(0, kHost);
+    (void)bench_.pool.trim(0);
     EXPECT_EQ(bench_.device.physical(), 0U) << bench_.pool.picture();
   }
 
@@ -299,7 +299,7 @@ TEST(Threads, AUseRecordedDuringAFreeIsHeededOrRefused) {
   std::thread other([&] {
     for (int i = 1; i <= kRounds; ++i) {
       while (round < i) std::this_thread::yield();
-      recorded = bench.pool.record_use(block, on_stream(2));
+      recorded = bench.pool.use_beside(block, on_stream(2));
       done = i;
     }
   });

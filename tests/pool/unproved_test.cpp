@@ -54,7 +54,7 @@ TEST(Unproved, AStreamThatIsGoneKeepsItsName) {
     m.pool.retire_stream(on_stream(n));
     m.get(kSize, on_stream(14));
     m.device.finish_all();
-    EXPECT_EQ(m.pool.trim(0, kHost), kSize);
+    EXPECT_EQ(m.pool.trim(0), kSize);
   }
   const auto picture = m.pool.snapshot(m.pool.shortage(0));
   EXPECT_NE(picture.find("\"timeline\": 1"), std::string::npos);
@@ -73,14 +73,11 @@ TEST(Unproved, TheDefaultStreamsAndTheHostHaveNamesOfTheirOwn) {
     const auto pairs = m.unproved().pairs;
     return pairs.size() == 1 ? pairs[0].freed_by : StreamName{};
   };
-  const auto known_by = [](std::uintptr_t handle) {
+  for (const auto kind : {StreamName::Kind::legacy, StreamName::Kind::per_thread}) {
     auto origin = on_stream(9);
-    origin.stream = reinterpret_cast<void*>(handle);
-    return origin;
-  };
-  EXPECT_EQ(kind_of(known_by(0)).kind, StreamName::Kind::legacy);
-  EXPECT_EQ(kind_of(known_by(1)).kind, StreamName::Kind::legacy);
-  EXPECT_EQ(kind_of(known_by(2)).kind, StreamName::Kind::per_thread);
+    origin.kind = kind;
+    EXPECT_EQ(kind_of(origin).kind, kind);
+  }
   EXPECT_EQ(kind_of(kHost).kind, StreamName::Kind::host);
   EXPECT_EQ(kind_of(kHost).context, kContext);
 }
@@ -198,10 +195,9 @@ TEST(Unproved, AHostThatWaitedInstead) {
 TEST(Unproved, AnAllocationThatFailed) {
   Misses m(kRoomForTwo);
   m.use_and_free(m.get(kSize, on_stream(9)), on_stream(9));
+  m.device.capturing = true;
   m.get(kSize, on_stream(14));
-  auto capturing = on_stream(14);
-  capturing.capture_under_way = true;
-  EXPECT_FALSE(m.pool.allocate(kSize, capturing));
+  EXPECT_FALSE(m.pool.allocate(kSize, on_stream(14)));
   EXPECT_EQ(m.only().failures, 1U);
 }
 

@@ -29,7 +29,7 @@ struct Scene {
     ++device.submitted[stream_of(timeline)];
     before.push_back({timeline, value});
     const Batch batch{timeline, value, {kContext, stream_of(timeline), false}};
-    EXPECT_TRUE(fences.record(batch, std::move(before), now));
+    EXPECT_TRUE(fences.follow(batch, std::move(before), now, true));
   }
   // What happens on the device before anybody asks.
   void finish(Timeline timeline) {

@@ -32,9 +32,9 @@ TEST(Timelines, ABatchEndsWhenItIsClosed) {
   EXPECT_FALSE(lines.open_has_frees(a));
   EXPECT_GT(lines.free_on(a), first);
   EXPECT_LT(lines.all_passed()[a], first);
-  lines.passed(a, first);
+  lines.advance(a, first);
   EXPECT_EQ(lines.all_passed()[a], first);
-  lines.passed(a, first - 1);
+  lines.advance(a, first - 1);
   EXPECT_EQ(lines.all_passed()[a], first) << "knowledge does not shrink";
 }
 
@@ -48,10 +48,10 @@ TEST(Timelines, ACutPartsFreesButDoesNotFollowThem) {
   EXPECT_TRUE(lines.open_has_frees(a)) << "no event of ours follows them";
   const auto second = lines.free_on(a);
   EXPECT_GT(second, first);
-  lines.passed(a, first);
+  lines.advance(a, first);
   EXPECT_TRUE(lines.open_has_frees(a)) << "the second";
   lines.cut(a);
-  lines.passed(a, second);
+  lines.advance(a, second);
   EXPECT_FALSE(lines.open_has_frees(a)) << "no event is needed any more";
   EXPECT_GT(lines.free_on(a), second);
 }
@@ -106,7 +106,7 @@ TEST(Timelines, AnEndedStreamsPlaceIsTakenOverOnceNothingIsPending) {
   EXPECT_FALSE(take_over(2, true)) << "its free is not followed";
   const auto batch = lines.close(a);
   EXPECT_FALSE(take_over(2, true)) << "nor passed";
-  lines.passed(a, batch.value);
+  lines.advance(a, batch.value);
   EXPECT_FALSE(take_over(2, false)) << "somebody knows it";
   EXPECT_EQ(take_over(2, true), a);
   EXPECT_FALSE(take_over(3, true)) << "alive again";

@@ -47,13 +47,14 @@ class LaggingDevice final : public driver::Device {
     return device_.create_event(context);
   }
   Status destroy_event(driver::Event event) override { return device_.destroy_event(event); }
-  Status record(driver::Event event, driver::Context context, driver::Stream stream) override {
+  Status record_event(driver::Event event, driver::Context context,
+                      driver::Stream stream) override {
     due(fences_, event);
-    return device_.record(event, context, stream);
+    return device_.record_event(event, context, stream);
   }
-  Status record_context(driver::Event event, driver::Context context) override {
+  Status record_context(driver::Event event, driver::Context context, bool may_order) override {
     due(fences_, event);
-    return device_.record_context(event, context);
+    return device_.record_context(event, context, may_order);
   }
   gmlake::Result<bool> query(driver::Event event) override {
     auto answer = device_.query(event);

@@ -1,0 +1,134 @@
+#include "hooks/program_device.h"
+
+#include <algorithm>
+
+#include "driver/current_context.h"
+#include "hooks/captures.h"
+
+namespace gmlake::hooks {
+
+using stats::DriverCall;
+
+Result<std::unique_ptr<ProgramDevice>> ProgramDevice::open(const driver::DriverTable& table,
+                                                           int ordinal,
+                                                           const driver::KnownStreams* streams) {
+  std::unique_ptr<ProgramDevice> device(new ProgramDevice(table, ordinal, streams));
+  if (const auto ready = device->prepare(); !ready) return fail(ready.error());
+  return device;
+}
+
+bool ProgramDevice::only_legacy_stream(driver::Context context) const {
+  return streams_ && streams_->only_legacy(context);
+}
+
+// An error means the legacy stream while a blocking stream captures: as good as captured.
+bool ProgramDevice::is_capturing(CUstream stream) const {
+  auto status = CU_STREAM_CAPTURE_STATUS_NONE;
+  return driver_.cuStreamIsCapturing_(stream, &status) != CUDA_SUCCESS ||
+         status != CU_STREAM_CAPTURE_STATUS_NONE;
+}
+
+Status ProgramDevice::record_event(driver::Event event, driver::Context context,
+                                   driver::Stream stream) {
+  {
+    const CaptureGate gate;
+    if (!gate.is_open(nullptr)) return CudaDevice::record_event(event, context, stream);
+  }
+  const Lock lock(captures_mutex());
+  const driver::CurrentContext current(driver_, static_cast<CUcontext>(context));
+  if (current.result() != CUDA_SUCCESS || is_capturing(static_cast<CUstream>(stream)))
+    return fail(ErrorKind::captured, "cuEventRecord");
+  return CudaDevice::record_event(event, context, stream);
+}
+
+Status ProgramDevice::record_context(driver::Event event, driver::Context context, bool may_order) {
+  if (CapturingCall::under_way()) return fail(ErrorKind::captured, "cuCtxRecordEvent");
+  {
+    const CaptureGate gate;
+    if (!gate.is_open(static_cast<CUcontext>(context))) {
+      const auto recorded = CudaDevice::record_context(event, context, may_order);
+      if (recorded || recorded.error().kind != ErrorKind::unsupported || !streams_) return recorded;
+    }
+  }
+  return streams_ && may_order ? record_beside(event, context)
+                               : Status(fail(ErrorKind::captured, "cuCtxRecordEvent"));
+}
+
+Status ProgramDevice::record_beside(driver::Event event, driver::Context of) {
+  auto* const context = static_cast<CUcontext>(of);
+  const driver::CurrentContext current(driver_, context);
+  if (const auto pushed = current.result()) return fail(pushed, "cuCtxPushCurrent");
+  CUstream join = nullptr;
+  if (const auto result = call(DriverCall::cuStreamCreate, driver_.cuStreamCreate_, &join,
+                               unsigned{CU_STREAM_NON_BLOCKING}))
+    return fail(result, "cuStreamCreate");
+  auto recorded = come_behind_all(static_cast<CUevent>(event), context, join);
+  if (recorded) recorded = CudaDevice::record_event(event, context, join);
+  (void)call(DriverCall::cuStreamDestroy_v2, driver_.cuStreamDestroy_v2_, join);
+  return recorded;
+}
+
+// cuda.h, cuStreamWaitEvent: a wait is for what the event had captured then, so it may be recorded
+// again at once.
+bool ProgramDevice::come_behind(CUevent event, CUstream stream, CUstream join) {
+  return call(DriverCall::cuEventRecord, driver_.cuEventRecord_, event, stream) == CUDA_SUCCESS &&
+         call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_, join, event, 0U) ==
+             CUDA_SUCCESS;
+}
+
+Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream join) {
+  const auto refused = [] {
+    return Status(
+        fail(ErrorKind::captured, "a stream is out of an event's reach while one captures"));
+  };
+  const Lock lock(captures_mutex());
+  const OpenCapture* first_blocking = nullptr;
+  std::vector<CUstream> capturing;
+  for (const auto& open : open_captures()) {
+    if (open.context && open.context != context) continue;
+    // What is captured is not given; what was given before is behind this event.
+    if (!open.before || call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_, join,
+                             open.before, 0U) != CUDA_SUCCESS)
+      return refused();
+    capturing.push_back(open.stream);
+    if (open.blocking && !first_blocking) first_blocking = &open;
+  }
+  const bool legacy = !is_capturing(CU_STREAM_LEGACY);
+  if (legacy) {
+    if (!come_behind(event, CU_STREAM_LEGACY, join)) return refused();
+  } else {
+    // It has had no work since the capture began, and its event stands for what it had before; the
+    // streams that it would follow are followed one by one, but for other threads' own.
+    if (!first_blocking || !first_blocking->of_context || !streams_->per_thread_is_mine())
+      return refused();
+    if (streams_->per_thread_used() && !is_capturing(CU_STREAM_PER_THREAD) &&
+        !come_behind(event, CU_STREAM_PER_THREAD, join))
+      return refused();
+  }
+  const bool all = streams_->each(context, [&](driver::Stream known, bool blocking) {
+    auto* const stream = static_cast<CUstream>(known);
+    if (blocking && legacy) return true;
+    if (std::find(capturing.begin(), capturing.end(), stream) != capturing.end()) return true;
+    return !is_capturing(stream) && come_behind(event, stream, join);
+  });
+  return all ? Status{} : refused();
+}
+
+Result<bool> ProgramDevice::query(driver::Event event) {
+  const RelaxedCapture relaxed(driver_);
+  return CudaDevice::query(event);
+}
+
+Status ProgramDevice::wait(driver::Event event) {
+  const RelaxedCapture relaxed(driver_);
+  return CudaDevice::wait(event);
+}
+
+Status ProgramDevice::wait_context(driver::Context context) {
+  // It breaks a capture in any mode.
+  if (capture_under_way()) return fail(ErrorKind::captured, "cuCtxSynchronize");
+  const RelaxedCapture relaxed(driver_);
+  return CudaDevice::wait_context(context);
+}
+
+}  // namespace gmlake::hooks

@@ -1,0 +1,379 @@
+#include "pool/books.h"
+
+#include <algorithm>
+#include <bit>
+#include <chrono>
+#include <iterator>
+#include <thread>
+
+#include "support/fault.h"
+
+namespace gmlake::pool {
+namespace {
+
+memory::PlacementRules rules_of(const config::Config& config) {
+  memory::PlacementRules rules;
+  rules.granule = std::bit_ceil(config.pool_chunk_size);
+  rules.largest_handle = std::max(config.pool_chunk_size, config.pool_largest_chunk);
+  rules.small_limit = std::min(config.pool_small_limit, config.pool_chunk_size);
+  rules.stitch = config.stitch_enabled;
+  rules.stitch_min_request = config.stitch_min_request;
+  rules.stitch_max_pieces = config.stitch_max_pieces;
+  rules.growth_slack = config.stitch_growth_slack;
+  return rules;
+}
+
+// By memory::Served and memory::Provenance.
+using Counter = std::uint64_t stats::DeviceCounters::*;
+constexpr Counter kServed[] = {
+    &stats::DeviceCounters::hits_exact, &stats::DeviceCounters::hits_window,
+    &stats::DeviceCounters::hits_split, &stats::DeviceCounters::hits_small,
+    &stats::DeviceCounters::growths,    &stats::DeviceCounters::stitches};
+constexpr Counter kReuse[] = {
+    &stats::DeviceCounters::reuse_new, &stats::DeviceCounters::reuse_own_stream,
+    &stats::DeviceCounters::reuse_completed, &stats::DeviceCounters::reuse_proved};
+constexpr Counter kReuseBytes[] = {
+    &stats::DeviceCounters::reuse_new_bytes, &stats::DeviceCounters::reuse_own_stream_bytes,
+    &stats::DeviceCounters::reuse_completed_bytes, &stats::DeviceCounters::reuse_proved_bytes};
+static_assert(std::size(kServed) == static_cast<unsigned>(memory::Served::stitched) + 1);
+static_assert(std::size(kReuse) == static_cast<unsigned>(memory::Provenance::proved) + 1);
+static_assert(std::size(kReuseBytes) == std::size(kReuse));
+
+Bytes size_of(const memory::Region* block) {
+  const auto* window = block->live.window;
+  return window ? window->size : block->size;
+}
+
+// Every allocation has one of these grounds.
+void sum_up(stats::DeviceCounters& c) {
+  c.allocated_bytes =
+      c.reuse_own_stream_bytes + c.reuse_completed_bytes + c.reuse_proved_bytes + c.reuse_new_bytes;
+}
+
+std::int64_t signed_of(Bytes bytes) {
+  return static_cast<std::int64_t>(bytes);
+}
+
+}  // namespace
+
+Books::Books(const config::Config& config) : config_(config), placement_(rules_of(config)) {}
+
+void Books::open(std::uint64_t home, Bytes home_size, Bytes device_memory) {
+  const Opened books(mutex_);
+  if (placement_.home().size() != 0) return;
+  placement_.open(home_size);
+  blocks_.open(home, home_size);
+  home_.store(home, std::memory_order_relaxed);
+  device_memory_.store(device_memory, std::memory_order_relaxed);
+  share_out();
+}
+
+bool Books::is_used_beside(const Front& front, const memory::Region* block) {
+  const auto used_on = block->live.used_on;
+  return used_on != memory::kNoTimeline && used_on != front.timeline &&
+         !GMLAKE_FAULT(recorded_use_ignored);
+}
+
+driver::Address Books::take(Front& front, Bytes bytes) {
+  const Lock own(front.lock);
+  if (front.parked_count.get() != 0 && (front.in_order() || GMLAKE_FAULT(host_parks)))
+    if (const auto at = take_parked(front, bytes)) return at;
+  const Opened books(mutex_);
+  unpark(front);
+  const auto taken =
+      placement_.take(round_up(bytes, memory::kAlignment), order_of(front), front.recall);
+  return taken ? publish(front, taken, bytes) : 0;
+}
+
+// The block freed here last, if it is what the policy would give: the place the request had
+// last time, or without such memory of it simply one of the right size.
+driver::Address Books::take_parked(Front& front, Bytes bytes) {
+  memory::Region* block = front.parked[static_cast<std::size_t>(front.parked_count.get() - 1)];
+  const Bytes size = round_up(bytes, memory::kAlignment);
+  if (size_of(block) != size) return 0;
+  if (block->owned == front.host) return 0;  // of the other family
+  if (!block->small && !front.recall.takes_back(size, memory::place_of(*block))) return 0;
+  if (const auto home = block->timeline.load(std::memory_order_relaxed); home != front.timeline) {
+    const Opened books(mutex_);
+    --standings_[home].blocks;
+    ++standings_[front.timeline].blocks;
+    block->timeline.store(front.timeline, std::memory_order_relaxed);
+  }
+  front.parked_count.add(-1);
+  front.has_taken_back = true;
+  if (const auto left = front.unfollowed.get(); left != 0)
+    front.unfollowed.add(-std::min(left, signed_of(size)));
+  // A snapshot may be reading it.
+  std::atomic_ref(block->live.slack)
+      .store(static_cast<std::uint32_t>(size - bytes), std::memory_order_relaxed);
+  block->live.used_on = memory::kNoTimeline;
+  block->state.store(memory::State::live, std::memory_order_release);
+  front.allocations.add(1);
+  front.small_allocations.add(block->small ? 1 : 0);
+  front.allocated_bytes.add(signed_of(bytes));
+  front.live_bytes.add(signed_of(bytes));
+  front.live_blocks.add(1);
+  return block->live.address;
+}
+
+// The parked blocks become free memory like any other.
+void Books::unpark(Front& front) {
+  counters_.live_bytes += static_cast<std::uint64_t>(front.live_bytes.get());
+  counters_.live_blocks += static_cast<std::uint64_t>(front.live_blocks.get());
+  front.live_bytes.reset();
+  front.live_blocks.reset();
+  const auto parked = static_cast<std::size_t>(front.parked_count.get());
+  for (std::size_t i = 0; i < parked; ++i) {
+    memory::Region* block = front.parked[i];
+    const auto home = block->timeline.load(std::memory_order_relaxed);
+    // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete. The
+    // stream it was given to may still have work ahead that used these bytes before, though. A
+    // recorded use is an access that is not taken to be.
+    const bool complete = front.host && block->owned && block->live.used_on == memory::kNoTimeline;
+    const auto line = complete ? home : front.timeline;
+    // Memory that comes from another stream is likely to be wanted there again, as soon as that
+    // stream waits for this one: it is kept apart from what is freed here later.
+    const bool owned = line == home && (block->owned || front.in_order());
+    auto& standing = standings_[front.timeline];
+    standing.keeps_apart = standing.keeps_apart || !owned;
+    const auto value = timelines_.free_on(line);
+    release(block, {line, complete && GMLAKE_FAULT(host_free_settles) ? 0 : value, owned});
+  }
+  front.parked_count.reset();
+}
+
+void Books::unpark_all() {
+  for (Front* front : fronts([](const Front& one) { return one.parked_count.get() != 0; })) {
+    const Lock own(front->lock);
+    const Opened books(mutex_);
+    unpark(*front);
+  }
+}
+
+void Books::release(memory::Region* block, memory::Fence fence) {
+  blocks_.erase(block->live.address);
+  --standings_[block->timeline.load(std::memory_order_relaxed)].blocks;
+  placement_.release(block, fence);
+}
+
+driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes bytes) {
+  memory::Region* block = taken.block;
+  const auto* window = block->live.window;
+  const auto at = window ? window->address : home_.load(std::memory_order_relaxed) + block->start;
+  const Bytes size = window ? window->size : block->size;
+  block->live.slack = static_cast<std::uint32_t>(size - bytes);
+  block->live.address = at;
+  block->live.used_on = memory::kNoTimeline;
+  block->timeline.store(front.timeline, std::memory_order_relaxed);
+  block->owned = !front.host;
+  front.has_taken_back = front.has_taken_back || taken.from == memory::Provenance::own;
+  ++standings_[front.timeline].blocks;
+  blocks_.insert(at, block);
+
+  auto& c = counters_;
+  ++c.allocations;
+  ++c.live_blocks;
+  c.live_bytes += bytes;
+  if (c.live_bytes > c.peak_live_bytes) {
+    // Blocks parked on other streams still count above.
+    std::int64_t parked = 0;
+    for (const auto& other : fronts_.all()) parked += other->live_bytes.get();
+    const auto live = static_cast<std::uint64_t>(signed_of(c.live_bytes) + parked);
+    c.peak_live_bytes = std::max(c.peak_live_bytes, live);
+  }
+  ++(c.*kServed[static_cast<unsigned>(taken.how)]);
+  ++(c.*kReuse[static_cast<unsigned>(taken.from)]);
+  c.*kReuseBytes[static_cast<unsigned>(taken.from)] += bytes;
+  return at;
+}
+
+Front* Books::free(driver::Address at, const Origin& by) {
+  if (memory::Region* block = blocks_.find(at); block && (!by.host() || by.context)) {
+    auto& front = front_of(by);
+    if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
+      const Lock own(front.lock);
+      if (front.owns(block, at) && !is_used_beside(front, block)) {
+        block->state.store(memory::State::parked, std::memory_order_relaxed);
+        park_on(front, block);
+        return &front;
+      }
+    }
+  }
+  // Another's block, one in use elsewhere, one that the table has just moved, or none.
+  Front* owner = nullptr;
+  memory::Region* block = seize(at, owner);
+  if (!block) return nullptr;
+  // Without a stream the work is that of the block's context, whichever is current.
+  Front* front =
+      by.host() ? &host_front(owner->context.load(std::memory_order_relaxed)) : &front_of(by);
+  if (is_used_beside(*front, block))
+    front = &host_front(owner->context.load(std::memory_order_relaxed));
+  park(*front, block);
+  return front;
+}
+
+bool Books::use_beside(driver::Address at, const Origin& by) {
+  auto user = memory::kManyTimelines;
+  if (!by.host()) {
+    auto& front = front_of(by);
+    front.used_beside.store(true, std::memory_order_relaxed);
+    user = front.timeline;
+  }
+  Front* owner = nullptr;
+  memory::Region* block = find(at, owner);
+  if (!block) return false;
+  const Lock own(owner->lock);
+  if (!owner->owns(block, at)) return false;
+  auto& used_on = block->live.used_on;
+  used_on = used_on == memory::kNoTimeline || used_on == user ? user : memory::kManyTimelines;
+  return true;
+}
+
+// What the table has at `at`, and who owned that when it was looked up.
+memory::Region* Books::find(driver::Address at, Front*& owner) {
+  const Opened books(mutex_);
+  memory::Region* block = blocks_.find(at);
+  if (block) owner = &fronts_.of(block->timeline.load(std::memory_order_relaxed));
+  return block;
+}
+
+memory::Region* Books::seize(driver::Address at, Front*& owner) {
+  memory::Region* block = find(at, owner);
+  if (!block) return nullptr;
+  const Lock own(owner->lock);
+  if (!owner->owns(block, at)) return nullptr;
+  block->state.store(memory::State::parked, std::memory_order_relaxed);
+  return block;
+}
+
+void Books::park(Front& front, memory::Region* block) {
+  const Lock own(front.lock);
+  park_on(front, block);
+}
+
+void Books::park_on(Front& front, memory::Region* block) {
+  if (front.parked_count.get() == Front::kMostParked) {
+    const Opened books(mutex_);
+    unpark(front);
+  }
+  front.parked[static_cast<std::size_t>(front.parked_count.get())] = block;
+  front.parked_count.add(1);
+  if (front.host && !block->owned) front.deferred_frees.add(1);
+  const auto size = signed_of(size_of(block));
+  if (front.host && block->owned) front.unfollowed_elsewhere.add(size);
+  front.unfollowed.add(size);
+  count_free(front, block);
+}
+
+void Books::count_free(Front& front, const memory::Region* block) {
+  front.frees.add(1);
+  front.live_bytes.add(-signed_of(size_of(block) - block->live.slack));
+  front.live_blocks.add(-1);
+}
+
+void Books::settle(Front& front, memory::Region* block) {
+  const Lock own(front.lock);
+  count_free(front, block);
+  const Opened books(mutex_);
+  release(block, {front.timeline, memory::kSettled, false});
+}
+
+std::optional<memory::Miss> Books::begin_miss(const Front& front, Bytes bytes,
+                                              const memory::MissRules& rules) {
+  const Opened books(mutex_);
+  return placement_.begin(round_up(bytes, memory::kAlignment), order_of(front), rules);
+}
+
+driver::Address Books::finish_miss(Front& front, memory::Miss&& miss, const Seen& window,
+                                   Bytes bytes) {
+  const Lock own(front.lock);
+  const Opened books(mutex_);
+  const auto taken = placement_.finish(std::move(miss), front.recall);
+  if (auto* seen_through = taken.block->live.window) {
+    seen_through->address = window.start + window.offset;
+    seen_through->mapped_start = window.start;
+    seen_through->mapped_size = window.size;
+    ++counters_.windows;
+    counters_.window_bytes += window.size;
+  }
+  note_physical();
+  return publish(front, taken, bytes);
+}
+
+void Books::abandon_miss(memory::Miss&& miss, std::size_t created) {
+  const Opened books(mutex_);
+  placement_.abandon(std::move(miss), created);
+  note_physical();
+}
+
+void Books::note_physical() {
+  counters_.physical_bytes = placement_.physical();
+  counters_.peak_physical_bytes = std::max(counters_.peak_physical_bytes, counters_.physical_bytes);
+}
+
+void Books::forget_context(driver::Context context) {
+  unpark_all();
+  auto& front = host_front(context);
+  const Lock own(front.lock);
+  const Opened books(mutex_);
+  timelines_.forget_context(context);
+  clocks_.forget_events();
+  std::vector<memory::Region*> gone;
+  for (auto* block = placement_.home().first(); block; block = block->after)
+    if (front.owns(block, block->live.address)) gone.push_back(block);
+  unpark(front);
+  front.has_taken_back = false;
+  for (memory::Region* block : gone) {
+    count_free(front, block);
+    release(block, {front.timeline, memory::kSettled, false});
+  }
+}
+
+Bytes Books::reusable_bytes() const {
+  const Opened books(mutex_);
+  std::int64_t parked = 0;
+  for (const auto& front : fronts_.all()) parked -= front->live_bytes.get();
+  return placement_.free_bytes() + static_cast<Bytes>(std::max<std::int64_t>(0, parked));
+}
+
+void Books::count_fronts(stats::DeviceCounters& c) const {
+  for (const auto& front : fronts_.all()) {
+    const auto allocations = static_cast<std::uint64_t>(front->allocations.get());
+    const auto small = static_cast<std::uint64_t>(front->small_allocations.get());
+    c.allocations += allocations;
+    c.hits_small += small;
+    c.hits_exact += allocations - small;
+    c.reuse_own_stream += allocations;
+    c.reuse_own_stream_bytes += static_cast<std::uint64_t>(front->allocated_bytes.get());
+    c.frees += static_cast<std::uint64_t>(front->frees.get());
+    c.deferred_frees += static_cast<std::uint64_t>(front->deferred_frees.get());
+    c.live_bytes += static_cast<std::uint64_t>(front->live_bytes.get());
+    c.live_blocks += static_cast<std::uint64_t>(front->live_blocks.get());
+  }
+}
+
+stats::DeviceCounters Books::all_counters() const {
+  auto c = counters_;
+  count_fronts(c);
+  sum_up(c);
+  return c;
+}
+
+void Books::copy_for_report(stats::DeviceReport& report) const {
+  constexpr int kTries = 200;
+  bool locked = mutex_.try_lock();
+  for (int i = 0; !locked && i < kTries; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    locked = mutex_.try_lock();
+  }
+  report.counters = counters_;
+  if (locked) {
+    count_fronts(report.counters);
+    report.unproved = {unproved_.pairs(), unproved_.others()};
+    mutex_.unlock();
+    stats::sort(report.unproved);
+  }
+  sum_up(report.counters);
+}
+
+}  // namespace gmlake::pool

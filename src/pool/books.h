@@ -1,0 +1,224 @@
+// What the pool knows: which bytes are free and behind what, who owns which block, what the
+// program's own order proves, and the counters. Makes no call of the device and never waits.
+//
+// Thread-safe. A free, and a stream that takes back the block it freed last, take the front's lock
+// alone; any other hit the books' lock as well. Whoever holds the growth lock sees no other miss or
+// trim under way.
+//
+// Complexity: finding a block O(1) without a lock; a hit and a free as in memory/placement.h. None
+// grows with the number of live blocks.
+//
+// books.cpp has hits and frees; books_order.cpp what is known of order.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "config/config.h"
+#include "memory/placement.h"
+#include "pool/block_table.h"
+#include "pool/front.h"
+#include "pool/origin.h"
+#include "pool/unproved_pairs.h"
+#include "stats/counters.h"
+#include "stream/clocks.h"
+#include "stream/timelines.h"
+#include "support/ranked_mutex.h"
+#include "support/result.h"
+
+namespace gmlake::pool {
+
+// A batch of frees whose event is to be recorded, and what comes before that event.
+struct Closed {
+  stream::Batch batch;
+  stream::Snapshot before;
+};
+
+class Books {
+ public:
+  using Mutex = RankedSpinLock<Rank::pool>;
+  using Opened = Lock<Mutex>;  // holds the lock for a scope
+  // By timeline: the first value there whose passing would help a request; kNothing if none would.
+  using Awaited = std::vector<std::uint64_t>;
+  static constexpr std::uint64_t kNothing = ~std::uint64_t{0};
+
+  explicit Books(const config::Config& config);
+  Books(const Books&) = delete;
+  Books& operator=(const Books&) = delete;
+
+  Mutex& mutex() const GMLAKE_RETURN_CAPABILITY(mutex_) { return mutex_; }
+
+  // The home range is there: requests may be served from now on.
+  void open(std::uint64_t home, Bytes home_size, Bytes device_memory) GMLAKE_EXCLUDES(mutex_);
+
+  // Fronts: found without a lock, made on first use. `made` if that was now.
+  Front& front_of(const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_) {
+    const auto key = origin.host() ? Fronts::key_of_context(origin.context)
+                                   : Fronts::key_of_stream(origin.stream_id);
+    Front* known = fronts_.find(key);
+    return known ? *known : add_front(key, origin, made);
+  }
+  Front& front_of(const Origin& origin) GMLAKE_EXCLUDES(mutex_) {
+    bool made = false;
+    return front_of(origin, made);
+  }
+  Front* known_front(const Origin& stream) const {
+    return fronts_.find(Fronts::key_of_stream(stream.stream_id));
+  }
+  Front& host_front(driver::Context context) GMLAKE_EXCLUDES(mutex_);
+  // Those for which `which` holds.
+  template <typename Which>
+  std::vector<Front*> fronts(Which which) const GMLAKE_EXCLUDES(mutex_) {
+    std::vector<Front*> found;
+    const Opened books(mutex_);
+    for (const auto& front : fronts_.all())
+      if (which(*front)) found.push_back(front.get());
+    return found;
+  }
+  std::vector<Front*> fronts_of(driver::Context context) const GMLAKE_EXCLUDES(mutex_);
+  // Of streams that wait for the legacy default stream and it for them, it among them.
+  bool any_blocking() const { return any_blocking_.load(std::memory_order_relaxed); }
+
+  // A hit, or 0.
+  driver::Address take(Front& front, Bytes bytes) GMLAKE_EXCLUDES(front.lock, mutex_);
+  // Gives the block back. Nothing if `at` is not the start of a live block; else where its free is
+  // in order: the front it was parked on.
+  Front* free(driver::Address at, const Origin& by) GMLAKE_EXCLUDES(mutex_);
+  // The live block at `at`, taken from its owner: the caller's from here on, to be parked or
+  // settled.
+  memory::Region* seize(driver::Address at, Front*& owner) GMLAKE_EXCLUDES(mutex_);
+  void park(Front& front, memory::Region* block) GMLAKE_EXCLUDES(front.lock, mutex_);
+  // Its work is over.
+  void settle(Front& front, memory::Region* block) GMLAKE_EXCLUDES(front.lock, mutex_);
+  bool use_beside(driver::Address at, const Origin& by) GMLAKE_EXCLUDES(mutex_);
+  // Whether the program has recorded uses of the block that a free on this front is not ordered
+  // behind by itself.
+  static bool is_used_beside(const Front& front, const memory::Region* block);
+  // All parked blocks become free memory like any other.
+  void unpark_all() GMLAKE_EXCLUDES(mutex_);
+  void unpark(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
+
+  // A miss that the device has made room for, or has not.
+  std::optional<memory::Miss> begin_miss(const Front& front, Bytes bytes,
+                                         const memory::MissRules& rules) GMLAKE_EXCLUDES(mutex_);
+  struct Seen {  // the virtual range of a stitch; no size: there is none
+    driver::Address start = 0;
+    Bytes size = 0;
+    Bytes offset = 0;
+  };
+  driver::Address finish_miss(Front& front, memory::Miss&& miss, const Seen& window, Bytes bytes)
+      GMLAKE_EXCLUDES(front.lock, mutex_);
+  void abandon_miss(memory::Miss&& miss, std::size_t created) GMLAKE_EXCLUDES(mutex_);
+
+  // Order. Ends the timeline's open batch, and says what comes before the event that will follow
+  // it.
+  Closed close(stream::Timeline timeline) GMLAKE_REQUIRES(mutex_);
+  // The front's frees so far, its parked ones among them: to be followed by an event at once.
+  // Nothing if there are none.
+  std::optional<Closed> close(Front& front) GMLAKE_EXCLUDES(front.lock, mutex_);
+  // How that went.
+  void followed(const stream::Batch& batch, const Status& recorded) GMLAKE_EXCLUDES(mutex_);
+  // Everything on the timeline up to the point has happened.
+  void advance(const stream::Point& point) GMLAKE_REQUIRES(mutex_);
+  void advance(const stream::Snapshot& snapshot) GMLAKE_EXCLUDES(mutex_);
+  std::vector<std::uint64_t> all_passed() const GMLAKE_EXCLUDES(mutex_);
+  bool is_idle(const memory::Window& window) const GMLAKE_REQUIRES(mutex_);
+  // The window unused for longest whose work is over; null if there is none.
+  memory::Window* oldest_idle_window() GMLAKE_REQUIRES(mutex_);
+  // What the program's order leaves to ask for. With `any` not the first value, but soon found.
+  // O(t) for t timelines, with a bounded look at each.
+  Awaited awaited_by(const Front& front, Bytes size, bool any) const GMLAKE_EXCLUDES(mutex_);
+  Awaited awaiting_all() const GMLAKE_EXCLUDES(mutex_);
+  static bool names(const Awaited& awaited, stream::Timeline timeline) {
+    return timeline < awaited.size() && awaited[timeline] != kNothing;
+  }
+  memory::Order order_of(const Front& front) const GMLAKE_REQUIRES(mutex_);
+  // The asking stream's later work comes after the point.
+  void comes_after(Front& front, const stream::Snapshot& snapshot) GMLAKE_REQUIRES(mutex_);
+  // The stream is about to end: gives the batch of its frees that an event can still follow by its
+  // handle.
+  std::optional<Closed> retire(const Origin& origin, bool by_handle) GMLAKE_EXCLUDES(mutex_);
+  void forget_context(driver::Context context) GMLAKE_EXCLUDES(mutex_);
+
+  // The program's own events and waits (pool/device_pool.h).
+  bool follows_events() const {
+    return several_.load(std::memory_order_relaxed) && config_.streams_follow_events;
+  }
+  bool recording(driver::Event event, const Origin& origin, stream::Recording number)
+      GMLAKE_EXCLUDES(mutex_);
+  void recorded(driver::Event event, stream::Recording number, bool done) GMLAKE_EXCLUDES(mutex_);
+  void forget_event(driver::Event event) GMLAKE_EXCLUDES(mutex_);
+  void forget_events() GMLAKE_EXCLUDES(mutex_);
+  stream::Recording recording_of(driver::Event event) GMLAKE_EXCLUDES(mutex_);
+  void waits(const Origin& origin, driver::Event event, stream::Recording number)
+      GMLAKE_EXCLUDES(mutex_);
+  void happened(driver::Event event, stream::Recording number) GMLAKE_EXCLUDES(mutex_);
+  stream::Snapshot given(const Origin& origin) GMLAKE_EXCLUDES(mutex_);
+
+  // So much freed on one front, and no more, may go without an event that was recorded in time: the
+  // sum over all of them is a small share of the device.
+  Bytes unfollowed_limit() const { return unfollowed_limit_.load(std::memory_order_relaxed); }
+
+  // The books themselves, for the rooms of the pool that work on them.
+  memory::Placement& placement() GMLAKE_REQUIRES(mutex_) { return placement_; }
+  const memory::Placement& placement() const GMLAKE_REQUIRES(mutex_) { return placement_; }
+  stream::Timelines& timelines() GMLAKE_REQUIRES(mutex_) { return timelines_; }
+  const stream::Timelines& timelines() const GMLAKE_REQUIRES(mutex_) { return timelines_; }
+  stats::DeviceCounters& counters() GMLAKE_REQUIRES(mutex_) { return counters_; }
+  const stats::DeviceCounters& counters() const GMLAKE_REQUIRES(mutex_) { return counters_; }
+  UnprovedPairs& unproved() GMLAKE_REQUIRES(mutex_) { return unproved_; }
+  Front& front_at(stream::Timeline timeline) const GMLAKE_REQUIRES(mutex_) {
+    return fronts_.of(timeline);
+  }
+  // The books' counters with what the fronts count for themselves.
+  stats::DeviceCounters all_counters() const GMLAKE_REQUIRES(mutex_);
+  Bytes reusable_bytes() const GMLAKE_EXCLUDES(mutex_);
+  // Waits for the lock only so long: a thread may have died with it at exit. Then the copy is of
+  // counters that nobody changes any more.
+  void copy_for_report(stats::DeviceReport& report) const GMLAKE_NO_THREAD_SAFETY_ANALYSIS;
+
+ private:
+  // What is known of a timeline's front, beside what is its own.
+  struct Standing {
+    const std::vector<std::uint64_t>* clock = nullptr;  // it comes after by its waits; null: none
+    bool keeps_apart = false;  // memory freed there is kept apart until it has passed
+    std::size_t blocks = 0;    // its own, parked elsewhere or not
+  };
+
+  Front& add_front(std::uint64_t key, const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_);
+  void share_out() GMLAKE_REQUIRES(mutex_);
+  driver::Address take_parked(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock)
+      GMLAKE_EXCLUDES(mutex_);
+  driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes)
+      GMLAKE_REQUIRES(front.lock, mutex_);
+  void release(memory::Region* block, memory::Fence fence) GMLAKE_REQUIRES(mutex_);
+  void park_on(Front& front, memory::Region* block) GMLAKE_REQUIRES(front.lock)
+      GMLAKE_EXCLUDES(mutex_);
+  static void count_free(Front& front, const memory::Region* block) GMLAKE_REQUIRES(front.lock);
+  memory::Region* find(driver::Address at, Front*& owner) GMLAKE_EXCLUDES(mutex_);
+  void append_given(Front& front, stream::Snapshot& out) GMLAKE_REQUIRES(front.lock, mutex_);
+  void note_physical() GMLAKE_REQUIRES(mutex_);
+  void count_fronts(stats::DeviceCounters& counters) const GMLAKE_REQUIRES(mutex_);
+
+  const config::Config& config_;
+  std::atomic<bool> several_{false};  // fronts: order between them matters
+  std::atomic<bool> any_blocking_{false};
+  std::atomic<Bytes> unfollowed_limit_{0};
+  std::atomic<Bytes> device_memory_{0};
+  std::atomic<driver::Address> home_{0};
+  // Looked up without the lock, changed with it.
+  BlockTable blocks_;
+  Fronts fronts_;
+
+  mutable Mutex mutex_;
+  memory::Placement placement_ GMLAKE_GUARDED_BY(mutex_);
+  stream::Timelines timelines_ GMLAKE_GUARDED_BY(mutex_);
+  stream::Clocks clocks_ GMLAKE_GUARDED_BY(mutex_);
+  stats::DeviceCounters counters_ GMLAKE_GUARDED_BY(mutex_);
+  UnprovedPairs unproved_ GMLAKE_GUARDED_BY(mutex_);
+  std::vector<Standing> standings_ GMLAKE_GUARDED_BY(mutex_);  // by timeline
+};
+
+}  // namespace gmlake::pool

@@ -1,0 +1,201 @@
+#include "pool/follower.h"
+
+#include <algorithm>
+
+#include "support/fault.h"
+
+namespace gmlake::pool {
+
+using Kind = stats::StreamName::Kind;
+
+void Follower::follow(Closed closed, Time now, bool in_time) {
+  const auto batch = closed.batch;
+  const auto recorded = fences_.follow(batch, std::move(closed.before), now, in_time);
+  if (!recorded && recorded.error().kind == ErrorKind::unsupported)
+    contexts_unsupported_.store(true, std::memory_order_relaxed);
+  books_.followed(batch, recorded);
+}
+
+void Follower::follow(Front& front, bool in_time, const Origin* on) {
+  auto closed = books_.close(front);
+  if (!closed) return;
+  auto& how = closed->batch.follow;
+  if (on && !on->host()) how = {on->context, on->stream, false, false};
+  how.may_order = front.host && in_time;
+  follow(std::move(*closed), stream::Fences::Clock::now(), in_time);
+}
+
+void Follower::freed(Front& front, const Origin& by) {
+  const auto unfollowed = static_cast<Bytes>(front.unfollowed.get());
+  if (front.host) {
+    // What is given to the context from here on is not seen here.
+    front.worked_since.store(true, std::memory_order_relaxed);
+    if (unfollowed < books_.unfollowed_limit() || front.in_order()) return;
+    const bool elsewhere =
+        static_cast<Bytes>(front.unfollowed_elsewhere.get()) >= books_.unfollowed_limit();
+    follow(front, true);
+    if (!elsewhere) return;
+    // cuMemFree of streams' memory, whose work is theirs.
+    for (Front* other : books_.fronts([](const Front& one) { return !one.host; }))
+      follow_if_due(*other);
+    return;
+  }
+  if (device_.sees_work()) return;
+  if (unfollowed >= books_.unfollowed_limit())
+    follow(front, true, &by);
+  else
+    front.worked_since.store(true, std::memory_order_relaxed);
+}
+
+void Follower::follow_if_due(Front& front, const Origin* on) {
+  const auto unfollowed = static_cast<Bytes>(front.unfollowed.get());
+  if (unfollowed == 0 || GMLAKE_FAULT(followed_late)) return;
+  // Another thread's own stream has no name here.
+  const bool known = on || front.kind.load(std::memory_order_relaxed) != Kind::per_thread;
+  if (unfollowed >= books_.unfollowed_limit() && known)
+    follow(front, true, on);
+  else
+    front.worked_since.store(true, std::memory_order_relaxed);
+}
+
+void Follower::before_work(const Origin& origin) {
+  if (Front* front = books_.known_front(origin)) follow_if_due(*front, &origin);
+  if (!origin.blocking || !books_.any_blocking()) return;
+  // Later events on a blocking stream come after the legacy stream's work, and the other way round.
+  const bool legacy = origin.kind == Kind::legacy;
+  for (Front* front : books_.fronts([&](const Front& one) {
+         return one.unfollowed.get() != 0 && one.blocking.load(std::memory_order_relaxed) &&
+                (legacy || one.kind.load(std::memory_order_relaxed) == Kind::legacy);
+       }))
+    follow_if_due(*front);
+}
+
+void Follower::before_capture(driver::Context context) {
+  // Those of streams are followed as ever; of the host what is left.
+  for (Front* front : books_.fronts_of(context))
+    if (front->host) follow(*front, false);
+}
+
+void Follower::retire(const Origin& origin, bool by_handle) {
+  books_.unpark_all();
+  Front* front = books_.known_front(origin);
+  const bool in_time = front && !front->worked_since.load(std::memory_order_relaxed);
+  if (auto closed = books_.retire(origin, by_handle))
+    follow(std::move(*closed), stream::Fences::Clock::now(), in_time);
+}
+
+bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
+  struct Due {
+    Closed closed;
+    bool in_time;
+  };
+  std::vector<Due> due;
+  std::vector<stream::Timeline> open;
+  std::vector<bool> ended;
+  {
+    const Books::Opened books(books_.mutex());
+    const auto& timelines = books_.timelines();
+    ended.resize(timelines.size());
+    for (stream::Timeline t = 0; t < timelines.size(); ++t) {
+      ended[t] = timelines.ended(t);
+      if (timelines.open_has_frees(t)) open.push_back(t);
+    }
+  }
+  const auto followed = [&](stream::Timeline t) {
+    return !awaited || Books::names(*awaited, t) || (t < ended.size() && ended[t]);
+  };
+  std::erase_if(open, [&](stream::Timeline t) {
+    return !followed(t) || (stake == Stake::place && !fences_.due(t, now, stake));
+  });
+  if (!open.empty()) {
+    const Books::Opened books(books_.mutex());
+    for (const auto t : open) {
+      if (!books_.timelines().open_has_frees(t)) continue;
+      const auto& front = books_.front_at(t);
+      auto closed = books_.close(t);
+      auto& how = closed.batch.follow;
+      bool in_time = !front.worked_since.load(std::memory_order_relaxed);
+      // An event in the legacy stream would put an order between the program's blocking streams
+      // that is not the free's any more.
+      how.whole_context = how.whole_context ||
+                          (!in_time && front.kind.load(std::memory_order_relaxed) == Kind::legacy);
+      in_time = in_time && (front.host || !how.whole_context);
+      due.push_back({std::move(closed), in_time});
+    }
+  }
+  for (auto& [closed, in_time] : due) follow(std::move(closed), now, in_time);
+
+  const auto answers = fences_.ask(followed, books_.all_passed(), now, stake);
+  const Books::Opened books(books_.mutex());
+  books_.counters().fence_queries += answers.questions;
+  for (const auto& point : answers.passed) books_.advance(point);
+  return !answers.passed.empty();
+}
+
+bool Follower::insert_wait(Bytes bytes, const Origin& origin) {
+  auto& asking = books_.front_of(origin);
+  const auto least = books_.awaited_by(asking, bytes, false);
+  const auto point = fences_.make_wait(
+      origin.context, origin.stream, [&](stream::Timeline timeline, std::uint64_t value) {
+        return Books::names(least, timeline) && least[timeline] <= value;
+      });
+  if (!point) return false;
+  const Books::Opened books(books_.mutex());
+  books_.comes_after(asking, {*point});
+  return true;
+}
+
+bool Follower::wait_oldest(bool of_contexts) {
+  std::vector<bool> of_context;
+  {
+    const Books::Opened books(books_.mutex());
+    const auto& timelines = books_.timelines();
+    for (stream::Timeline t = 0; t < timelines.size(); ++t)
+      of_context.push_back(timelines.is_context(t));
+  }
+  const auto happened = fences_.wait_oldest([&](stream::Timeline timeline) {
+    return !of_contexts || (timeline < of_context.size() && of_context[timeline]);
+  });
+  if (!happened) return false;
+  const Books::Opened books(books_.mutex());
+  ++books_.counters().fence_waits;
+  books_.advance(*happened);
+  return true;
+}
+
+bool Follower::wait_for_context(driver::Context context) {
+  const auto event = device_.create_event(context);
+  if (!event) return false;
+  const auto recorded = device_.record_context(*event, context, true);
+  bool over = false;
+  if (recorded)
+    over = device_.wait(*event).has_value();
+  else if (recorded.error().kind == ErrorKind::unsupported)
+    over = device_.wait_context(context).has_value();
+  (void)device_.destroy_event(*event);
+  return over;
+}
+
+bool Follower::wait_unfollowed() {
+  if (!contexts_unsupported_.load(std::memory_order_relaxed)) return false;
+  std::optional<Closed> closed;
+  {
+    const Books::Opened books(books_.mutex());
+    const auto& timelines = books_.timelines();
+    for (stream::Timeline t = 0; t < timelines.size() && !closed; ++t)
+      if (timelines.open_has_frees(t)) closed = books_.close(t);
+  }
+  if (!closed) return false;
+  const auto& batch = closed->batch;
+  const auto waited = device_.wait_context(batch.follow.context);
+  const Books::Opened books(books_.mutex());
+  if (!waited) {
+    books_.timelines().not_recorded(batch);
+    return false;
+  }
+  ++books_.counters().fence_waits;
+  books_.advance(stream::Point{batch.timeline, batch.value});
+  return true;
+}
+
+}  // namespace gmlake::pool

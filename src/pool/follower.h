@@ -1,0 +1,81 @@
+// Follows freed memory's work by events, and waits for it: what the pool asks of the device about
+// order. Nothing here is about where memory lies.
+//
+// Events are recorded in time (stream/fences.h) as far as that can be: in the cudaFree itself; for
+// a stream's frees before it is given its next work, of which its owner tells by before_work(), or
+// in the free itself where that is not seen. A few frees may go without (Books::unfollowed_limit),
+// so that small ones do not cost an event each. What a miss then records is late: it may be asked,
+// and is never waited for.
+//
+// Thread-safe, no lock of its own. Whoever calls holds no lock but the growth lock, and not that
+// one either where a function waits for the GPU.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "config/config.h"
+#include "driver/device.h"
+#include "pool/books.h"
+#include "stream/fences.h"
+
+namespace gmlake::pool {
+
+class Follower {
+ public:
+  using Stake = stream::Fences::Stake;
+  using Time = stream::Fences::Time;
+
+  Follower(driver::Device& device, const config::Config& config, Books& books)
+      : device_(device), books_(books), fences_(device, config.streams_ask_again) {}
+
+  // The front has just got a freed block, by a call of that origin's.
+  void freed(Front& front, const Origin& by);
+  // The stream is about to be given work, or to wait for another's.
+  void before_work(const Origin& origin);
+  // A capture is about to begin in the context: what has been freed there is followed while that
+  // can be done.
+  void before_capture(driver::Context context);
+  // The stream ends: see DevicePool::retire_stream.
+  void retire(const Origin& origin, bool by_handle);
+
+  // Records an event for the open batches of frees, and asks the pending events: of the timelines
+  // that `awaited` names (and of streams that have ended, so that others can go on in their place),
+  // without it of all; and as far as it is time for that. Says whether any work was found to be
+  // over. Where only a better place is at stake, events are not recorded any more often than they
+  // are asked.
+  bool harvest(Stake stake, Time now, const Books::Awaited* awaited = nullptr);
+  void harvest_all() { (void)harvest(Stake::all, stream::Fences::Clock::now()); }
+
+  // Makes the stream's later work wait for the oldest pending work elsewhere behind which there is
+  // free memory that helps. The event was recorded before, so that streams can not come to wait for
+  // each other. False when there is none.
+  bool insert_wait(Bytes bytes, const Origin& origin);
+  // Waits on the host until some freed memory is known to be reusable: the oldest. False when there
+  // is nothing left to wait for.
+  bool wait_for_frees() { return wait_oldest(false) || wait_unfollowed(); }
+  bool wait_for_host_frees() { return wait_oldest(true); }
+  // Waits on the host for all that the context has been given so far, as a call that natively does.
+  bool wait_for_context(driver::Context context);
+
+  void leave_context(driver::Context context) { fences_.leave_context(context); }
+  void stay_in_context(driver::Context context) { fences_.stay_in_context(context); }
+  void forget_context(driver::Context context) { fences_.forget_context(context); }
+
+ private:
+  // `on`: the stream as it is known to this call; null: as its timeline knows it.
+  void follow(Front& front, bool in_time, const Origin* on = nullptr);
+  void follow(Closed closed, Time now, bool in_time);
+  void follow_if_due(Front& front, const Origin* on = nullptr);
+  bool wait_oldest(bool of_contexts);
+  bool wait_unfollowed();
+
+  driver::Device& device_;
+  Books& books_;
+  stream::Fences fences_;
+  // No event follows a context here (before driver 12.5, and the program's streams are not seen):
+  // all that can be done is to wait for it as a whole, later work too.
+  std::atomic<bool> contexts_unsupported_{false};
+};
+
+}  // namespace gmlake::pool
