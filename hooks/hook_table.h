@@ -7,6 +7,8 @@
 // stream.
 #pragma once
 
+#include "work_table.h"
+
 // clang-format off
 // Calls that need memory of the device besides the pool's: tried again when there is none.
 #define GMLAKE_PRESSURE_HOOKS(X)                                                                                     \
@@ -103,6 +105,7 @@
   X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
   GMLAKE_ORDER_HOOKS(X)                                                                                              \
   GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
+  GMLAKE_WORK_HOOKS(X)                                                                                               \
   /* contexts besides the devices' primary ones */                                                                   \
   X(cuCtxCreate, ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                          \
   X(cuCtxCreate_v2, ctx_create_v2, CUresult, (CUcontext*, unsigned, CUdevice))                                       \

@@ -35,8 +35,7 @@ void second_stream(const RealDriver& real, CUcontext context, const char* how) {
   });
 }
 
-void stream_used(CUstream stream, bool zero_is_per_thread) {
-  if (stream != CU_STREAM_PER_THREAD && (stream || !zero_is_per_thread)) return;
+void per_thread_stream_used() {
   blocking_stream_seen();
   auto& process = Process::get();
   const auto* real = real_driver();
