@@ -93,6 +93,7 @@
   X(cuGetProcAddress, get_proc_address, CUresult, (const char*, void**, int, cuuint64_t))                            \
   X(cuGetProcAddress_v2, get_proc_address_v2, CUresult,                                                              \
     (const char*, void**, int, cuuint64_t, CUdriverProcAddressQueryResult*))                                         \
+  X(cuInit, init, CUresult, (unsigned))                                                                              \
   /* allocation */                                                                                                   \
   X(cuMemAlloc_v2, mem_alloc, CUresult, (CUdeviceptr*, std::size_t))                                                 \
   X(cuMemFree_v2, mem_free, CUresult, (CUdeviceptr))                                                                 \

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "driver/current_context.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::driver {
 namespace {
@@ -18,6 +19,7 @@ Status status(CUresult result, const char* what) {
 
 template <typename Function, typename... Args>
 CUresult CudaDevice::call(DriverCall which, Function function, Args... args) {
+  const NoCancel whole;
   const auto start = std::chrono::steady_clock::now();
   const CUresult result = function(args...);
   const auto spent = std::chrono::steady_clock::now() - start;
