@@ -49,13 +49,20 @@ TEST(SpinLock, HasOneHolder) {
 
 TEST(SpinLock, IsTriedWithoutWaiting) {
   Spin lock;
-  ASSERT_TRUE(lock.try_lock());
-  std::thread([&] { EXPECT_FALSE(lock.try_lock()); }).join();
-  lock.unlock();
-  std::thread([&] {
-    EXPECT_TRUE(lock.try_lock());
+  bool had = false;
+  const auto try_it = [&] {
+    had = false;
+    if (!lock.try_lock()) return;
+    had = true;
     lock.unlock();
-  }).join();
+  };
+  {
+    const Lock held(lock);
+    std::thread(try_it).join();
+    EXPECT_FALSE(had);
+  }
+  std::thread(try_it).join();
+  EXPECT_TRUE(had);
 }
 
 TEST(SpinLock, AWaiterSleepsAndKeepsErrno) {
