@@ -12,6 +12,7 @@
 #include "hooks/legacy_stream.h"
 #include "hooks/single_stream.h"
 #include "support/fault.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -155,6 +156,7 @@ bool is_capturing(const RealDriver& real, CUstream stream, bool per_thread_defau
 }
 
 bool identify(const RealDriver& real, Identity& who) {
+  const NoCancel whole;
   unsigned long long id = 0;
   if (GMLAKE_FAULT(per_thread_is_legacy) && is_default(who.handle))
     who.handle = CU_STREAM_LEGACY, who.per_thread = false;

@@ -100,6 +100,12 @@ CUresult get_proc_address_v2(const char* symbol, void** out, int version, cuuint
   return result;
 }
 
+CUresult init(unsigned flags) {
+  GMLAKE_REAL(init);
+  Process::get().cuda_begins();
+  return real->init(flags);
+}
+
 CUresult mem_alloc(CUdeviceptr* out, std::size_t bytes) {
   GMLAKE_REAL(mem_alloc);
   if (!open()) return real->mem_alloc(out, bytes);

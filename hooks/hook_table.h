@@ -7,6 +7,8 @@
 // stream.
 #pragma once
 
+#include "work_table.h"
+
 // clang-format off
 // Calls that need memory of the device besides the pool's: tried again when there is none.
 #define GMLAKE_PRESSURE_HOOKS(X)                                                                                     \
@@ -91,6 +93,7 @@
   X(cuGetProcAddress, get_proc_address, CUresult, (const char*, void**, int, cuuint64_t))                            \
   X(cuGetProcAddress_v2, get_proc_address_v2, CUresult,                                                              \
     (const char*, void**, int, cuuint64_t, CUdriverProcAddressQueryResult*))                                         \
+  X(cuInit, init, CUresult, (unsigned))                                                                              \
   /* allocation */                                                                                                   \
   X(cuMemAlloc_v2, mem_alloc, CUresult, (CUdeviceptr*, std::size_t))                                                 \
   X(cuMemFree_v2, mem_free, CUresult, (CUdeviceptr))                                                                 \
@@ -103,6 +106,7 @@
   X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
   GMLAKE_ORDER_HOOKS(X)                                                                                              \
   GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
+  GMLAKE_WORK_HOOKS(X)                                                                                               \
   /* contexts besides the devices' primary ones */                                                                   \
   X(cuCtxCreate, ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                          \
   X(cuCtxCreate_v2, ctx_create_v2, CUresult, (CUcontext*, unsigned, CUdevice))                                       \

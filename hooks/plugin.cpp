@@ -12,6 +12,7 @@
 #include "hooks/gmlake.h"
 #include "hooks/serve.h"
 #include "support/log.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -32,6 +33,8 @@ CUcontext primary_of(const RealDriver& real, int device) {
   auto& kept = primaries[static_cast<unsigned>(device)];
   if (auto* known = kept.load(std::memory_order_acquire)) return known;
   CUcontext context = nullptr;
+  const NoCancel whole;
+  Process::get().cuda_begins();
   if (real.table.cuInit_(0) != CUDA_SUCCESS ||
       real.table.cuDevicePrimaryCtxRetain_(&context, device) != CUDA_SUCCESS)
     return nullptr;
@@ -46,6 +49,7 @@ class OnDevice {
   OnDevice(const RealDriver& real, int device, CUstream stream)
       : real_(real), caller_(stream_caller(real, stream, false)) {
     if ((caller_ && caller_->device == device) || Process::get().exiting()) return;
+    const NoCancel whole;
     auto* primary = primary_of(real, device);
     pushed_ = primary && real.table.cuCtxPushCurrent_v2_(primary) == CUDA_SUCCESS;
     caller_ = pushed_ ? stream_caller(real, stream, false) : std::nullopt;

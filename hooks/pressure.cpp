@@ -34,10 +34,12 @@ CUresult mem_alloc_pitch(CUdeviceptr* out, std::size_t* pitch, std::size_t width
 }
 CUresult mem_alloc_from_pool(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
                              CUstream stream) {
+  before_work_of(stream, false);
   return with_room<&RealDriver::mem_alloc_from_pool>(out, bytes, pool, stream);
 }
 CUresult mem_alloc_from_pool_ptsz(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
                                   CUstream stream) {
+  before_work_of(stream, true);
   return with_room<&RealDriver::mem_alloc_from_pool_ptsz>(out, bytes, pool, stream);
 }
 CUresult array_create(CUarray* out, const CUDA_ARRAY_DESCRIPTOR* descriptor) {
@@ -140,9 +142,11 @@ CUresult graph_instantiate_with_params_ptsz(CUgraphExec* out, CUgraph graph,
   return with_room<&RealDriver::graph_instantiate_with_params_ptsz>(out, graph, how);
 }
 CUresult graph_upload(CUgraphExec program, CUstream stream) {
+  before_work_of(stream, false);
   return with_room<&RealDriver::graph_upload>(program, stream);
 }
 CUresult graph_upload_ptsz(CUgraphExec program, CUstream stream) {
+  before_work_of(stream, true);
   return with_room<&RealDriver::graph_upload_ptsz>(program, stream);
 }
 CUresult graph_launch(CUgraphExec program, CUstream stream) {

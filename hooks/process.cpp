@@ -18,6 +18,7 @@
 #include "hooks/program_device.h"
 #include "hooks/real.h"
 #include "stats/report.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -29,15 +30,18 @@ constexpr int kBadConfiguration = 78;  // EX_CONFIG of sysexits.h
 std::atomic<Process*> Process::made{nullptr};
 
 Process& Process::make() {
-  const bool in_front = loaded_in_front();  // before a lock is held: it asks the loader
-  // In place: there is one, whatever host memory is left.
+  const NoCancel whole;
+  static std::atomic<bool> in_front{false};
+  in_front = loaded_in_front();  // before a lock is held: it asks the loader
+  // In place: there is one, whatever host memory is left. A child that is forked meanwhile begins
+  // again.
   alignas(Process) static std::byte place[sizeof(Process)];
-  static auto* const kept = [in_front] {
-    auto* process = new (place) Process(in_front);
-    made.store(process, std::memory_order_release);
-    return process;
-  }();
-  return *kept;
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  (void)pthread_once(&once, [] {
+    made.store(new (place) Process(in_front), std::memory_order_release);
+    (void)pthread_atfork(nullptr, nullptr, [] { get().after_fork(); });
+  });
+  return *made.load(std::memory_order_acquire);
 }
 
 Process::Process(bool in_front) : in_front_(in_front) {
@@ -85,12 +89,15 @@ void Process::watch_for_the_end() {
   // Registered this late, they run before the handlers of what was set up earlier, cudart's among
   // them.
   std::atexit([] { get().stopped_ |= kExiting; });
-  pthread_atfork(nullptr, nullptr, [] { get().leave_alone(); });
 }
 
-// In a forked child: CUDA does not survive a fork, and a lock that another thread held then is
-// never given back. Its calls are the driver's to answer, whatever they are about.
-void Process::leave_alone() {
+// In a forked child a lock that another thread held is never given back. CUDA does not survive a
+// fork once it has begun: its calls are then the driver's to answer, whatever they are about. The
+// few locks that are taken besides are made anew.
+void Process::after_fork() {
+  log::after_fork();
+  finding_after_fork();
+  if (!begun_) return;
   active_ = false;
   most_device_ = -1;
   for (auto& pool : pools_) pool = nullptr;
@@ -104,6 +111,7 @@ pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driv
 }
 
 pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTable& driver) {
+  cuda_begins();
   const Lock lock(making_);
   const auto index = static_cast<unsigned>(device);
   if (auto* known = pool_if_any(device)) return known;
@@ -127,6 +135,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
 
 void Process::report() {
   if (!has_pools()) return;
+  const NoCancel whole;
   const auto values = config::process_pattern_values();
   stats::Report report;
   report.version = GMLAKE_VERSION;

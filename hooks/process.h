@@ -38,6 +38,8 @@ class Process {
   // Whether the program's calls come through the doors at all: not those of one that opened the
   // library by path for its C API.
   bool in_front() const { return in_front_; }
+  // CUDA is about to be initialised, after which it does not survive a fork.
+  void cuda_begins() { begun_.store(true, std::memory_order_relaxed); }
   // No CUDA may be called any more.
   bool exiting() const { return (stopped_.load(std::memory_order_relaxed) & kExiting) != 0; }
   // Host memory has run out amid a pool's work, whose books may be half written: nothing looks at
@@ -87,13 +89,14 @@ class Process {
   pool::DevicePool* try_to_make_pool(int device, const driver::DriverTable& driver);
   void load_configuration();
   void watch_for_the_end() GMLAKE_REQUIRES(making_);
-  void leave_alone();
+  void after_fork();
 
   static std::atomic<Process*> made;
 
   std::optional<config::Config> config_;  // if active
   const bool in_front_;
   bool active_ = false;
+  std::atomic<bool> begun_{false};
   std::string executable_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::atomic<unsigned> stopped_{0};

@@ -7,19 +7,22 @@
 #include <cstdint>
 #include <cstring>
 #include <mutex>
+#include <new>
 
 #include "hooks/process.h"
 #include "support/log.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::hooks {
 namespace {
 
+std::mutex keeping;
+
 // In place: host memory may be short.
 template <typename Table>
 const Table* keep_first(std::atomic<const Table*>& kept, const Table& found) {
-  static std::mutex mutex;
   static Table place;
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(keeping);
   if (!kept.load(std::memory_order_relaxed)) {
     place = found;
     kept.store(&place, std::memory_order_release);
@@ -66,7 +69,12 @@ bool loaded_in_front() {
 std::atomic<const RealDriver*> kept_driver{nullptr};
 std::atomic<const RealRuntime*> kept_runtime{nullptr};
 
+void finding_after_fork() {
+  new (&keeping) std::mutex;
+}
+
 const RealDriver* find_real_driver() {
+  const NoCancel whole;
   void* libcuda = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
   if (!libcuda)
     return nullptr;  // the handle is kept otherwise: the driver must not be unloaded under us
@@ -90,6 +98,7 @@ const RealDriver* find_real_driver() {
 }
 
 const RealRuntime* find_real_runtime() {
+  const NoCancel whole;
   void* library = RTLD_NEXT;
   if (!real_dlsym()(library, "cudaMalloc")) {
     Wanted wanted{"libcudart.so", {}};

@@ -30,6 +30,8 @@ struct RealDriver {
 // Null while libcuda is not loaded.
 extern std::atomic<const RealDriver*> kept_driver;
 const RealDriver* find_real_driver();
+// In a forked child: another thread may have been about to keep what it found.
+void finding_after_fork();
 inline const RealDriver* real_driver() {
   const auto* known = kept_driver.load(std::memory_order_acquire);
   return known ? known : find_real_driver();

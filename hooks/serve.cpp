@@ -10,6 +10,7 @@
 #include "hooks/plugin.h"
 #include "stats/file_output.h"
 #include "support/log.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -91,6 +92,7 @@ void after_context_died(CUcontext context) {
 }
 
 void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept try {
+  const NoCancel whole;
   if (Process::get().has_given_up()) return;
   const auto shortage = pool.shortage(bytes);
   log::warning("{}", pool.explain(shortage));

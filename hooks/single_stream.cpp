@@ -30,8 +30,7 @@ void second_stream(CUcontext context, const char* how) {
   });
 }
 
-void stream_used(CUstream stream, bool zero_is_per_thread) {
-  if (stream != CU_STREAM_PER_THREAD && (stream || !zero_is_per_thread)) return;
+void per_thread_stream_used() {
   blocking_stream_seen();
   Process::get().streams().use_per_thread();
   auto& process = Process::get();

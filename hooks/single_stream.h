@@ -10,6 +10,9 @@ namespace gmlake::hooks {
 void second_stream(CUcontext context, const char* how);
 // A stream is about to be used. A thread's own default one is a blocking stream, and no call makes
 // it.
-void stream_used(CUstream stream, bool zero_is_per_thread);
+void per_thread_stream_used();
+inline void stream_used(CUstream stream, bool zero_is_per_thread) {
+  if (stream == CU_STREAM_PER_THREAD || (!stream && zero_is_per_thread)) per_thread_stream_used();
+}
 
 }  // namespace gmlake::hooks

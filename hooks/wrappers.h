@@ -10,6 +10,10 @@
 
 #include "hook_table.h"
 
+// Of CUDA before 3.2; cuda.h declares them for itself only.
+struct CUDA_MEMCPY2D_v1_st;
+struct CUDA_MEMCPY3D_v1_st;
+
 #define GMLAKE_EXPORT __attribute__((visibility("default")))
 
 namespace gmlake::hooks {

@@ -13,6 +13,7 @@
 
 #include "driver/device.h"
 #include "driver/driver_table.h"
+#include "support/no_cancel.h"
 #include "stats/counters.h"
 
 namespace gmlake::driver {
@@ -52,6 +53,7 @@ class CudaDevice : public Device {
   // Calls, times, counts.
   template <typename Function, typename... Args>
   CUresult call(stats::DriverCall which, Function function, Args... args) {
+    const NoCancel whole;
     const auto start = std::chrono::steady_clock::now();
     const CUresult result = function(args...);
     const auto spent = std::chrono::steady_clock::now() - start;

@@ -1,8 +1,9 @@
 // Makes a context current for the time of a scope: events and the default streams mean the current
-// context's.
+// context's. The thread is not cancelled meanwhile.
 #pragma once
 
 #include "driver/driver_table.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::driver {
 
@@ -21,6 +22,7 @@ class CurrentContext {
   CUresult result() const { return result_; }
 
  private:
+  const NoCancel whole_;
   const DriverTable& driver_;
   const CUresult result_;
 };

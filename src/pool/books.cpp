@@ -78,11 +78,16 @@ driver::Address Books::take(Front& front, Bytes bytes) {
   const Lock own(front.lock);
   if (front.parked_count.get() != 0 && (front.in_order() || GMLAKE_FAULT(host_parks)))
     if (const auto at = take_parked(front, bytes)) return at;
-  const Opened books(mutex_);
-  unpark(front);
-  const auto taken =
-      placement_.take(round_up(bytes, memory::kAlignment), order_of(front), front.recall);
-  return taken ? publish(front, taken, bytes) : 0;
+  const Lock books(mutex_);
+  try {  // what an Opened does, at no cost where nothing is thrown
+    unpark(front);
+    const auto taken =
+        placement_.take(round_up(bytes, memory::kAlignment), order_of(front), front.recall);
+    return taken ? publish(front, taken, bytes) : 0;
+  } catch (...) {
+    mutex_.give_up();
+    throw;
+  }
 }
 
 // The block freed here last, if it is what the policy would give: the place the request had
@@ -361,10 +366,14 @@ stats::DeviceCounters Books::all_counters() const {
 
 void Books::copy_for_report(stats::DeviceReport& report) const {
   constexpr int kTries = 200;
-  bool locked = mutex_.try_lock();
-  for (int i = 0; !locked && i < kTries; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  bool locked = false;
+  try {
     locked = mutex_.try_lock();
+    for (int i = 0; !locked && i < kTries; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      locked = mutex_.try_lock();
+    }
+  } catch (const BooksBroken&) {  // half written: the counters are what they were
   }
   report.counters = counters_;
   if (locked) {

@@ -25,6 +25,7 @@
 #include "stats/counters.h"
 #include "stream/clocks.h"
 #include "stream/timelines.h"
+#include "support/books_lock.h"
 #include "support/ranked_mutex.h"
 #include "support/result.h"
 
@@ -38,8 +39,9 @@ struct Closed {
 
 class Books {
  public:
-  using Mutex = RankedSpinLock<Rank::pool>;
-  using Opened = Lock<Mutex>;  // holds the lock for a scope
+  // Whom an exception throws out amid a change leaves them to nobody.
+  using Mutex = BooksLock<RankedSpinLock<Rank::pool>>;
+  using Opened = Writing<RankedSpinLock<Rank::pool>>;  // holds the lock for a scope
   // By timeline: the first value there whose passing would help a request; kNothing if none would.
   using Awaited = std::vector<std::uint64_t>;
   static constexpr std::uint64_t kNothing = ~std::uint64_t{0};

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/no_cancel.h"
 #include "support/write_signals.h"
 
 namespace gmlake::stats {
@@ -45,6 +46,7 @@ int write_and_close(int descriptor, std::string_view text) {
 }  // namespace
 
 int write_descriptor(int descriptor, std::string_view text) {
+  const NoCancel whole;
   const NoWriteSignals none;
   while (!text.empty()) {
     const auto written = write(descriptor, text.data(), text.size());
@@ -57,6 +59,7 @@ int write_descriptor(int descriptor, std::string_view text) {
 }
 
 int replace_file(const std::string& path, std::string_view text) {
+  const NoCancel whole;
   if (must_be_written_in_place(path)) {
     const int descriptor = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
     return descriptor < 0 ? errno : write_and_close(descriptor, text);

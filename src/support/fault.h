@@ -51,6 +51,7 @@
   X(recycled_handle, "a new stream with an old one's handle is taken for the old one")                    \
   X(per_thread_is_legacy, "the per-thread stream is taken for the legacy one")                            \
   X(per_thread_unseen, "a thread's own default stream does not count as a context's second stream")       \
+  X(fill_unseen, "a copy or a fill on a thread's own default stream does not count as its use")           \
   X(capture_ignored, "events are recorded and queried while a stream captures")
 // clang-format on
 

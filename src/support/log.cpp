@@ -13,6 +13,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include "support/lasting.h"
+#include "support/no_cancel.h"
 #include "support/write_signals.h"
 
 namespace gmlake::log {
@@ -47,6 +48,7 @@ std::shared_ptr<spdlog::logger> make(std::string_view file) {
 struct State {
   std::mutex mutex;
   std::shared_ptr<spdlog::logger> logger;
+  std::string file;
 };
 State& state() {
   return lasting<State>();
@@ -71,10 +73,21 @@ spdlog::level::level_enum translate(Level level) {
 }  // namespace
 
 void configure(Level level, std::string_view file) {
+  const NoCancel whole;
   auto& s = state();
   const std::lock_guard lock(s.mutex);
   level_now = level;
+  s.file = file;
   s.logger = make(file);
+}
+
+// As the file's name is set before there can be other threads' messages it is whole here, and all
+// else is made anew: what there was may be half changed, and is left.
+void after_fork() {
+  auto& s = state();
+  new (&s.mutex) std::mutex;
+  new (&s.logger) std::shared_ptr<spdlog::logger>;
+  new (&spdlog::details::console_mutex::mutex()) std::mutex;
 }
 
 bool enabled(Level level) {
@@ -82,9 +95,10 @@ bool enabled(Level level) {
 }
 
 void write(Level level, std::string_view message) {
+  const NoCancel whole;
   auto& s = state();
   const std::lock_guard lock(s.mutex);
-  if (!s.logger) s.logger = make("");
+  if (!s.logger) s.logger = make(s.file);
   const NoWriteSignals none;
   s.logger->log(translate(level), "{}", message);
 }

@@ -19,6 +19,8 @@ enum class Level { debug, info, warning, error, off };
 // said so on stderr, which is then used.
 void configure(Level level, std::string_view file);
 bool enabled(Level level);
+// In a forked child, where a lock that another thread held would never be given back.
+void after_fork();
 void write(Level level, std::string_view message);
 
 // None throws: without host memory for it a message is lost.

@@ -16,8 +16,10 @@ def tool(*command):
 
 def hook_table():
     """The intercepted names, from the one list of them."""
-    text = (harness.SOURCE / "hooks" / "hook_table.h").read_text()
-    return set(re.findall(r"\bX\((c\w+),", text))
+    hooks = harness.SOURCE / "hooks"
+    command = ("c++", "-E", "-P", "-x", "c++", "-I", hooks, hooks / "exports.map.in")
+    process = harness.run(*command, env=harness.environment(preload=False, simcuda=False))
+    return set(re.findall(r"\b(cu\w+);", process.stdout))
 
 
 def c_api():

@@ -147,6 +147,18 @@ class Streams(harness.Case):
                     self.assertEqual(report["reuse_own_stream"], 199)
                     self.assertEqual([report["fence_waits"], report["fences"]], [1, 0])
 
+    # However it is used first.
+    def test_a_threads_own_stream_is_a_second_one(self):
+        for mode in ("fill", "copy", "copy_on_device"):
+            for seed in SEEDS:
+                with self.subTest(mode=mode, seed=seed):
+                    process, _ = self.served(
+                        harness.PROGRAMS / "own_streams", mode, SIMCUDA_SEED=seed, SIMCUDA_CHECKS="order,memory",
+                        GMLAKE_STREAMS_SINGLE_STREAM="true", GMLAKE_LOG_LEVEL="info")
+                    self.assertEqual(process.stdout, "last 7\n")
+                    self.assertNotIn("finding", process.stderr)
+                    self.assertEqual(process.stderr.count("a thread's default stream is used"), 1, process.stderr)
+
     # Whoever comes while the first waits has to wait as well.
     def test_of_two_second_streams_neither_begins_early(self):
         process, report = self.served(harness.PROGRAMS / "second_stream", "threads", SIMCUDA_SEED=None,

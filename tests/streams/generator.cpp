@@ -24,7 +24,9 @@ class Generator {
     non_blocking_ = draw(3);
     // Drawn apart, as these came later: the other programs are what they were.
     std::mt19937_64 random(~seed);
-    if (random() % 4 != 0) return;
+    const bool by_default = random() % 4 == 0;
+    fills_ = seed % 4 == 0;
+    if (!by_default) return;
     one_stream_ = static_cast<unsigned>(5 + random() % 25);
     default_streams_ = static_cast<unsigned>(random() % 2 * (random() % 25));
   }
@@ -224,7 +226,8 @@ class Generator {
   bool use(std::optional<unsigned> block, unsigned stream) {
     if (!block) return false;
     const bool read = model_.block(*block).written && draw(2) == 0;
-    return emit_in_order({read ? Kind::read : Kind::write, 0, *block, stream, 0});
+    const bool by_fills = fills_ && !read && is_per_thread(stream);
+    return emit_in_order({read ? Kind::read : Kind::write, 0, *block, stream, by_fills ? 1U : 0U});
   }
   bool release() {
     const auto block = some_block();
@@ -371,6 +374,7 @@ class Generator {
   std::vector<unsigned> sizes_;
   bool overlaps_ = false;
   bool captures_ = false;
+  bool fills_ = false;  // on the threads' own streams, in place of kernels
   unsigned streams_ = 0;
   unsigned non_blocking_ = 0;  // 0: some, 1: all, 2: none
   unsigned left_in_capture_ = 0;

@@ -25,14 +25,17 @@ struct Arguments {
 };
 constexpr std::size_t kSizes[] = {8, 8, 8, 8};
 
-// Calls visit(word, offset) for the words that are looked at.
+// Calls visit(offset) for the words that are looked at, and visit(word, offset).
+template <typename Visit>
+void each_offset(std::uint64_t size, Visit visit) {
+  for (std::uint64_t offset = 0; offset + 8 < size; offset += kStep) visit(offset);
+  visit(size - 8);
+}
 template <typename Visit>
 void each_word(const Arguments& a, Visit visit) {
-  const auto word = [&](std::uint64_t offset) {
+  each_offset(a.size, [&](std::uint64_t offset) {
     visit(*reinterpret_cast<std::uint64_t*>(a.at + offset), offset);
-  };
-  for (std::uint64_t offset = 0; offset + 8 < a.size; offset += kStep) word(offset);
-  word(a.size - 8);
+  });
 }
 std::uint64_t mixed(std::uint64_t value, std::uint64_t offset) {
   return value ^ (offset * 0x9e3779b97f4a7c15u);
@@ -70,10 +73,14 @@ void says_read(simcuda_dim3, simcuda_dim3, void** arguments) {
   simcuda_kernel_access(reinterpret_cast<void*>(a.at), a.size, 0);
 }
 
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> fills{0};
+  return ++fills & 0xffffffff;
+}
+
 CUresult launch(CUfunction function, CUdeviceptr at, std::size_t size, std::uint64_t block,
                 CUstream stream) {
-  static std::atomic<std::uint64_t> fills{0};
-  std::uint64_t number = ++fills & 0xffffffff;
+  std::uint64_t number = next_number();
   void* arguments[] = {&at, &size, &block, &number};
   return cuLaunchKernel(function, 1, 1, 1, 1, 1, 1, 0, stream, arguments, nullptr);
 }
@@ -103,6 +110,20 @@ CUresult Kernels::fill(CUdeviceptr at, std::size_t size, std::uint64_t block,
 CUresult Kernels::check(CUdeviceptr at, std::size_t size, std::uint64_t block,
                         CUstream stream) const {
   return launch(check_, at, size, block, stream);
+}
+
+CUresult fill_by_halves(CUdeviceptr at, std::size_t size, std::uint64_t block,
+                        CUresult (*set)(CUdeviceptr, unsigned, std::size_t, CUstream),
+                        CUstream stream) {
+  const auto number = next_number();
+  CUresult result = CUDA_SUCCESS;
+  each_offset(size, [&](std::uint64_t offset) {
+    const auto word = mixed(block << 32 | number, offset);
+    for (const unsigned half : {0U, 1U})
+      if (result == CUDA_SUCCESS)
+        result = set(at + offset + 4 * half, static_cast<unsigned>(word >> 32 * half), 1, stream);
+  });
+  return result;
 }
 
 std::string mismatches() {

@@ -31,6 +31,12 @@ class Kernels {
   CUfunction check_ = nullptr;
 };
 
+// The same pattern without a launch: each word by fills of its halves. `set` is either flavour of
+// cuMemsetD32Async.
+CUresult fill_by_halves(CUdeviceptr at, std::size_t size, std::uint64_t block,
+                        CUresult (*set)(CUdeviceptr, unsigned, std::size_t, CUstream),
+                        CUstream stream);
+
 // What the checks have found since the last time this was asked; empty if nothing.
 std::string mismatches();
 

@@ -38,7 +38,7 @@ inline bool is_per_thread(unsigned stream) {
   X(free_async)     /* block a on stream b */                                             \
   X(allocate)       /* block a, c bytes */                                                \
   X(free)           /* block a */                                                         \
-  X(write)          /* a kernel on stream b fills block a */                              \
+  X(write)          /* a kernel on stream b fills block a; c: the driver's fills do */    \
   X(read)           /* a kernel on stream b checks what block a was filled with */        \
   X(record_use)     /* gmlake_record_use of block a on stream b */                        \
   X(record)         /* event a on stream b; c: as a node of the graph that is captured */ \

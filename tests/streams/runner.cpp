@@ -21,6 +21,7 @@ extern "C" __attribute__((weak)) void gmlake_record_use(void* ptr, CUstream stre
 extern "C" {
 CUresult cuMemAllocAsync_ptsz(CUdeviceptr*, std::size_t, CUstream);
 CUresult cuMemFreeAsync_ptsz(CUdeviceptr, CUstream);
+CUresult cuMemsetD32Async_ptsz(CUdeviceptr, unsigned, std::size_t, CUstream);
 CUresult cuEventRecord_ptsz(CUevent, CUstream);
 CUresult cuStreamWaitEvent_ptsz(CUstream, CUevent, unsigned);
 CUresult cuStreamSynchronize_ptsz(CUstream);
@@ -201,6 +202,11 @@ CUresult Run::memory(const Operation& o) {
       if (by_flavour(o.b)) return cuMemFreeAsync_ptsz(block.at, nullptr);
       return cuMemFreeAsync(block.at, stream);
     case Kind::write:
+      if (o.c != 0)
+        return by_flavour(o.b)
+                   ? fill_by_halves(block.at, block.size, block.number, cuMemsetD32Async_ptsz,
+                                    nullptr)
+                   : fill_by_halves(block.at, block.size, block.number, cuMemsetD32Async, stream);
       return kernels_->fill(block.at, block.size, block.number, stream);
     case Kind::read:
       return kernels_->check(block.at, block.size, block.number, stream);
