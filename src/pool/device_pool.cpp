@@ -7,8 +7,6 @@
 #include <iterator>
 #include <thread>
 
-#include <spdlog/fmt/fmt.h>
-
 #include "support/fault.h"
 
 namespace gmlake::pool {
@@ -404,24 +402,6 @@ stats::DeviceCounters DevicePool::all_counters(bool locked) const {
   c.allocated_bytes =
       c.reuse_own_stream_bytes + c.reuse_completed_bytes + c.reuse_proved_bytes + c.reuse_new_bytes;
   return c;
-}
-
-std::string DevicePool::picture() const {
-  const std::lock_guard lock(mutex_);
-  const auto& c = counters_;
-  Bytes waiting = 0;
-  placement_.each_free([&](const memory::Region& region) {
-    const auto fence = region.fence();
-    if (fence.value > timelines_.all_passed()[fence.timeline]) waiting += region.size;
-  });
-  return fmt::format(
-      "device {}: {} live in {} blocks, {} physical in chunks of {} and more, {} free ({} of it "
-      "freed on a "
-      "stream or context "
-      "whose work is not known to be complete), largest free span {}, {} stitched ranges",
-      ordinal_, human_bytes(c.live_bytes), c.live_blocks, human_bytes(c.physical_bytes),
-      human_bytes(placement_.granule()), human_bytes(placement_.free_bytes()), human_bytes(waiting),
-      human_bytes(placement_.largest_span()), c.windows);
 }
 
 void DevicePool::check() const {

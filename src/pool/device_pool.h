@@ -35,6 +35,10 @@
 #include "support/ranked_mutex.h"
 #include "support/result.h"
 
+namespace gmlake {
+class JsonWriter;
+}
+
 namespace gmlake::pool {
 
 // On whose behalf memory is taken or given back: a stream, or (stream_id 0) the host, which for an
@@ -143,9 +147,10 @@ class DevicePool {
     const std::lock_guard lock(mutex_);
     add(counters_);
   }
-  // One paragraph for an out of memory message: live, physical, pending, largest span.
+  // One paragraph on the state of the pool: live, physical, pending, largest span.
   std::string picture() const;
-  // Out of memory, for people in one paragraph and for programs as JSON.
+  // Out of memory, for people in one paragraph and for programs as JSON. Other threads go on
+  // meanwhile, as in picture(): figures may be of different moments.
   Shortage shortage(Bytes wanted) const;
   std::string explain(const Shortage& shortage) const;
   std::string snapshot(const Shortage& shortage) const;
@@ -197,6 +202,17 @@ class DevicePool {
   void comes_after(Front& front, const stream::Snapshot& snapshot);
   bool followed(const Awaited* awaited, stream::Timeline timeline) const;
   std::pair<stream::Batch, stream::Snapshot> close(stream::Timeline timeline);
+
+  // A walk over everything, with the pool's lock held for some of it at a time (shortage.cpp).
+  struct SeenRegion;
+  struct SeenWindow;
+  struct SeenTimeline;
+  bool look(Bytes& at, std::vector<SeenRegion>& some) const;
+  bool look(std::size_t& at, std::vector<SeenWindow>& some) const;
+  bool look(std::size_t& at, std::vector<SeenTimeline>& some) const;
+  template <typename Seen, typename At, typename Visit>
+  void walk(Visit visit) const;
+  void add_regions(JsonWriter& json) const;
 
   // With the growth lock held (pool_misses.cpp).
   Result<driver::Address> miss(Bytes bytes, const Origin& origin);
