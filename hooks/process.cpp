@@ -17,6 +17,7 @@
 #include "hooks/legacy_stream.h"
 #include "hooks/real.h"
 #include "stats/report.h"
+#include "support/stderr.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -40,6 +41,7 @@ Process& Process::make() {
 }
 
 Process::Process(bool in_front) : in_front_(in_front) {
+  remember_stderr();
   try {
     load_configuration();
   } catch (const std::exception&) {
