@@ -152,7 +152,7 @@
   X(cudaStreamDestroy, rt_stream_destroy, cudaError_t, (cudaStream_t))                                               \
   X(cudaDeviceReset, rt_device_reset, cudaError_t, ())
 
-// Interposed in the dynamic linker itself, and our own small C API (gmlake.h).
+// Interposed in the dynamic linker and the C library, and our own small C API (gmlake.h).
 #define GMLAKE_OTHER_EXPORTS(X)                                                                                      \
-  X(dlsym) X(gmlake_version) X(gmlake_trim) X(gmlake_malloc) X(gmlake_free) X(gmlake_record_use)
+  X(dlsym) X(dup2) X(dup3) X(gmlake_version) X(gmlake_trim) X(gmlake_malloc) X(gmlake_free) X(gmlake_record_use)
 // clang-format on

@@ -18,6 +18,7 @@ namespace gmlake::hooks {
 namespace {
 
 const RealDriver* open_driver() {
+  (void)Process::get();  // before anything is said
   const auto* real = real_driver();
   // Kept: the driver must not be unloaded under us.
   if (!real && dlopen("libcuda.so.1", RTLD_LAZY)) real = real_driver();
@@ -101,8 +102,15 @@ void* allocate_for_plugin(std::size_t bytes, int device, CUstream stream) {
     return allocate_natively(*real, on.caller()->capturing, &at, bytes, stream);
   });
   if (result == CUDA_SUCCESS) return reinterpret_cast<void*>(at);
-  log::error("gmlake_malloc: {} bytes on device {}: CUDA error {}", bytes, device,
-             static_cast<int>(result));
+  // The pool has said why.
+  const auto& process = Process::get();
+  const bool said = result == CUDA_ERROR_OUT_OF_MEMORY && process.serving() &&
+                    process.pool_if_any(device) && process.config().pool_enabled &&
+                    !on.caller()->capturing;
+  static constinit Occasions failures;
+  if (const auto number = said ? 0 : failures.next())
+    log::error("gmlake_malloc: {} bytes on device {}: CUDA error {} (failure {})", bytes, device,
+               static_cast<int>(result), number);
   return nullptr;
 }
 

@@ -19,6 +19,7 @@
 #include "hooks/real.h"
 #include "stats/report.h"
 #include "support/no_cancel.h"
+#include "support/stderr.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -45,6 +46,7 @@ Process& Process::make() {
 }
 
 Process::Process(bool in_front) : in_front_(in_front) {
+  remember_stderr();
   try {
     load_configuration();
   } catch (const std::exception&) {

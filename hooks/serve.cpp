@@ -1,24 +1,11 @@
 #include "hooks/serve.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstring>
-#include <exception>
 
-#include "config/pattern.h"
 #include "hooks/gmlake.h"
 #include "hooks/plugin.h"
-#include "stats/file_output.h"
-#include "support/log.h"
-#include "support/no_cancel.h"
 
 namespace gmlake::hooks {
-namespace {
-
-constexpr int kMostSnapshots = 3;  // in one process
-
-}  // namespace
-
 pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Caller>& caller,
                                Reason& reason) {
   auto& process = Process::get();
@@ -89,23 +76,6 @@ void after_context_died(CUcontext context) {
   captures_end(context);
   Process::get().streams().remove_context(context);
   (void)each_pool([&](pool::DevicePool& pool) { pool.forget_context(context); });
-}
-
-void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept try {
-  const NoCancel whole;
-  if (Process::get().has_given_up()) return;
-  const auto shortage = pool.shortage(bytes);
-  log::warning("{}", pool.explain(shortage));
-  const auto& name = Process::get().config().stats_oom_file;
-  // A program may try again and again: the first pictures tell the most.
-  static std::atomic<int> tries{0};
-  const int number = ++tries;
-  if (name.empty() || number > kMostSnapshots) return;
-  const auto path =
-      stats::numbered_path(config::expand_pattern(name, config::process_pattern_values()), number);
-  if (const int error = stats::replace_file(path, pool.snapshot(shortage)))
-    log::error("stats.oom_file can not be written to {}: {}", path, std::strerror(error));
-} catch (const std::exception&) {  // no host memory: there is nothing left to say it with
 }
 
 extern "C" __attribute__((visibility("default"))) std::size_t gmlake_trim(int device,

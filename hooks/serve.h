@@ -5,6 +5,7 @@
 #include "hooks/caller.h"
 #include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/out_of_memory.h"
 
 namespace gmlake::hooks {
 
@@ -35,10 +36,6 @@ void before_stream_dies(const RealDriver& real, CUstream stream);
 // An event's handle may come back as another event, from when its context is gone.
 void before_context_dies();
 void after_context_died(CUcontext context);
-
-// A pool's allocation failed and so did the native one, if it was tried.
-// Says why on the log, and in stats.oom_file if that is set.
-void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept;
 
 // The whole ladder down to the driver's own allocator. `native` allocates natively and gives its
 // result.

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include "config/json_value.h"
 
 namespace gmlake::config {
 
@@ -20,7 +20,7 @@ struct Place {
 struct Member;
 
 struct Node {
-  nlohmann::json value;         // an object's is empty: see members; a list's holds its entries
+  Value value;                  // an object's is empty: see members; a list's holds its entries
   std::vector<Member> members;  // of an object, in order, repeated keys included
 };
 

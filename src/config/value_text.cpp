@@ -1,8 +1,7 @@
 // Values from the environment: text is turned into the JSON value it stands for and read as that.
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
+#include "config/json_value.h"
 #include "config/value.h"
 
 namespace gmlake::config {
@@ -16,8 +15,8 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-json split(std::string_view text) {
-  json list = json::array();
+Value split(std::string_view text) {
+  Value list = json::array();
   while (!text.empty()) {
     const auto comma = std::min(text.find(','), text.size());
     if (const auto item = trim(text.substr(0, comma)); !item.empty())
@@ -29,21 +28,21 @@ json split(std::string_view text) {
 
 // Text as the JSON value it stands for; text that stands for none stays text, and is refused as
 // such.
-json interpret(const Option& option, std::string_view text) {
+Value interpret(const Option& option, std::string_view text) {
   if (option.kind == Kind::flag) {
     for (const std::string_view yes : {"true", "1", "on", "yes"})
-      if (text == yes) return true;
+      if (text == yes) return json(true);
     for (const std::string_view no : {"false", "0", "off", "no"})
-      if (text == no) return false;
+      if (text == no) return json(false);
   }
   if (option.kind == Kind::list) return split(text);
   if (option.kind == Kind::count || option.kind == Kind::ratio || option.kind == Kind::size) {
     // As a file would have it. (std::from_chars for doubles would make the preloaded library need
     // libm.)
-    auto number = json::parse(text, nullptr, false);
+    Value number = json::parse(text, nullptr, false);
     if (number.is_number()) return number;
   }
-  return std::string(text);
+  return json(std::string(text));
 }
 
 }  // namespace

@@ -13,8 +13,8 @@
 
 #include "driver/device.h"
 #include "driver/driver_table.h"
-#include "support/no_cancel.h"
 #include "stats/counters.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::driver {
 

@@ -37,6 +37,10 @@ class Home {
   // The region that contains `at`, which lies in the range.
   Region* locate(Bytes at) const;
   Region* first() const { return first_; }
+  // For a walk in steps, between which regions come and go: shows at most `most` of them, from the
+  // one that `at` is in, which may begin before it, and moves `at` behind them. False: no more.
+  template <typename Visit>
+  bool visit_some(Bytes& at, std::size_t most, Visit visit) const;
 
   // Free bytes. The region must not be in an index; gives the region it has become part of.
   Region* set_free(Region* region, Fence fence);
@@ -123,6 +127,16 @@ class Home {
   FreeIndex small_{2};
   FreeIndex absent_{4};
 };
+
+template <typename Visit>
+bool Home::visit_some(Bytes& at, std::size_t most, Visit visit) const {
+  for (Region* region = at < size_ ? locate(at) : nullptr; region && most-- != 0;
+       region = region->after) {
+    visit(*region);
+    at = region->end();
+  }
+  return at < size_;
+}
 
 template <typename Each>
 Region* Home::claim(Region* region, Bytes start, Bytes size, State state, Each each) {

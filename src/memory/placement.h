@@ -104,18 +104,13 @@ class Placement {
   void settle(Timeline timeline, std::uint64_t value);
 
   Windows& windows() { return windows_; }
+  const Windows& windows() const { return windows_; }
   const Home& home() const { return home_; }
   Bytes granule() const { return rules_.granule; }
   Bytes physical() const { return home_.physical(); }
   Bytes free_bytes() const { return home_.index(false).bytes() + home_.index(true).bytes(); }
   Bytes largest_span() const {
     return std::max(home_.index(false).largest(), home_.index(true).largest());
-  }
-  // Visits every free region, large and small; for pictures and tests.
-  template <typename Each>
-  void each_free(Each visit) const {
-    home_.index(false).each(visit);
-    home_.index(true).each(visit);
   }
 
   // Visits others' free bytes that a request of `size` could use were it not for their fences: each
@@ -137,11 +132,6 @@ class Placement {
     const bool small = size <= rules_.small_limit;
     if (small) home_.index(true).each_refused(order, size, fence_of);
     home_.index(false).each_refused(order, small ? rules_.granule : 0, fence_of);
-  }
-
-  template <typename Each>
-  void each_window(Each visit) const {
-    windows_.each([&](const Window& window) { visit(window); });
   }
 
   // What is inconsistent, if anything. For tests.

@@ -60,6 +60,20 @@ class Windows {
   void each(Each visit) const {
     for (Window* window : lru_) visit(*window);
   }
+  // For a walk in steps, between which windows come and go: shows some of them, busy or idle, from
+  // record `at` on, and moves `at` behind them; at most `most` pieces of them, or one window.
+  // False: no more.
+  template <typename Visit>
+  bool visit_some(std::size_t& at, std::size_t most, Visit visit) const {
+    std::size_t seen = 0;
+    for (; at < all_.size() && seen < most; ++at) {
+      const Window& window = *all_[at];
+      if (seen != 0 && seen + window.pieces.size() > most) break;
+      if (window.address != 0) visit(window);
+      seen += 1 + window.pieces.size();
+    }
+    return at < all_.size();
+  }
 
  private:
   static constexpr int kMostLooks = 64;

@@ -22,6 +22,10 @@
 #include "stats/counters.h"
 #include "support/result.h"
 
+namespace gmlake {
+class JsonWriter;
+}
+
 namespace gmlake::pool {
 
 // Memory as it was when a request failed.
@@ -133,9 +137,10 @@ class DevicePool {
     const Books::Opened books(books_.mutex());
     add(books_.counters());
   }
-  // One paragraph for an out of memory message: live, physical, pending, largest span.
+  // One paragraph on the state of the pool: live, physical, pending, largest span.
   std::string picture() const;
-  // Out of memory, for people in one paragraph and for programs as JSON.
+  // Out of memory, for people in one paragraph and for programs as JSON. Other threads go on
+  // meanwhile, as in picture(): figures may be of different moments.
   Shortage shortage(Bytes wanted) const;
   std::string explain(const Shortage& shortage) const;
   std::string snapshot(const Shortage& shortage) const;
@@ -170,6 +175,16 @@ class DevicePool {
   void count_rung(Rung rung) {
     count([&](stats::DeviceCounters& counters) { ++(counters.*rung); });
   }
+  // A walk over everything, with the books' lock held for some of it at a time (shortage.cpp).
+  struct SeenRegion;
+  struct SeenWindow;
+  struct SeenTimeline;
+  bool look(Bytes& at, std::vector<SeenRegion>& some) const;
+  bool look(std::size_t& at, std::vector<SeenWindow>& some) const;
+  bool look(std::size_t& at, std::vector<SeenTimeline>& some) const;
+  template <typename Seen, typename At, typename Visit>
+  void walk(Visit visit) const;
+  void add_regions(JsonWriter& json) const;
   // pool_unproved.cpp
   Refusal refusal(const Request& request) const;
   void count_refusal(const Refusal& refusal, const Request& request, bool served);

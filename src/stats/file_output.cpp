@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "support/no_cancel.h"
+#include "support/stderr.h"
 #include "support/write_signals.h"
 
 namespace gmlake::stats {
@@ -37,6 +38,10 @@ bool must_be_written_in_place(const std::string& path) {
   return stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
 }
 
+bool is_stderr(std::string_view path) {
+  return path == "/dev/stderr" || path == "/dev/fd/2" || path == "/proc/self/fd/2";
+}
+
 int write_and_close(int descriptor, std::string_view text) {
   const int error = write_descriptor(descriptor, text);
   if (close(descriptor) != 0 && error == 0) return errno;
@@ -45,21 +50,9 @@ int write_and_close(int descriptor, std::string_view text) {
 
 }  // namespace
 
-int write_descriptor(int descriptor, std::string_view text) {
-  const NoCancel whole;
-  const NoWriteSignals none;
-  while (!text.empty()) {
-    const auto written = write(descriptor, text.data(), text.size());
-    if (written >= 0)
-      text.remove_prefix(static_cast<std::size_t>(written));
-    else if (errno != EINTR)
-      return errno;
-  }
-  return 0;
-}
-
 int replace_file(const std::string& path, std::string_view text) {
   const NoCancel whole;
+  if (is_stderr(path)) return write_stderr(text);
   if (must_be_written_in_place(path)) {
     const int descriptor = open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
     return descriptor < 0 ? errno : write_and_close(descriptor, text);

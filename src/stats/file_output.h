@@ -6,13 +6,9 @@
 
 namespace gmlake::stats {
 
-// Writes all of it. 0 or errno.
-int write_descriptor(int descriptor, std::string_view text);
-
 // Makes the folders above `path`, writes a file beside it and renames that over it. What is no
-// regular file
-// (/dev/stderr, a pipe) is written to instead of being replaced. 0 or errno; on failure `path` is
-// unchanged.
+// regular file (a pipe, a device) is written to instead of being replaced, and /dev/stderr by its
+// own rule (support/stderr.h). 0 or errno; on failure `path` is unchanged.
 int replace_file(const std::string& path, std::string_view text);
 
 // The name of the n-th file (from 1) that one process writes where `path` says: a.json, a.2.json,

@@ -5,10 +5,9 @@
 #include <cstring>
 #include <exception>
 
-#include <unistd.h>
-
 #include "stats/file_output.h"
 #include "support/log.h"
+#include "support/stderr.h"
 
 namespace gmlake::stats {
 namespace {
@@ -18,7 +17,7 @@ Status deliver(const char* what, const std::string& path, Make make) noexcept {
   int error = 0;
   try {
     const std::string text = make();
-    error = path.empty() ? write_descriptor(STDERR_FILENO, text) : replace_file(path, text);
+    error = path.empty() ? write_stderr(text) : replace_file(path, text);
     if (error == 0) return {};
     log::error("{} can not be written to {}: {}; name a file this user can write", what,
                path.empty() ? "stderr" : path.c_str(), std::strerror(error));

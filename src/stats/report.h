@@ -44,8 +44,9 @@ std::string to_text(const Report& report);
 std::string to_json(const Report& report);
 std::string to_json(const Unproved& unproved);  // as it is in the report
 
-// The text goes to `text_file`, or to stderr if that is "". A failure is said on the log with the
-// path and the reason, and returned with its errno. Throws nothing.
+// The text goes to `text_file`, or to stderr if that is "" (and nowhere if descriptor 2 is not that
+// any more, support/stderr.h). A failure is said on the log with the path and the reason, and
+// returned with its errno. Throws nothing.
 Status write_text(const Report& report, const std::string& text_file) noexcept;
 Status write_json(const Report& report, const std::string& json_file) noexcept;
 

@@ -2,4 +2,4 @@
 gmlake_layer(stats
   SOURCES stats/file_output.cpp stats/report.cpp stats/report_json.cpp stats/report_text.cpp
   stats/unproved_text.cpp
-  USES gmlake_support nlohmann_json::nlohmann_json)
+  USES gmlake_support)

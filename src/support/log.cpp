@@ -8,12 +8,14 @@
 #include <mutex>
 #include <string>
 
+#include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
 
 #include "support/lasting.h"
 #include "support/no_cancel.h"
+#include "support/stderr.h"
 #include "support/write_signals.h"
 
 namespace gmlake::log {
@@ -21,10 +23,26 @@ namespace {
 
 std::atomic<Level> level_now{Level::warning};
 
+// By descriptor: the program's FILE of that name may be closed, or hold text of its own.
+class Stderr final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    (void)write_stderr({line.data(), line.size()});
+  }
+  void flush_() override {}
+};
+
+// spdlog's own way to say that a line could not be written is not asked whose stderr is.
+void say_lost(const std::string& what) {
+  static std::atomic<bool> said{false};
+  if (!said.exchange(true))
+    (void)write_stderr(fmt::format("gmlake: error: log.file can not be written: {}\n", what));
+}
+
 std::shared_ptr<spdlog::logger> make(std::string_view file) {
   auto on_stderr = [] {
-    return std::make_shared<spdlog::logger>("gmlake",
-                                            std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    return std::make_shared<spdlog::logger>("gmlake", std::make_shared<Stderr>());
   };
   std::shared_ptr<spdlog::logger> logger;
   if (file.empty()) {
@@ -42,6 +60,7 @@ std::shared_ptr<spdlog::logger> make(std::string_view file) {
   logger->set_pattern(file.empty() ? "gmlake: %l: %v" : "%Y-%m-%dT%H:%M:%S.%e %P gmlake: %l: %v");
   logger->set_level(spdlog::level::trace);
   logger->flush_on(spdlog::level::trace);
+  logger->set_error_handler(say_lost);
   return logger;
 }
 

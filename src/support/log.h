@@ -1,4 +1,4 @@
-// Messages to the user: one line each, prefixed "gmlake: ", to stderr or a file.
+// Messages to the user: one line each, prefixed "gmlake: ", to stderr (support/stderr.h) or a file.
 //
 // Thread-safe. Formatting happens only when the level is on. Nothing is set up until the first
 // message, so a process that says nothing pays nothing. spdlog stays behind log.cpp; only fmt is

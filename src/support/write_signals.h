@@ -4,11 +4,14 @@
 #pragma once
 
 #include <cerrno>
+#include <cstddef>
 #include <ctime>
 #include <initializer_list>
+#include <string_view>
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 namespace gmlake {
 
@@ -38,5 +41,18 @@ class NoWriteSignals {
  private:
   sigset_t signals_{}, before_{}, mask_{};
 };
+
+// Writes all of it. 0 or errno.
+inline int write_descriptor(int descriptor, std::string_view text) {
+  const NoWriteSignals none;
+  while (!text.empty()) {
+    const auto written = write(descriptor, text.data(), text.size());
+    if (written >= 0)
+      text.remove_prefix(static_cast<std::size_t>(written));
+    else if (errno != EINTR)
+      return errno;
+  }
+  return 0;
+}
 
 }  // namespace gmlake

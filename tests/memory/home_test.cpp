@@ -222,6 +222,41 @@ TEST_F(HomeTest, SmallBlocksAreCountedInEveryGranuleTheyTouch) {
 
 // A granule may be as large as a chunk may be configured: it holds more small blocks than 16 bits
 // count.
+TEST_F(HomeTest, AWalkInStepsGoesOnWhereItWas) {
+  std::vector<Bytes> starts;
+  Bytes at = 0;
+  const auto step = [&](std::size_t most) {
+    starts.clear();
+    return home_.visit_some(at, most,
+                            [&](const Region& region) { starts.push_back(region.start); });
+  };
+  add(0, 4 * kGranule);
+  for (Bytes start = 0; start < 8 * 512; start += 512) take(start, 512);
+  EXPECT_TRUE(step(3));
+  EXPECT_EQ(starts, (std::vector<Bytes>{0, 512, 1024}));
+  EXPECT_EQ(at, 1536U);
+  // What it came to has become part of what was there before, and that is shown again.
+  for (Bytes start = 1024; start < 2560; start += 512) home_.set_free(home_.locate(start), {});
+  EXPECT_TRUE(step(1));
+  EXPECT_EQ(starts, std::vector<Bytes>{1024});
+  EXPECT_EQ(at, 2560U);
+  // And the other way round: another region begins there.
+  home_.set_free(home_.locate(2560), {});
+  take(2560, 256);
+  EXPECT_TRUE(step(2));
+  EXPECT_EQ(starts, (std::vector<Bytes>{2560, 2816}));
+  EXPECT_FALSE(step(100));
+  EXPECT_EQ(at, home_.size());
+  EXPECT_EQ(starts.back(), 4 * kGranule) << "the absent rest is the last";
+  EXPECT_FALSE(step(100));
+  EXPECT_TRUE(starts.empty());
+}
+
+TEST(Home, AWalkOfNothing) {
+  Bytes at = 0;
+  EXPECT_FALSE(Home(kGranule).visit_some(at, 1, [](const Region&) { FAIL(); }));
+}
+
 TEST(Home, AHugeGranuleCountsItsSmallBlocks) {
   constexpr Bytes kHuge = 64 * MiB;
   Home home(kHuge);

@@ -82,5 +82,30 @@ TEST(Windows, EachVisitsAllOfThem) {
   EXPECT_EQ(seen, 2 * MiB) << "busy and idle, not forgotten";
 }
 
+TEST(Windows, AWalkInStepsMissesNoneThatStays) {
+  Windows windows;
+  Window* made[5];
+  for (std::size_t i = 0; i < 5; ++i) {
+    made[i] = windows.add(MiB, std::vector<Piece>(i == 2 ? 100 : 2));
+    made[i]->address = i + 1;
+  }
+  std::vector<Bytes> seen;
+  std::size_t at = 0;
+  const auto step = [&] {
+    seen.clear();
+    return windows.visit_some(at, 6, [&](const Window& window) { seen.push_back(window.address); });
+  };
+  EXPECT_TRUE(step());
+  EXPECT_EQ(seen, (std::vector<Bytes>{1, 2}));
+  windows.use(made[0]);  // the order of use does not matter
+  EXPECT_TRUE(step());
+  EXPECT_EQ(seen, std::vector<Bytes>{3}) << "one alone, however many pieces it has";
+  windows.forget(made[3]);
+  EXPECT_FALSE(step());
+  EXPECT_EQ(seen, std::vector<Bytes>{5});
+  EXPECT_FALSE(step());
+  EXPECT_TRUE(seen.empty());
+}
+
 }  // namespace
 }  // namespace gmlake::memory

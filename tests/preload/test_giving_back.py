@@ -131,11 +131,22 @@ class GivingBack(harness.Case):
         self.assertEqual(document["counters"]["out_of_memory"], report["out_of_memory"])
         self.assertTrue(document["timelines"])
 
-    def test_each_failure_has_its_file(self):
-        said, _, _ = self.run_program("exhaust", "again", GMLAKE_STATS_OOM_FILE=self.folder / "oom.json")
-        self.assertEqual(self.values(said, "again"), [2])
-        asked = [json.loads((self.folder / name).read_text())["request"]["bytes"] for name in ("oom.json", "oom.2.json")]
-        self.assertEqual(asked, [100 * MIB, 200 * MIB])
+    def test_repeated_failures_are_counted(self):
+        """A line and, for the first three of those, a picture at the 1st, the 10th, the 100th, ... failure."""
+        said, _, process = self.run_program("exhaust", 1234, GMLAKE_STATS_OOM_FILE=self.folder / "oom.json",
+                                            GMLAKE_STATS_REPORT="none")
+        self.assertEqual(self.values(said, "got"), [])
+        lines = process.stderr.splitlines()
+        self.assertEqual(len(lines), 4, process.stderr)
+        self.assertNotIn("so far", lines[0])
+        for line, number in zip(lines[1:], (10, 100, 1000)):
+            self.assertIn(f"{number} requests have failed there so far", line)
+        asked = {file.name: json.loads(file.read_text())["request"]["bytes"] for file in self.folder.glob("oom*")}
+        self.assertEqual(asked, {"oom.json": 100 * MIB, "oom.2.json": 109 * MIB, "oom.3.json": 199 * MIB})
+
+    def test_a_silent_log_has_pictures(self):
+        self.run_program("exhaust", GMLAKE_STATS_OOM_FILE=self.folder / "oom.json", GMLAKE_LOG_LEVEL="off")
+        self.assertTrue((self.folder / "oom.json").exists())
 
 
 if __name__ == "__main__":

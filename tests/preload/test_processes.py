@@ -126,15 +126,20 @@ class NobodyReads(harness.Case):
 # The program's own malloc, which a sanitizer would be in the way of.
 if not harness.PRELOAD_FIRST:
     class NoHostMemory(harness.Case):
-        """Where the library has no host memory the program goes on as without it, and its memory is as it wrote it."""
+        """Where the library has no host memory the program goes on and ends as without it, and its memory is as it wrote it."""
 
         def test_each_allocation_fails(self):
+            configuration = self.folder / "gmlake.json"
+            configuration.write_text('{"processes": {"include": ["*", "no_host_memory"]}, "pool": {"max_bytes": "20MiB"}}')
             for times, first in (("once", 0), ("ever", 3)):
                 with self.subTest(times=times):
                     process = harness.run(
                         harness.PROGRAMS / "no_host_memory", times, 7, first,
-                        env=harness.environment(SIMCUDA_MEMORY="1GiB", GMLAKE_POOL_MAX_BYTES="20MiB",
-                                                GMLAKE_STATS_FILE="/dev/null", GMLAKE_LOG_FILE="/dev/null"))
+                        env=harness.environment(SIMCUDA_MEMORY="1GiB", GMLAKE_CONFIG=configuration,
+                                                GMLAKE_PROCESSES_EXCLUDE="some,others",
+                                                GMLAKE_STATS_FILE="/dev/null", GMLAKE_LOG_FILE="/dev/null",
+                                                GMLAKE_STATS_JSON_FILE=self.folder / "report.json",
+                                                GMLAKE_STATS_OOM_FILE=self.folder / "oom.json"))
                     self.assertEqual(process.returncode, 0, process.stdout + process.stderr)
                     self.assertRegex(process.stdout, r"^children [0-9]{3,}, wrong 0$")
 

@@ -173,7 +173,10 @@ int main(int, char** arguments) {
     for (; count < 1000 && (error = cudaMalloc(&block, 100 * kMiB)) == 0;) ++count;
     say("blocks", static_cast<unsigned long long>(count));
     say("error", static_cast<unsigned long long>(error));
-    if (arguments[2]) say("again", cudaMalloc(&block, 200 * kMiB));
+    // Each asks for more than the one before.
+    const auto more = std::strtoull(arguments[2] ? arguments[2] : "0", nullptr, 10);
+    for (std::size_t i = 1; i <= more; ++i)
+      if (cudaMalloc(&block, 100 * kMiB + i * kMiB) != cudaErrorMemoryAllocation) say("got", i);
     return 0;
   }
   say("use", use(8));

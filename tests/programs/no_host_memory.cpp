@@ -1,12 +1,14 @@
 // Has no host memory for the library that is preloaded: one of its allocations fails, or it and all
-// after it. One child for each allocation that the library makes: it uses CUDA in many ways, and
-// must be told what it would be without the library, and find its memory as it wrote it.
+// after it. One child for each allocation that the library makes, until the end of its exit(): it
+// uses CUDA in many ways, must be told what it would be without the library, find its memory as it
+// wrote it, and end as it would.
 //
 //   no_host_memory once|ever [stride [first]]
 //
 // Prints how many children there were; a wrong one, and why.
 #include <dlfcn.h>
 #include <link.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,12 +34,15 @@ std::uintptr_t library_start = 0, library_end = 0;
 std::atomic<std::int64_t> left{0};  // allocations of the library before the one that fails
 bool once = true;
 bool armed = false;
+std::atomic<bool>* something_failed = nullptr;  // shared with the child
 
 bool fails(const void* from) {
   const auto at = reinterpret_cast<std::uintptr_t>(from);
   if (!armed || at < library_start || at >= library_end) return false;
   const auto before = left.fetch_sub(1);
-  return once ? before == 0 : before <= 0;
+  const bool now = once ? before == 0 : before <= 0;
+  if (now) *something_failed = true;
+  return now;
 }
 
 int find_library(dl_phdr_info* info, std::size_t, void*) {
@@ -79,7 +84,7 @@ namespace {
 constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 // What a child answers.
-constexpr int kRight = 0, kWrong = 1, kNothingFailed = 3;
+constexpr int kRight = 0, kWrong = 1;
 
 void check(const char* what, int result, int expected = 0) {
   if (result == expected) return;
@@ -209,7 +214,7 @@ int child(std::int64_t which) {
   left = which;
   armed = true;
   use_cuda();
-  return left >= 0 ? kNothingFailed : kRight;
+  return kRight;
 }
 
 }  // namespace
@@ -219,14 +224,19 @@ int main(int count, char** arguments) {
   once = std::strcmp(arguments[1], "once") == 0;
   const int stride = count > 2 ? std::atoi(arguments[2]) : 1;
   if (dl_iterate_phdr(find_library, nullptr) == 0) return 2;
+  void* shared = mmap(nullptr, sizeof *something_failed, PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return 2;
+  something_failed = new (shared) std::atomic<bool>;
   int children = 0, wrong = 0;
   for (std::int64_t which = count > 3 ? std::atoi(arguments[3]) : 0; wrong < 10; which += stride) {
+    *something_failed = false;
     const pid_t pid = fork();
     if (pid == 0) std::exit(child(which));
     int status = 0;
     waitpid(pid, &status, 0);
     const int answer = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-    if (answer == kNothingFailed) break;
+    if (!*something_failed && answer == kRight) break;
     ++children;
     if (answer == kRight) continue;
     ++wrong;
