@@ -56,5 +56,27 @@ class Native(LateWork):
         self.check(variants(more=()), preload=False, api="static")
 
 
+class Served(LateWork):
+    def test_all(self):
+        self.check(variants(), preload=True)
+
+    def test_static(self):
+        self.check(variants(more=()), preload=True, api="static")
+
+    # There is room, but the pool would outgrow what the program holds.
+    def test_limit_on_pending_frees(self):
+        programs = variants(freed=("free", "free_by_thread"), wanted=("malloc",))
+        self.check(programs, preload=True, SIMCUDA_MEMORY="8GiB", GMLAKE_STREAMS_PENDING_BYTES="0")
+
+    # Of work from before the free, not the asking stream.
+    def test_the_host_waits(self):
+        self.check(variants(wanted=("async",)), preload=True, GMLAKE_STREAMS_INSERT_WAITS="false")
+
+    # What the program gives its streams is not seen.
+    def test_without_the_driver_door(self):
+        programs = variants(freed=("free", "async", "elsewhere"), wanted=("malloc", "async"))
+        self.check(programs, preload=True, GMLAKE_HOOKS_DRIVER="false")
+
+
 if __name__ == "__main__":
     harness.main()
