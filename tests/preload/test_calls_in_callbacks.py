@@ -17,6 +17,11 @@ class CallsInCallbacks(harness.Case):
                 self.assertEqual(said.count("cudaErrorNotPermitted"), 2 * 11)
                 self.assertTrue(said.endswith("cudaFree(kept): cudaSuccess\n"), said)
 
+    def test_the_same_answers(self):
+        for api in ("shared", "static"):
+            with self.subTest(api=api):
+                self.assertEqual(self.output(api, preload=True), self.output(api, preload=False))
+
 
 if __name__ == "__main__":
     harness.main()

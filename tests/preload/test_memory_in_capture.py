@@ -9,11 +9,11 @@ CALLS = ("free", "async")
 
 
 class MemoryInCapture(harness.Case):
-    def check(self, preload):
+    def check(self, preload, calls=CALLS, ahead=("", "ahead")):
         settings = {"SIMCUDA_MEMORY": "2GiB", "SIMCUDA_BACKING": "none", "SIMCUDA_SEED": None, "GMLAKE_STATS_REPORT": "none"}
         env = harness.environment(preload=preload, **settings)
         for api, capture, call, far, mode, before, own in itertools.product(
-                ("shared", "static"), CAPTURES, CALLS, ("", "ahead"), ("", "relaxed"), ("", "before"), ("", "own")):
+                ("shared", "static"), CAPTURES, calls, ahead, ("", "relaxed"), ("", "before"), ("", "own")):
             if capture == "handed_over" and mode != "relaxed":
                 continue  # only such a capture may be ended by another thread
             words = [word for word in (capture, call, far, mode, before, own) if word]
@@ -23,6 +23,18 @@ class MemoryInCapture(harness.Case):
 
     def test_natively(self):
         self.check(False)
+
+    def test_cudaMalloc_and_cudaFree(self):
+        self.check(True, ("free",), ("",))
+
+    def test_cudaMalloc_and_cudaFree_ahead_of_the_gpu(self):
+        self.check(True, ("free",), ("ahead",))
+
+    def test_on_streams(self):
+        self.check(True, ("async",), ("",))
+
+    def test_on_streams_ahead_of_the_gpu(self):
+        self.check(True, ("async",), ("ahead",))
 
 
 if __name__ == "__main__":
