@@ -23,6 +23,8 @@ class Generator {
     streams_ = 2 + draw(kStreams - kCreated - 1);
     non_blocking_ = draw(3);
     // Drawn apart, as these came later: the other programs are what they were.
+    std::mt19937_64 later(seed ^ 0x686f6c64);
+    if (later() % 4 == 0) seldom_captured_ = 12;
     std::mt19937_64 random(~seed);
     if (random() % 4 != 0) return;
     one_stream_ = static_cast<unsigned>(5 + random() % 25);
@@ -35,7 +37,7 @@ class Generator {
     for (auto n = 2 + draw(kEvents - 2); n != 0; --n) create_event();
     for (unsigned i = 0; i < steps_; ++i) {
       if (draw(5) == 0) thread_ = draw(kThreads);
-      if (model_.capture().on && draw(2) == 0)
+      if (model_.capture().on && draw(seldom_captured_) == 0)
         capture_step();
       else
         step();
@@ -371,6 +373,7 @@ class Generator {
   std::vector<unsigned> sizes_;
   bool overlaps_ = false;
   bool captures_ = false;
+  unsigned seldom_captured_ = 2;  // of so many steps beside a capture one is in it
   unsigned streams_ = 0;
   unsigned non_blocking_ = 0;  // 0: some, 1: all, 2: none
   unsigned left_in_capture_ = 0;
