@@ -40,8 +40,8 @@ def environment(preload=True, simcuda=True, **settings):
     return {k: v for k, v in env.items() if settings.get(k, v) is not None}
 
 
-def run(*command, env):
-    return subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True, timeout=TIMEOUT)
+def run(*command, env, timeout=TIMEOUT):
+    return subprocess.run([str(c) for c in command], env=env, capture_output=True, text=True, timeout=timeout)
 
 
 class Case(unittest.TestCase):

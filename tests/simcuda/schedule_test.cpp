@@ -250,5 +250,30 @@ TEST(Schedule, AHostFunctionMayWaitForTheProgram) {
     EXPECT_EQ(run(hold_one_stream, seed), std::to_string(CUDA_ERROR_NOT_READY)) << seed;
 }
 
+// The same by simcuda's own: a run depends on the seed alone, and it is over when let_go returns.
+void held(const Driver& d, std::string& log) {
+  const auto wait = d.find<decltype(simcuda_wait_for_program)>("simcuda_wait_for_program");
+  const auto let_go = d.find<decltype(simcuda_let_go)>("simcuda_let_go");
+  const auto say = [&](CUstream stream) { log += d.cuStreamQuery(stream) == 0 ? 'd' : '-'; };
+  CUstream streams[4];
+  start_streams(d, streams);
+  int keys[2];
+  for (int i = 0; i < 2; ++i) {
+    d.cuLaunchHostFunc(streams[0], wait, &keys[i]);
+    d.cuLaunchHostFunc(
+        streams[1], [](void*) {}, nullptr);
+    d.cuStreamSynchronize(streams[1]);
+  }
+  say(streams[0]);
+  let_go(&keys[1]);  // its turn has not come
+  say(streams[0]);
+  let_go(&keys[0]);
+  d.cuStreamSynchronize(streams[0]);
+  say(streams[0]);
+}
+TEST(Schedule, SimcudaSOwnHostFunctionWaitsForTheProgram) {
+  for (std::uint64_t seed = 0; seed < 8; ++seed) EXPECT_EQ(run(held, seed), "--d") << seed;
+}
+
 }  // namespace
 }  // namespace gmlake::simcuda::test

@@ -23,6 +23,9 @@ class Generator {
     streams_ = 2 + draw(kStreams - kCreated - 1);
     non_blocking_ = draw(3);
     // Drawn apart, as these came later: the other programs are what they were.
+    std::mt19937_64 later(seed ^ 0x686f6c64);
+    holds_ = later() % 4 == 0;
+    if (later() % 4 == 0) seldom_captured_ = 12;
     std::mt19937_64 random(~seed);
     const bool by_default = random() % 4 == 0;
     fills_ = seed % 4 == 0;
@@ -37,11 +40,13 @@ class Generator {
     for (auto n = 2 + draw(kEvents - 2); n != 0; --n) create_event();
     for (unsigned i = 0; i < steps_; ++i) {
       if (draw(5) == 0) thread_ = draw(kThreads);
-      if (model_.capture().on && draw(2) == 0)
+      if (holds_) hold_step();
+      if (model_.capture().on && draw(seldom_captured_) == 0)
         capture_step();
       else
         step();
     }
+    let_all_go();
     if (model_.capture().on) end_capture();
     finish();
     return std::move(program_);
@@ -96,7 +101,8 @@ class Generator {
 
   // A call of order, now and then with others beside it.
   bool outer(Operation o) {
-    if (!overlaps_ || model_.inner_left() != 0 || model_.capture().on || draw(3) != 0)
+    if (!overlaps_ || model_.inner_left() != 0 || model_.capture().on || model_.holding() ||
+        draw(3) != 0)
       return emit(o);
     const auto model = model_;
     const auto length = program_.size();
@@ -310,6 +316,19 @@ class Generator {
     thread_ = thread;
   }
 
+  // Host functions that wait begin, and others go on.
+  void hold_step() {
+    const unsigned slot = draw(kHolds);
+    if (!model_.hold(slot) && draw(5) == 0)
+      emit({Kind::hold, 0, slot, some_stream(), 0});
+    else if (model_.hold(slot) && draw(8) == 0)
+      emit({Kind::let_go, 0, slot, 0, 0});
+  }
+  void let_all_go() {
+    for (unsigned slot = 0; slot < kHolds; ++slot)
+      if (model_.hold(slot)) emit({Kind::let_go, 0, slot, 0, 0});
+  }
+
   void finish() {
     emit({Kind::sync_context, 0, 0, 0, 0});
     for (unsigned block = 0; block < kBlocks; ++block) {
@@ -375,6 +394,8 @@ class Generator {
   bool overlaps_ = false;
   bool captures_ = false;
   bool fills_ = false;  // on the threads' own streams, in place of kernels
+  bool holds_ = false;
+  unsigned seldom_captured_ = 2;  // of so many steps beside a capture one is in it
   unsigned streams_ = 0;
   unsigned non_blocking_ = 0;  // 0: some, 1: all, 2: none
   unsigned left_in_capture_ = 0;

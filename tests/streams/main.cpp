@@ -138,6 +138,7 @@ struct Search {
 void explain(const Failure& failure, const std::string& fault) {
   std::printf("seed %llu %s gmlake: %s\n", number(failure.seed),
               failure.library.empty() ? "without" : "with", failure.why.c_str());
+  std::fflush(stdout);  // what follows takes long if it hangs
   const std::string path = "streams-" + std::to_string(failure.seed) + ".txt";
   // The settings go by the seed too.
   const Child child{failure.seed,

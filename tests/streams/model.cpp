@@ -32,6 +32,7 @@ Model::Model() {
 std::optional<Model::Problem> Model::apply(const Operation& o) {
   if (auto wrong = check_names(o)) return wrong;
   if (auto wrong = check_capture(o)) return wrong;
+  if (auto wrong = check_holds(o)) return wrong;
   if (work_.size() + kMostCaptured + 2 > kMostWork) return problem("too long");
   if (inner_left_ != 0) {
     const bool apart =
@@ -147,6 +148,12 @@ Model::Verdict Model::happens(const Operation& o) {
       return launch(o);
     case Kind::destroy_graph:
       graphs_[o.a] = {};
+      return {};
+    case Kind::hold:
+      holds_[o.a] = add(o.b, {});
+      return {};
+    case Kind::let_go:
+      holds_[o.a].reset();
       return {};
     default:
       return {};
@@ -272,6 +279,7 @@ std::optional<std::string> what_is_wrong(const Program& program) {
     if (const auto wrong = model.apply(program[i]))
       return "operation " + std::to_string(i) + ", " + to_text(program[i]) + wrong->what;
   if (model.capture().on) return "a capture is left";
+  if (model.holding()) return "a host function waits";
   return {};
 }
 

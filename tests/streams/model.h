@@ -9,8 +9,10 @@
 // ways counts.
 //
 // A program is correct if each use of a block comes after its allocation and after every other use
-// that conflicts with it, and its free after all of them; if no call names what is not there; and
-// if no capture is broken.
+// that conflicts with it, and its free after all of them; if no call names what is not there; if no
+// capture is broken; and if nothing waits for a host function that the program lets go on only
+// later. Memory is not freed behind such a one either: whoever is short of memory may wait for
+// that.
 #pragma once
 
 #include <array>
@@ -40,6 +42,7 @@ inline bool names_stream(Kind kind) {
     case Kind::poll_event:
     case Kind::destroy_graph:
     case Kind::trim:
+    case Kind::let_go:
       return false;
     default:
       return true;
@@ -121,6 +124,9 @@ class Model {
     unsigned mode = 0;
   };
 
+  // A host function that waits for the program; nothing: there is none.
+  using Hold = std::optional<unsigned>;  // its work
+
   const Stream& stream(unsigned slot) const { return streams_[slot]; }
   const Block& block(unsigned slot) const { return blocks_[slot]; }
   const Event& event(unsigned slot) const { return events_[slot]; }
@@ -128,6 +134,8 @@ class Model {
   const Work& work(unsigned number) const { return work_[number]; }
   std::size_t work_count() const { return work_.size(); }
   const Capture& capture() const { return capture_; }
+  const Hold& hold(unsigned slot) const { return holds_[slot]; }
+  bool holding() const;
   unsigned inner_left() const { return inner_left_; }
   unsigned outer_thread() const { return outer_.operation.thread; }
 
@@ -144,6 +152,7 @@ class Model {
   static Problem problem(const char* what) { return {what, {}}; }
   Verdict check_names(const Operation& o) const;
   Verdict check_capture(const Operation& o) const;
+  Verdict check_holds(const Operation& o) const;
   Verdict happens(const Operation& o);
   Verdict use(const Operation& o);
   Verdict use_captured(const Operation& o);
@@ -156,6 +165,7 @@ class Model {
   void join(const Operation& o);
   Works told(const Operation& o) const;  // what a host wait is for
   bool is_in_graph(unsigned event) const;
+  bool is_held(const Works& works) const;
   void begin_outer(const Operation& o);
   void end_outer();
 
@@ -170,6 +180,7 @@ class Model {
   std::array<Block, kBlocks> blocks_;
   std::array<Event, kEvents> events_;
   std::array<Graph, kGraphs> graphs_;
+  std::array<Hold, kHolds> holds_;
   std::vector<Work> work_;
   Works host_;
   Works memory_in_legacy_;  // allocations and frees

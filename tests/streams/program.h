@@ -24,6 +24,7 @@ constexpr unsigned kStreams = kCreated + 8;
 constexpr unsigned kEvents = 8;
 constexpr unsigned kBlocks = 24;
 constexpr unsigned kGraphs = 3;
+constexpr unsigned kHolds = 2;
 inline bool is_per_thread(unsigned stream) {
   return stream > kLegacy && stream < kCreated;
 }
@@ -54,7 +55,9 @@ inline bool is_per_thread(unsigned stream) {
   X(end_capture)   /* of graph a on stream b */                                           \
   X(launch)        /* graph a on stream b */                                              \
   X(destroy_graph) /* a */                                                                \
-  X(trim)          /* the device's memory pool is to keep nothing */
+  X(trim)          /* the device's memory pool is to keep nothing */                      \
+  X(hold)          /* a host function on stream b that goes on at the next let_go of a */ \
+  X(let_go)        /* a */
 
 enum class Kind : unsigned {
 #define X(name) name,

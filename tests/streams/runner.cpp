@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <semaphore>
@@ -35,6 +39,21 @@ class Run;
 thread_local Run* running = nullptr;  // a call that others may happen beside
 bool natively = false;                // the driver was asked for memory
 void watch(const char* function, int returns);
+
+// A call that waits for a host function which waits for the program never returns.
+std::atomic<std::size_t> operation{0};  // that is under way
+std::atomic<std::uint64_t> begun{0};    // of all programs
+void find_hangs() {
+  constexpr auto kHung = std::chrono::seconds(5);
+  for (;;) {
+    const auto before = begun.load();
+    std::this_thread::sleep_for(kHung);
+    if (begun != before) continue;
+    std::printf("fails: operation %zu hangs\n", operation.load());
+    std::fflush(stdout);
+    std::_Exit(1);
+  }
+}
 
 const char* function_of(Kind kind) {
   switch (kind) {
@@ -142,6 +161,8 @@ class Run {
   CUresult allocate(const Operation& o);
   CUresult memory(const Operation& o);
   CUresult end_capture(const Operation& o);
+  CUresult hold(const Operation& o);
+  void let_go(unsigned slot);
   void clean_up();
 
   struct Block {
@@ -161,6 +182,7 @@ class Run {
   std::array<CUevent, kEvents> events_{};
   std::array<CUgraphExec, kGraphs> graphs_{};
   std::array<Block, kBlocks> blocks_{};
+  std::array<void*, kHolds> holds_{};  // the keys of those that wait
   std::uint64_t numbers_ = 0;
 
   using Turn = std::counting_semaphore<64>;
@@ -257,8 +279,20 @@ CUresult Run::end_capture(const Operation& o) {
   return result;
 }
 
+CUresult Run::hold(const Operation& o) {
+  static std::uintptr_t keys = 0;
+  holds_[o.a] = reinterpret_cast<void*>(++keys);
+  return cuLaunchHostFunc(handle(o.b), simcuda_wait_for_program, holds_[o.a]);
+}
+
+void Run::let_go(unsigned slot) {
+  if (void* key = std::exchange(holds_[slot], nullptr)) simcuda_let_go(key);
+}
+
 void Run::execute(const Operation& o) {
   const auto at = next_;
+  operation = at - 1;
+  ++begun;
   CUresult result = CUDA_SUCCESS;
   switch (o.kind) {
     case Kind::create_stream:
@@ -291,6 +325,12 @@ void Run::execute(const Operation& o) {
       if (result == CUDA_SUCCESS) result = cuMemPoolTrimTo(pool, 0);
       break;
     }
+    case Kind::hold:
+      result = hold(o);
+      break;
+    case Kind::let_go:
+      let_go(o.a);
+      break;
     default:
       result = o.kind < Kind::record ? memory(o) : order(o);
   }
@@ -299,6 +339,7 @@ void Run::execute(const Operation& o) {
 
 // What the program has left, and its context.
 void Run::clean_up() {
+  for (unsigned slot = 0; slot < kHolds; ++slot) let_go(slot);
   for (const CUgraphExec graph : graphs_)
     if (graph) (void)cuGraphExecDestroy(graph);
   for (const CUevent event : events_)
@@ -329,6 +370,7 @@ bool start() {
       cuCtxPushCurrent(context) != CUDA_SUCCESS)
     return false;
   register_kernels();
+  std::thread(find_hangs).detach();
   simcuda_watch_calls(watch);
   simcuda_recycle_events();
   at_rest = simcuda_physical_bytes();

@@ -69,6 +69,12 @@ SIMCUDA_API void simcuda_recycle_events(void);
  * make calls while this one is under way. NULL ends it. */
 SIMCUDA_API void simcuda_watch_calls(void (*watch)(const char* function, int returns));
 
+/* A host function for cuLaunchHostFunc that waits until the program calls simcuda_let_go with the
+ * same `key`, once for each. In the deterministic mode the device goes on without it meanwhile, and
+ * simcuda_let_go returns when the function is over, if it had begun. */
+SIMCUDA_API void simcuda_wait_for_program(void* key);
+SIMCUDA_API void simcuda_let_go(void* key);
+
 /* Launches of that kernel so far, executed or not. */
 SIMCUDA_API unsigned long long simcuda_launch_count(const char* name);
 

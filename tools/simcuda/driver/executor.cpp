@@ -6,7 +6,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include <spdlog/fmt/fmt.h>
@@ -40,6 +42,9 @@ struct Executor {
   std::condition_variable work_ready;
   std::condition_variable operation_done;
   std::deque<OperationRef> queue;  // for the workers
+  // Host functions that wait for the program, and those that it has let go on, by their keys.
+  std::map<void*, const Operation*> waiting;
+  std::set<void*> let_go;
   unsigned workers = 0;
   unsigned idle_workers = 0;
   unsigned in_host_code = 0;
@@ -186,6 +191,12 @@ void worker() {
   }
 }
 
+bool waits_for_program(const Operation& operation) {
+  const auto& waiting = executor().waiting;
+  return std::any_of(waiting.begin(), waiting.end(),
+                     [&](const auto& one) { return one.second == &operation; });
+}
+
 // Deterministic mode: runs one ready operation. False if there is none that helps `wanted`, or
 // another thread is at it.
 bool step(const OperationRef& wanted, SchedulerLock& lock) {
@@ -198,7 +209,8 @@ bool step(const OperationRef& wanted, SchedulerLock& lock) {
   if (next->run == Run::host_code) {
     ++e.host_code_runs;
     give_to_workers(next);
-    e.operation_done.wait_for(lock, kHostCodeTime, [&] { return next->done; });
+    e.operation_done.wait_for(lock, kHostCodeTime,
+                              [&] { return next->done || waits_for_program(*next); });
   } else {
     run(next, lock);
   }
@@ -284,4 +296,26 @@ void simcuda_reseed(unsigned long long seed) {
   const auto lock = gmlake::simcuda::lock_scheduler();
   auto& schedule = gmlake::simcuda::executor().schedule;
   if (schedule) schedule.emplace(seed);
+}
+
+void simcuda_wait_for_program(void* key) {
+  using namespace gmlake::simcuda;
+  Executor& e = executor();
+  SchedulerLock lock(e.mutex);
+  e.waiting.emplace(key, running);
+  e.operation_done.notify_all();
+  e.operation_done.wait(lock, [&] { return e.let_go.contains(key); });
+  e.let_go.erase(key);
+  e.waiting.erase(key);
+}
+
+void simcuda_let_go(void* key) {
+  using namespace gmlake::simcuda;
+  Executor& e = executor();
+  SchedulerLock lock(e.mutex);
+  const bool begun = e.waiting.contains(key);
+  const unsigned before = e.in_host_code;
+  e.let_go.insert(key);
+  e.operation_done.notify_all();
+  if (begun) e.operation_done.wait(lock, [&] { return e.in_host_code < before; });
 }
