@@ -25,12 +25,6 @@ void trim_with(const RealDriver& real, CUmemoryPool pool, std::size_t keep);
 void after_wait(const RealDriver& real);
 bool make_room(const RealDriver& real);
 
-// A fence can not be taken of a stream once it is gone; a context that is gone has no work left.
-void before_stream_dies(const RealDriver& real, CUstream stream);
-// An event's handle may come back as another event, from when its context is gone.
-void before_context_dies();
-void after_context_died(CUcontext context);
-
 // A pool's allocation failed and so did the native one, if it was tried.
 // Says why on the log, and in stats.oom_file if that is set.
 void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -23,9 +24,15 @@ class KnownStreams {
     const std::lock_guard lock(mutex_);
     streams_.emplace_back(context, stream);
   }
-  void remove(Stream stream) {
+  // Gives its context, if it was known.
+  std::optional<Context> remove(Stream stream) {
     const std::lock_guard lock(mutex_);
-    std::erase_if(streams_, [&](const auto& known) { return known.second == stream; });
+    const auto known = std::find_if(streams_.begin(), streams_.end(),
+                                    [&](const auto& one) { return one.second == stream; });
+    if (known == streams_.end()) return {};
+    const Context context = known->first;
+    streams_.erase(known);
+    return context;
   }
   void remove_context(Context context) {
     const std::lock_guard lock(mutex_);

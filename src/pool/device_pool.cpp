@@ -236,7 +236,7 @@ driver::Address DevicePool::publish(Front& front, const memory::Taken& taken, By
 bool DevicePool::free(driver::Address at, const Origin& from) {
   const bool host = from.stream_id == 0;
   if (host && config_.streams_free == config::FreePolicy::synchronous && !from.capture_under_way)
-    return free_synchronously(at);
+    return free_synchronously(at, from);
   if (memory::Region* block = blocks_.find(at); block && (!host || from.context)) {
     auto& front = front_of(from);
     if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
@@ -252,9 +252,8 @@ bool DevicePool::free(driver::Address at, const Origin& from) {
   Front* owner = nullptr;
   memory::Region* block = seize(at, owner);
   if (!block) return false;
-  // Without a stream the work is that of the block's context, whichever is current.
-  Front* front = host ? &host_front(owner->context) : &front_of(from);
-  if (used_beside(*front, block)) front = &host_front(owner->context);
+  Front* front = host ? &host_front_of(*owner, from) : &front_of(from);
+  if (used_beside(*front, block)) front = &host_front_of(*owner, from);
   const std::lock_guard own(front->lock);
   park(*front, block);
   return true;
@@ -320,13 +319,23 @@ Front& DevicePool::host_front(driver::Context context) {
   return front_of(origin);
 }
 
+// Without a stream the work is that of the block's context, whichever is current. Where that is
+// gone only others can have used the block since.
+Front& DevicePool::host_front_of(const Front& owner, const Origin& from) {
+  const bool gone = [&] {
+    const std::lock_guard lock(mutex_);
+    return timelines_.over(owner.timeline);
+  }();
+  return host_front(gone && from.context ? from.context : owner.context);
+}
+
 // As natively: the call returns when the work is done, and at once for memory of a stream. The
 // block is nobody's meanwhile, so the wait needs no lock.
-bool DevicePool::free_synchronously(driver::Address at) {
+bool DevicePool::free_synchronously(driver::Address at, const Origin& from) {
   Front* owner = nullptr;
   memory::Region* block = seize(at, owner);
   if (!block) return false;
-  auto& front = host_front(owner->context);
+  auto& front = host_front_of(*owner, from);
   const bool in_use = owner->host || used_beside(front, block);
   const bool settled = in_use && device_.wait_context(front.context);
   const std::lock_guard own(front.lock);
@@ -337,15 +346,21 @@ bool DevicePool::free_synchronously(driver::Address at) {
   return true;
 }
 
-void DevicePool::forget_context(driver::Context context) {
+void DevicePool::forget_context(driver::Context context, bool takes_blocks) {
   const std::lock_guard growing(growth_);
   flush_fronts();
   fences_.forget_context(context);
-  auto& front = host_front(context);
+  Front* known = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    timelines_.forget_context(context);
+    clocks_.forget_events();
+    known = fronts_.find(Fronts::key_of_context(context));
+  }
+  if (!known || !takes_blocks || GMLAKE_FAULT(memory_outlives_context)) return;
+  auto& front = *known;
   const std::lock_guard own(front.lock);
   const std::lock_guard lock(mutex_);
-  timelines_.forget_context(context);
-  clocks_.forget_events();
   std::vector<memory::Region*> gone;
   for (auto* block = placement_.home().first(); block; block = block->after)
     if (front.owns(block, block->live.address)) gone.push_back(block);

@@ -91,7 +91,13 @@ class DevicePool {
   // or it ends with its thread, and they are followed through its context, later. While it captures
   // it is known by its handle alone (a stream_id of 0), and its frees are followed through the
   // context, later.
-  void retire_stream(const Origin& origin);
+  void stream_ends(const Origin& origin);
+  // It has ended; or it has not, and all is as before.
+  void stream_ended(const Origin& origin, bool gone);
+  void retire_stream(const Origin& origin) {
+    stream_ends(origin);
+    stream_ended(origin, true);
+  }
 
   // The program's own order. Cheap where only one stream, or the host alone, ever had memory. Each
   // recording of an event has a number of its own; native calls lie between the two halves of an
@@ -119,9 +125,9 @@ class DevicePool {
   // host had to wait for the context.
   bool end_one_stream(driver::Context context);
 
-  // The context is gone, and with it its work, its events and its blocks that were not
-  // stream-ordered (cuda.h, cuCtxDestroy: memory from cuMemAllocAsync outlives it).
-  void forget_context(driver::Context context);
+  // The context is gone, and with it its work, its events and, if it takes them, its blocks that
+  // were not stream-ordered (cuda.h, cuCtxDestroy: memory from cuMemAllocAsync outlives it).
+  void forget_context(driver::Context context, bool takes_blocks = true);
 
   // Gives whole free handles back to the device as long as the pool still owns `keep` bytes then:
   // only what no work may still use. Gives the bytes given back.
@@ -182,7 +188,8 @@ class DevicePool {
   void flush_fronts();
   memory::Region* find(driver::Address at, Front*& owner);
   memory::Region* seize(driver::Address at, Front*& owner);
-  bool free_synchronously(driver::Address at);
+  Front& host_front_of(const Front& owner, const Origin& from);
+  bool free_synchronously(driver::Address at, const Origin& from);
 
   // With the pool's lock held, and the front's where one is given.
   memory::Order order_of(const Front& front) const;

@@ -182,23 +182,34 @@ bool DevicePool::wait_for_frees() {
   return false;
 }
 
-void DevicePool::retire_stream(const Origin& origin) {
+void DevicePool::stream_ends(const Origin& origin) {
   const std::lock_guard growing(growth_);
   flush_fronts();
   std::optional<std::pair<stream::Batch, stream::Snapshot>> closed;
   {
     const std::lock_guard lock(mutex_);
-    if (origin.stream_id == 0) timelines_.retire_handle(origin.stream);
+    if (origin.stream_id == 0) timelines_.ending_handle(origin.stream);
     if (!timelines_.known_stream(origin.stream_id)) return;
     const auto timeline =
         timelines_.of_stream(origin.stream_id, origin.stream, origin.context, origin.thread_bound);
     if (timelines_.open_has_frees(timeline) && !origin.capture_under_way && !origin.thread_bound)
       closed = close(timeline);
-    timelines_.retire_stream(origin.stream_id);
-    clocks_.drop(timeline);
-    fronts_.of(timeline).clock = nullptr;
+    timelines_.ending(origin.stream_id);
   }
   if (closed) record(closed->first, std::move(closed->second), stream::Fences::Clock::now());
+}
+
+void DevicePool::stream_ended(const Origin& origin, bool gone) {
+  const std::lock_guard lock(mutex_);
+  if (origin.stream_id == 0)
+    gone ? timelines_.retire_handle(origin.stream) : timelines_.handle_not_ended(origin.stream);
+  if (!timelines_.known_stream(origin.stream_id)) return;
+  if (!gone) return timelines_.not_ended(origin.stream_id);
+  const auto timeline =
+      timelines_.of_stream(origin.stream_id, origin.stream, origin.context, origin.thread_bound);
+  timelines_.retire_stream(origin.stream_id);
+  clocks_.drop(timeline);
+  fronts_.of(timeline).clock = nullptr;
 }
 
 bool DevicePool::passed(const memory::Window& window) const {

@@ -24,6 +24,7 @@ class Generator {
     non_blocking_ = draw(3);
     // Drawn apart, as these came later: the other programs are what they were.
     std::mt19937_64 random(~seed);
+    ends_ = seed % 6 == 5;
     if (random() % 4 != 0) return;
     one_stream_ = static_cast<unsigned>(5 + random() % 25);
     default_streams_ = static_cast<unsigned>(random() % 2 * (random() % 25));
@@ -35,6 +36,7 @@ class Generator {
     for (auto n = 2 + draw(kEvents - 2); n != 0; --n) create_event();
     for (unsigned i = 0; i < steps_; ++i) {
       if (draw(5) == 0) thread_ = draw(kThreads);
+      if (ends_) end_something();
       if (model_.capture().on && draw(2) == 0)
         capture_step();
       else
@@ -320,6 +322,14 @@ class Generator {
     emit({Kind::sync_context, 0, 0, 0, 0});
   }
 
+  // A stream that the driver fails to destroy, or the context with all that is in it.
+  void end_something() {
+    if (draw(12) == 0) emit({Kind::destroy_stream, 0, 0, some_stream(), 1});
+    if (draw(24) != 0 || !emit({Kind::renew_context, 0, 0, 0, draw(2)})) return;
+    for (unsigned i = 0; i < streams_; ++i) create_stream();
+    for (auto n = 2 + draw(kEvents - 2); n != 0; --n) create_event();
+  }
+
   bool create_stream() {
     unsigned slot = kCreated;
     while (slot < kStreams && model_.stream(slot).alive) ++slot;
@@ -373,6 +383,7 @@ class Generator {
   bool captures_ = false;
   unsigned streams_ = 0;
   unsigned non_blocking_ = 0;  // 0: some, 1: all, 2: none
+  bool ends_ = false;          // contexts, and streams that do not
   unsigned left_in_capture_ = 0;
   unsigned one_stream_ = 0;       // steps before there is another than the legacy one
   unsigned default_streams_ = 0;  // and before any is created
