@@ -1,6 +1,7 @@
 #include "hooks/ends.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "driver/current_context.h"
 #include "hooks/captures.h"
@@ -111,7 +112,35 @@ void Ends::stream_ends() {
   auto& process = Process::get();
   if (process.has_pools()) caller_ = stream_caller(real_, what_.stream, false);
   if (caller_) (void)each_pool([&](pool::DevicePool& pool) { pool.stream_ends(caller_->origin); });
-  non_blocking_ = process.streams().remove(what_.stream);
+  non_blocking_ = process.streams().find(what_.stream);
+  if (!non_blocking_) return;
+  if (process.has_pools() && !process.streams().contexts_are_recorded())
+    (void)guarded([&] { follow_end(); });
+  process.streams().remove(what_.stream);
+}
+
+// Work that it has ahead may use memory that is freed without a stream. Those that have ended are
+// asked for only here, where nothing waits for the answer.
+void Ends::follow_end() {
+  auto& streams = Process::get().streams();
+  const RelaxedCapture relaxed(real_);
+  CUevent event = nullptr;
+  if (caller_ && !caller_->capturing) {
+    const driver::CurrentContext current(real_.table,
+                                         static_cast<CUcontext>(caller_->origin.context));
+    if (current.result() != CUDA_SUCCESS ||
+        real_.table.cuEventCreate_(&event, CU_EVENT_DISABLE_TIMING) != CUDA_SUCCESS)
+      event = nullptr;
+    if (event && real_.table.cuEventRecord_(event, what_.stream) != CUDA_SUCCESS)
+      (void)real_.table.cuEventDestroy_v2_(std::exchange(event, nullptr));
+  }
+  if (!capture_under_way())
+    streams.remove_ends([&](driver::Event end) {
+      auto* const over = static_cast<CUevent>(end);
+      return real_.table.cuEventQuery_(over) == CUDA_SUCCESS &&
+             real_.table.cuEventDestroy_v2_(over) == CUDA_SUCCESS;
+    });
+  streams.add_end(*non_blocking_, event);
 }
 
 void Ends::stream_ended(bool gone) {
@@ -142,7 +171,7 @@ void Ends::contexts_ended(bool succeeded) {
   if (succeeded)
     for (auto* const stream : green_streams_) {
       captures_end(stream);
-      (void)Process::get().streams().remove(stream);
+      Process::get().streams().remove(stream);
     }
   // A thread may have it current still.
   forget_identities();

@@ -41,6 +41,7 @@ class Ends {
  private:
   void stream_ends();
   void stream_ended(bool gone);
+  void follow_end();
   void contexts_end();
   void contexts_ended(bool succeeded);
   bool detached() const;

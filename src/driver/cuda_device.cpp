@@ -141,6 +141,7 @@ Status CudaDevice::record_context(Event event, Context context) {
                                  static_cast<CUcontext>(context), static_cast<CUevent>(event))
                           : CUDA_ERROR_NOT_SUPPORTED;
   if (result == CUDA_ERROR_NOT_SUPPORTED && streams_) return record_all(event, context);
+  if (result == CUDA_SUCCESS && streams_) streams_->context_is_recorded();
   return status(result, "cuCtxRecordEvent");
 }
 // Before driver 12.5: a stream of our own comes to wait for all others, and the event is recorded
@@ -165,10 +166,16 @@ Status CudaDevice::record_all(Event event, Context context) {
     result = call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_, join, point, 0U);
     return result == CUDA_SUCCESS;
   };
-  const bool recorded =
-      join_behind(CU_STREAM_LEGACY) && streams_->each(context, join_behind) && record(join);
+  const auto join_end = [&](Event end) {
+    result = call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_, join,
+                  static_cast<CUevent>(end), 0U);
+    return result == CUDA_SUCCESS;
+  };
+  const bool recorded = join_behind(CU_STREAM_LEGACY) && streams_->each(context, join_behind) &&
+                        streams_->each_end(context, join_end) && record(join);
   (void)call(DriverCall::cuStreamDestroy_v2, driver_.cuStreamDestroy_v2_, join);
-  return recorded ? Status{} : status(result, "cuEventRecord");
+  if (recorded) return {};
+  return fail(result == CUDA_SUCCESS ? CUDA_ERROR_NOT_SUPPORTED : result, "cuEventRecord");
 }
 Result<bool> CudaDevice::query(Event event) {
   const auto result =
