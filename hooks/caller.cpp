@@ -38,6 +38,7 @@ struct Cache {
   // The host of the current context: ready to be copied, as what has just been written in parts
   // stalls when it is read as a whole.
   Caller host;
+  bool current = false;  // that context is, as far as the thread's calls say
   std::array<Identity, 8> streams{};
 };
 // Looked at by every call: the loader gives a preloaded library its place beside the thread
@@ -115,14 +116,28 @@ void refresh_cache() {
   cache.generation = now;
 }
 
+// A primary context stays current when it is reset, and says of which device it is (measured on
+// driver 580); of others the second question is a sure sign.
+bool is_alive(const RealDriver& real, CUdevice device) {
+  unsigned flags = 0;
+  int active = 0;
+  std::size_t free = 0;
+  std::size_t total = 0;
+  return (real.table.cuDevicePrimaryCtxGetState_(device, &flags, &active) == CUDA_SUCCESS &&
+          active != 0) ||
+         real.table.cuMemGetInfo_v2_(&free, &total) == CUDA_SUCCESS;
+}
+
 bool device_of_current(const RealDriver& real, CUcontext& context, int& device) {
+  cache.current = false;
   if (real.table.cuCtxGetCurrent_(&context) != CUDA_SUCCESS || !context) return false;
   if (context != cache.host.origin.context) {
     CUdevice found = 0;
-    if (real.table.cuCtxGetDevice_(&found) != CUDA_SUCCESS) return false;
+    if (real.table.cuCtxGetDevice_(&found) != CUDA_SUCCESS || !is_alive(real, found)) return false;
     cache.host.origin.context = context;
     cache.host.device = found;
   }
+  cache.current = true;
   device = cache.host.device;
   return true;
 }
@@ -206,6 +221,11 @@ bool identify(const RealDriver& real, Identity& who) {
 
 }  // namespace
 
+CUresult current_becomes(CUcontext context, CUresult result) {
+  if (result == CUDA_SUCCESS && (!context || context != cache.host.origin.context))
+    cache.current = false;
+  return result;
+}
 void forget_identities() {
   if (!GMLAKE_FAULT(recycled_handle)) generation.fetch_add(1, std::memory_order_acq_rel);
 }
@@ -218,17 +238,18 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   refresh_cache();
   CUcontext context = nullptr;
   int device = 0;
-  const bool known = cache.host.origin.context && entry == Entry::runtime && one_context(real);
+  const bool known = cache.current && entry == Entry::runtime && one_context(real);
   if (!known && !device_of_current(real, context, device)) return {};
   return cache.host;
 }
 
 // Whether what is known of the stream is all that there is to know. One that was created is the
-// same whatever context is current; only the default ones get their meaning from that.
+// same whatever context is current, though cudart wants one to be; only the default ones get their
+// meaning from that.
 static bool is_enough(const Identity& known, const RealDriver& real, CUstream stream,
                       bool per_thread_default, Entry entry) {
   return known.valid && known.handle == stream && !capture_under_way() &&
-         Process::get().driver_door() &&
+         Process::get().driver_door() && (cache.current || entry == Entry::driver) &&
          (!is_default(stream) ||
           (entry == Entry::runtime && known.per_thread == per_thread_default && one_context(real)));
 }
@@ -246,9 +267,14 @@ static bool is_enough(const Identity& known, const RealDriver& real, CUstream st
   const bool capture = capture_under_way();
   CUcontext context = nullptr;
   int device = 0;
-  if (!device_of_current(real, context, device)) return {};
-  const bool is_known = may_cache && known.valid && known.handle == stream &&
-                        known.current == context && known.per_thread == per_thread_default;
+  // A stream that was created needs none to be current.
+  if (!device_of_current(real, context, device)) {
+    if (is_default(stream) || entry == Entry::runtime) return {};
+    context = nullptr;
+  }
+  const bool is_known =
+      may_cache && known.valid && known.handle == stream &&
+      (!is_default(stream) || (known.current == context && known.per_thread == per_thread_default));
   if (is_known && !capture) return known.caller;
 
   // Without the driver door captures go unseen: then the driver is asked each time. Before anything

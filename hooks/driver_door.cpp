@@ -1,5 +1,6 @@
 // The driver door: our functions for the driver API. Thin: find out who calls, ask the pool, answer
 // as the driver.
+#include "hooks/ends.h"
 #include "hooks/serve.h"
 #include "hooks/single_stream.h"
 
@@ -29,45 +30,9 @@ CUresult free_async(CUresult (*native)(CUdeviceptr, CUstream), const RealDriver&
                     CUdeviceptr at, CUstream stream, bool per_thread) {
   if (!open()) return native(at, stream);
   const auto caller = stream_caller(real, stream, per_thread);
-  if (caller && caller->capturing) return native(at, stream);
+  // Where the stream is not known nothing is freed: the driver says why.
+  if (caller ? caller->capturing : Process::get().serving()) return native(at, stream);
   return release(caller, at, [&] { return native(at, stream); });
-}
-
-CUresult end_stream(CUresult (*native)(CUstream), const RealDriver& real, CUstream stream) {
-  if (open()) {
-    before_stream_dies(real, stream);
-    Process::get().streams().remove(stream);
-  }
-  const CUresult result = native(stream);
-  if (result == CUDA_SUCCESS) captures_end(stream);
-  return result;
-}
-
-CUresult end_context(CUresult (*native)(CUcontext), CUcontext context) {
-  if (open()) before_context_dies();
-  const CUresult result = native(context);
-  if (open() && result == CUDA_SUCCESS) after_context_died(context);
-  return result;
-}
-
-bool active(const RealDriver& real, CUdevice device) {
-  unsigned flags = 0;
-  int now = 0;
-  return real.table.cuDevicePrimaryCtxGetState_(device, &flags, &now) == CUDA_SUCCESS && now != 0;
-}
-
-// A device's primary context dies by a reset, or by the last of its releases.
-CUresult maybe_end_primary(CUresult (*native)(CUdevice), const RealDriver& real, CUdevice device) {
-  CUcontext context = nullptr;
-  // Retained for a moment to learn which one it is.
-  if (open() && Process::get().serving() && Process::get().pool_if_any(device) &&
-      active(real, device) &&
-      real.table.cuDevicePrimaryCtxRetain_(&context, device) == CUDA_SUCCESS)
-    (void)real.table.cuDevicePrimaryCtxRelease_v2_(device);
-  if (context) before_context_dies();
-  const CUresult result = native(device);
-  if (context && !active(real, device)) after_context_died(context);
-  return result;
 }
 
 // Before the program can give the stream any work.
@@ -167,53 +132,61 @@ CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags,
 }
 CUresult stream_destroy_v1(CUstream stream) {
   GMLAKE_REAL(stream_destroy_v1);
-  return end_stream(real->stream_destroy_v1, *real, stream);
+  return end(*real, {.stream = stream}, [&] { return real->stream_destroy_v1(stream); });
 }
 CUresult stream_destroy(CUstream stream) {
   GMLAKE_REAL(stream_destroy);
-  return end_stream(real->stream_destroy, *real, stream);
+  return end(*real, {.stream = stream}, [&] { return real->stream_destroy(stream); });
 }
 
 CUresult ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(ctx_create_v1);
+  const ContextBegins begins;
   context_made();
   return real->ctx_create_v1(context, flags, device);
 }
 CUresult ctx_create_v2(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(ctx_create_v2);
+  const ContextBegins begins;
   context_made();
   return real->ctx_create_v2(context, flags, device);
 }
 CUresult ctx_create_v3(CUcontext* context, CUexecAffinityParam* affinity, int count, unsigned flags,
                        CUdevice device) {
   GMLAKE_REAL(ctx_create_v3);
+  const ContextBegins begins;
   context_made();
   return real->ctx_create_v3(context, affinity, count, flags, device);
 }
 CUresult ctx_create_v4(CUcontext* context, CUctxCreateParams* how, unsigned flags,
                        CUdevice device) {
   GMLAKE_REAL(ctx_create_v4);
+  const ContextBegins begins;
   context_made();
   return real->ctx_create_v4(context, how, flags, device);
 }
 CUresult gl_ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(gl_ctx_create_v1);
+  const ContextBegins begins;
   context_made();
   return real->gl_ctx_create_v1(context, flags, device);
 }
 CUresult gl_ctx_create(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(gl_ctx_create);
+  const ContextBegins begins;
   context_made();
   return real->gl_ctx_create(context, flags, device);
 }
 CUresult vdpau_ctx_create(CUcontext* context, unsigned flags, CUdevice device, unsigned display,
                           void* get_proc_address) {
   GMLAKE_REAL(vdpau_ctx_create);
+  const ContextBegins begins;
   context_made();
   return real->vdpau_ctx_create(context, flags, device, display, get_proc_address);
 }
 CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
   GMLAKE_REAL(ctx_from_green);
+  const ContextBegins begins;
   context_made();
   if (open()) second_stream(nullptr, "a green context became a context");
   return real->ctx_from_green(context, green);
@@ -224,29 +197,77 @@ CUresult ctx_enable_peer_access(CUcontext peer, unsigned flags) {
   return real->ctx_enable_peer_access(peer, flags);
 }
 
+CUresult green_ctx_create(CUgreenCtx* green, CUdevResourceDesc resources, CUdevice device,
+                          unsigned flags) {
+  GMLAKE_REAL(green_ctx_create);
+  const ContextBegins begins;
+  return real->green_ctx_create(green, resources, device, flags);
+}
+CUresult primary_ctx_retain(CUcontext* context, CUdevice device) {
+  GMLAKE_REAL(primary_ctx_retain);
+  const ContextBegins begins;
+  return real->primary_ctx_retain(context, device);
+}
+
+// What changes the calling thread's current context.
+CUresult ctx_set_current(CUcontext context) {
+  GMLAKE_REAL(ctx_set_current);
+  return current_becomes(context, real->ctx_set_current(context));
+}
+CUresult ctx_push_current_v1(CUcontext context) {
+  GMLAKE_REAL(ctx_push_current_v1);
+  return current_becomes(context, real->ctx_push_current_v1(context));
+}
+CUresult ctx_push_current(CUcontext context) {
+  GMLAKE_REAL(ctx_push_current);
+  return current_becomes(context, real->ctx_push_current(context));
+}
+CUresult ctx_pop_current_v1(CUcontext* context) {
+  GMLAKE_REAL(ctx_pop_current_v1);
+  return current_becomes(nullptr, real->ctx_pop_current_v1(context));
+}
+CUresult ctx_pop_current(CUcontext* context) {
+  GMLAKE_REAL(ctx_pop_current);
+  return current_becomes(nullptr, real->ctx_pop_current(context));
+}
+
 CUresult ctx_destroy_v1(CUcontext context) {
   GMLAKE_REAL(ctx_destroy_v1);
-  return end_context(real->ctx_destroy_v1, context);
+  return end(*real, {.context = context}, [&] { return real->ctx_destroy_v1(context); });
 }
 CUresult ctx_destroy(CUcontext context) {
   GMLAKE_REAL(ctx_destroy);
-  return end_context(real->ctx_destroy, context);
+  return end(*real, {.context = context}, [&] { return real->ctx_destroy(context); });
+}
+CUresult ctx_attach(CUcontext* context, unsigned flags) {
+  GMLAKE_REAL(ctx_attach);
+  const CUresult result = real->ctx_attach(context, flags);
+  if (result == CUDA_SUCCESS) context_attached(*context);
+  return result;
+}
+CUresult ctx_detach(CUcontext context) {
+  GMLAKE_REAL(ctx_detach);
+  return end(*real, {.reference = context}, [&] { return real->ctx_detach(context); });
+}
+CUresult green_ctx_destroy(CUgreenCtx green) {
+  GMLAKE_REAL(green_ctx_destroy);
+  return end(*real, {.green = green}, [&] { return real->green_ctx_destroy(green); });
 }
 CUresult primary_ctx_release(CUdevice device) {
   GMLAKE_REAL(primary_ctx_release);
-  return maybe_end_primary(real->primary_ctx_release, *real, device);
+  return end(*real, {.primary_of = device}, [&] { return real->primary_ctx_release(device); });
 }
 CUresult primary_ctx_release_v2(CUdevice device) {
   GMLAKE_REAL(primary_ctx_release_v2);
-  return maybe_end_primary(real->primary_ctx_release_v2, *real, device);
+  return end(*real, {.primary_of = device}, [&] { return real->primary_ctx_release_v2(device); });
 }
 CUresult primary_ctx_reset(CUdevice device) {
   GMLAKE_REAL(primary_ctx_reset);
-  return maybe_end_primary(real->primary_ctx_reset, *real, device);
+  return end(*real, {.primary_of = device}, [&] { return real->primary_ctx_reset(device); });
 }
 CUresult primary_ctx_reset_v2(CUdevice device) {
   GMLAKE_REAL(primary_ctx_reset_v2);
-  return maybe_end_primary(real->primary_ctx_reset_v2, *real, device);
+  return end(*real, {.primary_of = device}, [&] { return real->primary_ctx_reset_v2(device); });
 }
 
 }  // namespace gmlake::hooks

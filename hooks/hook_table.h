@@ -117,6 +117,15 @@
   X(cuVDPAUCtxCreate_v2, vdpau_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice, unsigned, void*))              \
   X(cuCtxFromGreenCtx, ctx_from_green, CUresult, (CUcontext*, CUgreenCtx))                                           \
   X(cuCtxEnablePeerAccess, ctx_enable_peer_access, CUresult, (CUcontext, unsigned))                                  \
+  /* contexts that begin, so that none gets the address of one that is ending */                                     \
+  X(cuGreenCtxCreate, green_ctx_create, CUresult, (CUgreenCtx*, CUdevResourceDesc, CUdevice, unsigned))              \
+  X(cuDevicePrimaryCtxRetain, primary_ctx_retain, CUresult, (CUcontext*, CUdevice))                                  \
+  /* which context is current to the thread, and whether one is */                                                   \
+  X(cuCtxSetCurrent, ctx_set_current, CUresult, (CUcontext))                                                         \
+  X(cuCtxPushCurrent, ctx_push_current_v1, CUresult, (CUcontext))                                                    \
+  X(cuCtxPushCurrent_v2, ctx_push_current, CUresult, (CUcontext))                                                    \
+  X(cuCtxPopCurrent, ctx_pop_current_v1, CUresult, (CUcontext*))                                                     \
+  X(cuCtxPopCurrent_v2, ctx_pop_current, CUresult, (CUcontext*))                                                     \
   /* what the stream layer must see: streams that no other follows, handles that die, contexts that die, captures */ \
   X(cuStreamCreate, stream_create, CUresult, (CUstream*, unsigned))                                                  \
   X(cuStreamCreateWithPriority, stream_create_with_priority, CUresult, (CUstream*, unsigned, int))                   \
@@ -125,6 +134,9 @@
   X(cuStreamDestroy_v2, stream_destroy, CUresult, (CUstream))                                                        \
   X(cuCtxDestroy, ctx_destroy_v1, CUresult, (CUcontext))                                                             \
   X(cuCtxDestroy_v2, ctx_destroy, CUresult, (CUcontext))                                                             \
+  X(cuCtxAttach, ctx_attach, CUresult, (CUcontext*, unsigned))                                                       \
+  X(cuCtxDetach, ctx_detach, CUresult, (CUcontext))                                                                  \
+  X(cuGreenCtxDestroy, green_ctx_destroy, CUresult, (CUgreenCtx))                                                    \
   X(cuDevicePrimaryCtxRelease, primary_ctx_release, CUresult, (CUdevice))                                            \
   X(cuDevicePrimaryCtxRelease_v2, primary_ctx_release_v2, CUresult, (CUdevice))                                      \
   X(cuDevicePrimaryCtxReset, primary_ctx_reset, CUresult, (CUdevice))                                                \

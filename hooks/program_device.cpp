@@ -47,6 +47,7 @@ Status ProgramDevice::record_context(driver::Event event, driver::Context contex
     const CaptureGate gate;
     if (!gate.is_open(static_cast<CUcontext>(context))) {
       const auto recorded = CudaDevice::record_context(event, context, may_order);
+      if (recorded && streams_) streams_->context_is_recorded();
       if (recorded || recorded.error().kind != ErrorKind::unsupported || !streams_) return recorded;
     }
   }
@@ -84,6 +85,7 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
   const Lock lock(captures_mutex());
   const OpenCapture* first_blocking = nullptr;
   std::vector<CUstream> capturing;
+  bool of_context = false;
   for (const auto& open : open_captures()) {
     if (open.context && open.context != context) continue;
     // What is captured is not given; what was given before is behind this event.
@@ -91,8 +93,16 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
                              open.before, 0U) != CUDA_SUCCESS)
       return refused();
     capturing.push_back(open.stream);
+    of_context = of_context || open.of_context;
     if (open.blocking && !first_blocking) first_blocking = &open;
   }
+  // Streams that were destroyed: those before the first of these captures are behind its event.
+  if (!capturing.empty() && streams_->contexts_are_recorded() && !of_context) return refused();
+  const bool ends = streams_->each_end(context, [&](driver::Event end) {
+    return call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_, join,
+                static_cast<CUevent>(end), 0U) == CUDA_SUCCESS;
+  });
+  if (!ends) return refused();
   const bool legacy = !is_capturing(CU_STREAM_LEGACY);
   if (legacy) {
     if (!come_behind(event, CU_STREAM_LEGACY, join)) return refused();

@@ -2,6 +2,7 @@
 // cudart; everything else (no context yet, a miss, an error) goes to the real cudart, which comes
 // back through the driver door, so that lazy initialisation, cudaGetLastError and error codes stay
 // native. With the driver door off, misses are served here too.
+#include "hooks/ends.h"
 #include "hooks/serve.h"
 
 namespace gmlake::hooks {
@@ -70,10 +71,21 @@ cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Nat
   const auto* real = real_driver();
   auto* owner = real ? Process::get().owner(address) : nullptr;
   if (!owner) return native();
-  const auto caller = who(*real);
+  auto caller = who(*real);
+  // cudart sees to a context first of all.
+  if (!caller && Process::get().serving()) {
+    if (Process::get().driver_door()) return native();
+    if (const auto error = runtime.rt_free(nullptr)) return error;
+    if (caller = who(*real); !caller) return native();
+  }
   if (caller && caller->capturing) return native();
   // A wrong pointer: the real cudart says so in its own way, last error included.
   return give_back(*owner, caller, address) == CUDA_SUCCESS ? cudaSuccess : native();
+}
+
+// The driver, where cudart's own calls to it are not seen.
+const RealDriver* sees_ends(const RealRuntime& runtime) {
+  return open(runtime) && !Process::get().driver_door() ? real_driver() : nullptr;
 }
 
 auto on_stream(cudaStream_t stream, bool per_thread) {
@@ -143,20 +155,16 @@ cudaError_t rt_mem_pool_trim_to(cudaMemPool_t pool, std::size_t keep) {
 
 cudaError_t rt_stream_destroy(cudaStream_t stream) {
   GMLAKE_REAL_RT(rt_stream_destroy);
-  const auto* real = real_driver();
-  if (real && open(*runtime) && !Process::get().driver_door()) before_stream_dies(*real, stream);
-  return runtime->rt_stream_destroy(stream);
+  const auto native = [&] { return runtime->rt_stream_destroy(stream); };
+  const auto* real = sees_ends(*runtime);
+  return real ? end(*real, {.stream = stream}, native) : native();
 }
 
 cudaError_t rt_device_reset() {
   GMLAKE_REAL_RT(rt_device_reset);
-  const auto* real = real_driver();
-  std::optional<Caller> caller;
-  if (real && open(*runtime) && !Process::get().driver_door()) caller = host_caller(*real);
-  const auto result = runtime->rt_device_reset();
-  if (caller && result == cudaSuccess)
-    after_context_died(static_cast<CUcontext>(caller->origin.context));
-  return result;
+  const auto native = [&] { return runtime->rt_device_reset(); };
+  const auto* real = sees_ends(*runtime);
+  return real ? end(*real, {.primary_of = Ending::kAnyDevice}, native) : native();
 }
 
 }  // namespace gmlake::hooks

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "hooks/gmlake.h"
-#include "hooks/plugin.h"
 
 namespace gmlake::hooks {
 pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Caller>& caller,
@@ -55,27 +54,6 @@ bool make_room(const RealDriver& real) {
   Bytes given = 0;
   if (pool) (void)guarded([&] { given = pool->trim_for_others(); });
   return given != 0;
-}
-
-void before_stream_dies(const RealDriver& real, CUstream stream) {
-  auto& process = Process::get();
-  if (process.has_pools())
-    if (const auto caller = stream_caller(real, stream, false))
-      (void)each_pool([&](pool::DevicePool& pool) { pool.retire_stream(caller->origin); });
-  forget_identities();
-}
-
-void before_context_dies() {
-  (void)each_pool([](pool::DevicePool& pool) { pool.forget_events(); });
-}
-
-void after_context_died(CUcontext context) {
-  forget_identities();
-  forget_primary(context);
-  forget_barrier(context);
-  captures_end(context);
-  Process::get().streams().remove_context(context);
-  (void)each_pool([&](pool::DevicePool& pool) { pool.forget_context(context); });
 }
 
 extern "C" __attribute__((visibility("default"))) std::size_t gmlake_trim(int device,

@@ -31,12 +31,6 @@ void trim_with(const RealDriver& real, CUmemoryPool pool, std::size_t keep);
 void after_wait(const RealDriver& real);
 bool make_room(const RealDriver& real);
 
-// A fence can not be taken of a stream once it is gone; a context that is gone has no work left.
-void before_stream_dies(const RealDriver& real, CUstream stream);
-// An event's handle may come back as another event, from when its context is gone.
-void before_context_dies();
-void after_context_died(CUcontext context);
-
 // The whole ladder down to the driver's own allocator. `native` allocates natively and gives its
 // result.
 template <typename Native>

@@ -3,12 +3,17 @@
 // among them: CUDA driver API, "Stream synchronization behavior"); how many threads have used their
 // own default stream; and which contexts have ever had any besides their legacy default stream.
 //
+// A stream that was destroyed may have work ahead, which nothing follows by its handle any more: so
+// its end is known by an event where none can be recorded on the whole context.
+//
 // Complete only where every call that makes or destroys a stream is seen. Thread-safe; a stream
 // stays valid while it is visited, if it is removed before it is destroyed.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "driver/device.h"
@@ -41,9 +46,47 @@ class KnownStreams {
     const Lock lock(mutex_);
     std::erase_if(streams_, [&](const auto& known) { return known.stream == stream; });
   }
+  struct Known {
+    Context context;
+    Stream stream;
+    bool blocking;
+  };
+  // The stream, if it is known.
+  std::optional<Known> find(Stream stream) const {
+    const Lock lock(mutex_);
+    for (const auto& known : streams_)
+      if (known.stream == stream) return known;
+    return {};
+  }
   void remove_context(Context context) {
     const Lock lock(mutex_);
     std::erase_if(streams_, [&](const auto& known) { return known.context == context; });
+    std::erase_if(ends_, [&](const auto& end) { return end.first == context; });
+  }
+  // A stream of the context (null: of no one) is about to be destroyed: an event that follows its
+  // work, or null where there can be none.
+  void add_end(Context context, Event event) {
+    const Lock lock(mutex_);
+    ends_.emplace_back(context, event);
+  }
+  // Takes away those ends that `over(event)` says have happened.
+  template <typename Over>
+  void remove_ends(Over over) {
+    const Lock lock(mutex_);
+    std::erase_if(ends_, [&](const auto& end) { return end.second && over(end.second); });
+  }
+  // As each(), for the ends of its streams; false too if one is not known.
+  template <typename Visit>
+  bool each_end(Context context, Visit visit) const {
+    const Lock lock(mutex_);
+    return std::all_of(ends_.begin(), ends_.end(), [&](const auto& end) {
+      return (end.first && end.first != context) || (end.second && visit(end.second));
+    });
+  }
+  // Events are recorded on whole contexts: the ends of streams need not be known.
+  bool contexts_are_recorded() const { return recorded_.load(std::memory_order_relaxed); }
+  void context_is_recorded() const {
+    if (!contexts_are_recorded()) recorded_.store(true, std::memory_order_relaxed);
   }
   // The context (null: each, whenever it was made) has another stream than its legacy default one.
   // It counts as such from then on, whatever becomes of the stream or of the context. Whether that
@@ -70,11 +113,6 @@ class KnownStreams {
   }
 
  private:
-  struct Known {
-    Context context;
-    Stream stream;
-    bool blocking;
-  };
   bool only_legacy_in(Context context) const GMLAKE_REQUIRES(mutex_) {
     for (const Context known : several_)
       if (!known || known == context) return false;
@@ -83,6 +121,8 @@ class KnownStreams {
 
   mutable RankedMutex<Rank::streams> mutex_;
   std::vector<Known> streams_ GMLAKE_GUARDED_BY(mutex_);
+  std::vector<std::pair<Context, Event>> ends_ GMLAKE_GUARDED_BY(mutex_);
+  mutable std::atomic<bool> recorded_{false};
   std::vector<Context> several_ GMLAKE_GUARDED_BY(mutex_);
   std::atomic<unsigned> per_thread_users_{0};
   static inline thread_local bool uses_per_thread = false;

@@ -208,11 +208,8 @@ Front* Books::free(driver::Address at, const Origin& by) {
   Front* owner = nullptr;
   memory::Region* block = seize(at, owner);
   if (!block) return nullptr;
-  // Without a stream the work is that of the block's context, whichever is current.
-  Front* front =
-      by.host() ? &host_front(owner->context.load(std::memory_order_relaxed)) : &front_of(by);
-  if (is_used_beside(*front, block))
-    front = &host_front(owner->context.load(std::memory_order_relaxed));
+  Front* front = by.host() ? &host_front_of(*owner, by) : &front_of(by);
+  if (is_used_beside(*front, block)) front = &host_front_of(*owner, by);
   park(*front, block);
   return front;
 }
@@ -316,13 +313,19 @@ void Books::note_physical() {
   counters_.peak_physical_bytes = std::max(counters_.peak_physical_bytes, counters_.physical_bytes);
 }
 
-void Books::forget_context(driver::Context context) {
+void Books::forget_context(driver::Context context, bool takes_blocks) {
   unpark_all();
-  auto& front = host_front(context);
+  Front* known = nullptr;
+  {
+    const Opened books(mutex_);
+    timelines_.forget_context(context);
+    clocks_.forget_events();
+    known = fronts_.find(Fronts::key_of_context(context));
+  }
+  if (!known || !takes_blocks || GMLAKE_FAULT(memory_outlives_context)) return;
+  auto& front = *known;
   const Lock own(front.lock);
   const Opened books(mutex_);
-  timelines_.forget_context(context);
-  clocks_.forget_events();
   std::vector<memory::Region*> gone;
   for (auto* block = placement_.home().first(); block; block = block->after)
     if (front.owns(block, block->live.address)) gone.push_back(block);

@@ -70,6 +70,9 @@ class Books {
     return fronts_.find(Fronts::key_of_stream(stream.stream_id));
   }
   Front& host_front(driver::Context context) GMLAKE_EXCLUDES(mutex_);
+  // Without a stream the work is that of the block's context, whichever is current. Where that is
+  // gone only others can have used the block since.
+  Front& host_front_of(const Front& owner, const Origin& by) GMLAKE_EXCLUDES(mutex_);
   // Those for which `which` holds.
   template <typename Which>
   std::vector<Front*> fronts(Which which) const GMLAKE_EXCLUDES(mutex_) {
@@ -140,9 +143,10 @@ class Books {
   // The asking stream's later work comes after the point.
   void comes_after(Front& front, const stream::Snapshot& snapshot) GMLAKE_REQUIRES(mutex_);
   // The stream is about to end: gives the batch of its frees that an event can still follow by its
-  // handle.
-  std::optional<Closed> retire(const Origin& origin, bool by_handle) GMLAKE_EXCLUDES(mutex_);
-  void forget_context(driver::Context context) GMLAKE_EXCLUDES(mutex_);
+  // handle. Then it has, or has not.
+  std::optional<Closed> ending(const Origin& origin, bool by_handle) GMLAKE_EXCLUDES(mutex_);
+  void ended(const Origin& origin, bool gone) GMLAKE_EXCLUDES(mutex_);
+  void forget_context(driver::Context context, bool takes_blocks) GMLAKE_EXCLUDES(mutex_);
 
   // The program's own events and waits (pool/device_pool.h).
   bool follows_events() const {

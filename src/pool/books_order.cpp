@@ -75,6 +75,15 @@ Front& Books::host_front(driver::Context context) {
   return front_of(origin);
 }
 
+Front& Books::host_front_of(const Front& owner, const Origin& by) {
+  const bool gone = [&] {
+    const Opened books(mutex_);
+    return timelines_.over(owner.timeline);
+  }();
+  return host_front(gone && by.context ? by.context
+                                       : owner.context.load(std::memory_order_relaxed));
+}
+
 std::vector<Front*> Books::fronts_of(driver::Context context) const {
   std::vector<Front*> found;
   const Opened books(mutex_);
@@ -154,18 +163,29 @@ Books::Awaited Books::awaiting_all() const {
   return Awaited(timelines_.size(), 0);
 }
 
-std::optional<Closed> Books::retire(const Origin& origin, bool by_handle) {
+std::optional<Closed> Books::ending(const Origin& origin, bool by_handle) {
   const Opened books(mutex_);
-  if (origin.host()) timelines_.retire_handle(origin.stream);
+  if (origin.host()) timelines_.ending_handle(origin.stream);
   if (!timelines_.known_stream(origin.stream_id)) return {};
   const auto timeline =
       timelines_.of_stream(origin.stream_id, origin.stream, origin.context, origin.thread_bound);
   std::optional<Closed> closed;
   if (timelines_.open_has_frees(timeline) && by_handle) closed = close(timeline);
+  timelines_.ending(origin.stream_id);
+  return closed;
+}
+
+void Books::ended(const Origin& origin, bool gone) {
+  const Opened books(mutex_);
+  if (origin.host())
+    gone ? timelines_.retire_handle(origin.stream) : timelines_.handle_not_ended(origin.stream);
+  if (!timelines_.known_stream(origin.stream_id)) return;
+  if (!gone) return timelines_.not_ended(origin.stream_id);
+  const auto timeline =
+      timelines_.of_stream(origin.stream_id, origin.stream, origin.context, origin.thread_bound);
   timelines_.retire_stream(origin.stream_id);
   clocks_.drop(timeline);
   standings_[timeline].clock = nullptr;
-  return closed;
 }
 
 // What the front's stream, or its context's frees without one, come after and have done so far. Its

@@ -191,7 +191,7 @@ void DevicePool::keep_windows_in_bounds() {
 
 bool DevicePool::free(driver::Address at, const Origin& by) {
   if (by.host() && config_.streams_free == config::FreePolicy::synchronous)
-    return free_synchronously(at);
+    return free_synchronously(at, by);
   Front* front = books_.free(at, by);
   if (front) follower_.freed(*front, by);
   return front != nullptr;
@@ -199,21 +199,17 @@ bool DevicePool::free(driver::Address at, const Origin& by) {
 
 // As natively: the call returns when the work is done, and at once for memory of a stream. The
 // block is nobody's meanwhile, so the wait needs no lock.
-bool DevicePool::free_synchronously(driver::Address at) {
+bool DevicePool::free_synchronously(driver::Address at, const Origin& by) {
   Front* owner = nullptr;
   memory::Region* block = books_.seize(at, owner);
   if (!block) return false;
-  auto* const context = owner->context.load(std::memory_order_relaxed);
-  auto& front = books_.host_front(context);
+  auto& front = books_.host_front_of(*owner, by);
+  auto* const context = front.context.load(std::memory_order_relaxed);
   const bool in_use = owner->host || Books::is_used_beside(front, block);
   if (in_use && follower_.wait_for_context(context)) return books_.settle(front, block), true;
   books_.park(front, block);
   follower_.freed(front, {});
   return true;
-}
-
-void DevicePool::retire_stream(const Origin& origin) {
-  follower_.retire(origin, !origin.thread_bound && !origin.host());
 }
 
 // cudaMalloc beside cudaFree in a context that has its legacy default stream only
@@ -260,10 +256,10 @@ bool DevicePool::end_one_stream(driver::Context context) {
   return any;
 }
 
-void DevicePool::forget_context(driver::Context context) {
+void DevicePool::forget_context(driver::Context context, bool takes_blocks) {
   const Growing growing(supply_.mutex());
   follower_.forget_context(context);
-  books_.forget_context(context);
+  books_.forget_context(context, takes_blocks);
 }
 
 Bytes DevicePool::trim(Bytes keep) {

@@ -74,7 +74,15 @@ class DevicePool {
   // or it ends with its thread, and they are followed through its context, later. While it captures
   // it is known by its handle alone (a stream_id of 0), and its frees are followed through the
   // context, later.
-  void retire_stream(const Origin& origin);
+  void stream_ends(const Origin& origin) {
+    follower_.ends(origin, !origin.thread_bound && !origin.host());
+  }
+  // It has ended; or it has not, and all is as before.
+  void stream_ended(const Origin& origin, bool gone) { books_.ended(origin, gone); }
+  void retire_stream(const Origin& origin) {
+    stream_ends(origin);
+    stream_ended(origin, true);
+  }
 
   // The program's own order. Cheap where only one stream, or the host alone, ever had memory. Each
   // recording of an event has a number of its own; native calls lie between the two halves of an
@@ -113,9 +121,9 @@ class DevicePool {
   // (forget_context), or has not.
   void leave_context(driver::Context context) { follower_.leave_context(context); }
   void stay_in_context(driver::Context context) { follower_.stay_in_context(context); }
-  // The context is gone, and with it its work, its events and its blocks that were not
-  // stream-ordered (cuda.h, cuCtxDestroy: memory from cuMemAllocAsync outlives it).
-  void forget_context(driver::Context context);
+  // The context is gone, and with it its work, its events and, if it takes them, its blocks that
+  // were not stream-ordered (cuda.h, cuCtxDestroy: memory from cuMemAllocAsync outlives it).
+  void forget_context(driver::Context context, bool takes_blocks = true);
 
   // Gives whole free handles back to the device as long as the pool still owns `keep` bytes then:
   // only what no work may still use. Gives the bytes given back.
@@ -165,7 +173,7 @@ class DevicePool {
 
   Front& front_of(const Origin& origin);
   void begin_one_stream(Front& front);
-  bool free_synchronously(driver::Address at);
+  bool free_synchronously(driver::Address at, const Origin& by);
   Result<driver::Address> miss(Request& request);
   Result<driver::Address> ladder(Request& request, Error error);
   Result<driver::Address> attempt(Request& request, Supply::Room room);

@@ -76,11 +76,11 @@ void Follower::before_capture(driver::Context context) {
     if (front->host) follow(*front, false);
 }
 
-void Follower::retire(const Origin& origin, bool by_handle) {
+void Follower::ends(const Origin& origin, bool by_handle) {
   books_.unpark_all();
   Front* front = books_.known_front(origin);
   const bool in_time = front && !front->worked_since.load(std::memory_order_relaxed);
-  if (auto closed = books_.retire(origin, by_handle))
+  if (auto closed = books_.ending(origin, by_handle))
     follow(std::move(*closed), stream::Fences::Clock::now(), in_time);
 }
 

@@ -36,8 +36,8 @@ class Follower {
   // A capture is about to begin in the context: what has been freed there is followed while that
   // can be done.
   void before_capture(driver::Context context);
-  // The stream ends: see DevicePool::retire_stream.
-  void retire(const Origin& origin, bool by_handle);
+  // The stream is about to end: see DevicePool::stream_ends.
+  void ends(const Origin& origin, bool by_handle);
 
   // Records an event for the open batches of frees, and asks the pending events: of the timelines
   // that `awaited` names (and of streams that have ended, so that others can go on in their place),

@@ -16,6 +16,7 @@ Timeline Timelines::of_stream(std::uint64_t id, void* stream, void* context, boo
   if (const auto known = streams_.find(id); known != streams_.end()) return known->second;
   const auto timeline = add({context, stream, thread_bound, false}, false);
   lines_[timeline].id = id;
+  lines_[timeline].thread_bound = thread_bound;
   streams_.emplace(id, timeline);
   return timeline;
 }
@@ -27,11 +28,28 @@ Timeline Timelines::of_context(void* context) {
   return timeline;
 }
 
+void Timelines::ending(Line& line) {
+  line.follow.whole_context = !GMLAKE_FAULT(retired_by_handle);
+}
+
+void Timelines::not_ended(Line& line) {
+  if (!line.ended) line.follow.whole_context = line.thread_bound;
+}
+
 void Timelines::end(Timeline timeline) {
   auto& line = lines_[timeline];
-  line.follow.whole_context = !GMLAKE_FAULT(retired_by_handle);
+  ending(line);
   if (!line.ended) ended_.push_back(timeline);
   line.ended = true;
+}
+
+void Timelines::ending(std::uint64_t id) {
+  if (const auto known = streams_.find(id); known != streams_.end()) ending(lines_[known->second]);
+}
+
+void Timelines::not_ended(std::uint64_t id) {
+  if (const auto known = streams_.find(id); known != streams_.end())
+    not_ended(lines_[known->second]);
 }
 
 void Timelines::retire_stream(std::uint64_t id) {
@@ -41,10 +59,23 @@ void Timelines::retire_stream(std::uint64_t id) {
   end(known->second);
 }
 
-void Timelines::retire_handle(void* stream) {
+template <typename Each>
+void Timelines::each_by_handle(void* stream, Each visit) {
   if (!stream) return;
   for (Timeline t = 0; t < size(); ++t)
-    if (!lines_[t].of_context && lines_[t].follow.stream == stream) end(t);
+    if (!lines_[t].of_context && lines_[t].follow.stream == stream) visit(t);
+}
+
+void Timelines::ending_handle(void* stream) {
+  each_by_handle(stream, [&](Timeline t) { ending(lines_[t]); });
+}
+
+void Timelines::handle_not_ended(void* stream) {
+  each_by_handle(stream, [&](Timeline t) { not_ended(lines_[t]); });
+}
+
+void Timelines::retire_handle(void* stream) {
+  each_by_handle(stream, [&](Timeline t) { end(t); });
 }
 
 void Timelines::forget_context(void* context) {
@@ -53,7 +84,9 @@ void Timelines::forget_context(void* context) {
     if (line.follow.context != context) continue;
     line.open_has_frees = line.in_batch = false;
     advance(t, line.open++);
-    if (!line.of_context) end(t);
+    if (line.of_context) continue;  // its address may come back
+    end(t);
+    line.over = true;
   }
 }
 

@@ -57,15 +57,23 @@ class Timelines {
   Timeline of_context(void* context);
   // Whether it is one of those.
   bool is_context(Timeline timeline) const { return lines_[timeline].of_context; }
-  // The stream's handle is about to become invalid; its memory stays on its timeline.
+  // The stream's handle is about to become invalid: it is followed through its context from here
+  // on. Then it has; or it has not, and all is as before.
+  void ending(std::uint64_t id);
+  void not_ended(std::uint64_t id);
+  // The stream is gone; its memory stays on its timeline.
   void retire_stream(std::uint64_t id);
   // The same for a stream whose id is not known: all that were ever followed by that handle.
+  void ending_handle(void* stream);
+  void handle_not_ended(void* stream);
   void retire_handle(void* stream);
   // The context is gone: all work on its timelines is over. Its address may come back as another
   // context.
   void forget_context(void* context);
   // Whether its stream has.
   bool ended(Timeline timeline) const { return lines_[timeline].ended; }
+  // Whether it went with its context.
+  bool over(Timeline timeline) const { return lines_[timeline].over; }
   // Whether something was freed on it that is not known to have passed.
   bool pending(Timeline timeline) const {
     const auto& line = lines_[timeline];
@@ -73,9 +81,11 @@ class Timelines {
   }
   bool known_stream(std::uint64_t id) const { return streams_.count(id) != 0; }
 
-  // The fence value for bytes freed on `timeline` now.
+  // The fence value for bytes freed on `timeline` now. Of a stream that went with its context
+  // nothing can follow them any more, and nothing need: its work is over.
   std::uint64_t free_on(Timeline timeline) {
     auto& line = lines_[timeline];
+    if (line.over) return passed_[timeline];
     line.open_has_frees = line.in_batch = true;
     return line.open;
   }
@@ -111,11 +121,17 @@ class Timelines {
     bool in_batch = false;  // some of them are in the open batch itself
     Follow follow;
     bool of_context = false;
+    bool thread_bound = false;
     bool ended = false;
+    bool over = false;     // so is its context
     std::uint64_t id = 0;  // of the stream
   };
   Timeline add(const Follow& follow, bool of_context);
   void end(Timeline timeline);
+  void ending(Line& line);
+  void not_ended(Line& line);
+  template <typename Each>
+  void each_by_handle(void* stream, Each visit);
 
   std::vector<Line> lines_;
   std::deque<Timeline> ended_;  // those, the one looked at longest ago first
@@ -139,7 +155,8 @@ std::optional<Timeline> Timelines::take_over(std::uint64_t id, void* stream, voi
     streams_.erase(line.id);
     streams_.emplace(id, timeline);
     line.follow = {context, stream, thread_bound, false};
-    line.ended = false;
+    line.thread_bound = thread_bound;
+    line.ended = line.over = false;
     line.id = id;
     return timeline;
   }

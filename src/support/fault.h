@@ -48,6 +48,8 @@
   X(stream_wait_for_all, "waiting for one stream counts as waiting for the context")                      \
   X(legacy_wait_for_all, "the legacy stream is taken to wait for non-blocking streams")                   \
   X(legacy_free_is_no_work, "a free in the legacy stream does not stand between blocking streams")        \
+  X(memory_outlives_context, "memory of cudaMalloc is still there when its context is gone")              \
+  X(failed_end_is_end, "a stream that could not be destroyed counts as gone")                             \
   X(recycled_handle, "a new stream with an old one's handle is taken for the old one")                    \
   X(per_thread_is_legacy, "the per-thread stream is taken for the legacy one")                            \
   X(per_thread_unseen, "a thread's own default stream does not count as a context's second stream")       \

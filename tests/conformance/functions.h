@@ -14,6 +14,8 @@
   X(cuCtxPopCurrent_v2) X(cuCtxGetDevice) X(cuCtxGetDevice_v2) X(cuCtxGetFlags) X(cuCtxGetId)         \
   X(cuCtxGetApiVersion) X(cuCtxGetStreamPriorityRange) X(cuCtxSynchronize) X(cuCtxSynchronize_v2)     \
   X(cuCtxRecordEvent) X(cuCtxWaitEvent) X(cuCtxEnablePeerAccess) X(cuCtxDisablePeerAccess)            \
+  X(cuCtxAttach) X(cuCtxDetach) X(cuDeviceGetDevResource) X(cuDevResourceGenerateDesc)                \
+  X(cuGreenCtxCreate) X(cuGreenCtxDestroy) X(cuCtxFromGreenCtx) X(cuGreenCtxStreamCreate)             \
   X(cuStreamCreate) X(cuStreamCreateWithPriority) X(cuStreamDestroy_v2) X(cuStreamQuery)              \
   X(cuStreamQuery_ptsz) X(cuStreamSynchronize) X(cuStreamWaitEvent) X(cuStreamGetId)                  \
   X(cuStreamGetId_ptsz) X(cuStreamGetCtx) X(cuStreamGetFlags) X(cuStreamGetPriority)                  \

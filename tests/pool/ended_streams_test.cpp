@@ -43,6 +43,16 @@ TEST(EndedStreams, KeepTheirMemoryUntilTheirWorkIsDone) {
   EXPECT_EQ(bench.get(kBytes, on_stream(3)), pending);
 }
 
+// Freed by the host, it is its own stream's; nothing follows that any more, and its work is over.
+TEST(EndedStreams, OfAGoneContextKeepNoMemory) {
+  Bench bench;
+  const auto origin = on_stream(1);
+  const auto at = bench.get(kBytes, origin);
+  bench.pool.forget_context(origin.context);
+  EXPECT_TRUE(bench.pool.free(at, Origin{}));
+  EXPECT_EQ(bench.get(kBytes, on_stream(2)), at);
+}
+
 // The new stream's frees would be taken for the ended one's, and its block for its own.
 TEST(EndedStreams, WithALiveBlockAreNotReplaced) {
   Bench bench;

@@ -94,6 +94,44 @@ TEST(Timelines, StreamsWithoutAUsableHandleAreFollowedByTheirContext) {
   EXPECT_TRUE(lines.close(capturing).follow.whole_context);
 }
 
+// The call that should have destroyed it failed.
+TEST(Timelines, AStreamThatHasNotEndedIsFollowedByItsHandleAgain) {
+  Timelines lines;
+  const auto per_thread = lines.of_stream(1, kStream, kContext, true);
+  const auto ordinary = lines.of_stream(2, kStream, kContext, false);
+  const auto capturing = lines.of_stream(3, kOther, kContext, false);
+  for (const std::uint64_t id : {1, 2}) {
+    lines.ending(id);
+    lines.not_ended(id);
+  }
+  lines.ending(2);
+  EXPECT_TRUE(lines.close(ordinary).follow.whole_context) << "for as long as it may end";
+  EXPECT_FALSE(lines.ended(ordinary));
+  lines.not_ended(2);
+  EXPECT_FALSE(lines.close(ordinary).follow.whole_context);
+  EXPECT_TRUE(lines.close(per_thread).follow.whole_context);
+  lines.ending_handle(kOther);
+  EXPECT_TRUE(lines.close(capturing).follow.whole_context);
+  lines.handle_not_ended(kOther);
+  EXPECT_FALSE(lines.close(capturing).follow.whole_context);
+  lines.retire_handle(kOther);
+  lines.handle_not_ended(kOther);
+  EXPECT_TRUE(lines.close(capturing).follow.whole_context) << "an earlier one of that handle";
+}
+
+// Nothing could follow what is freed there now, and nothing has to.
+TEST(Timelines, WhatIsFreedOnAStreamOfAGoneContextHasPassed) {
+  Timelines lines;
+  const auto stream = lines.of_stream(1, kStream, kContext, false);
+  lines.free_on(stream);
+  lines.forget_context(kContext);
+  EXPECT_LE(lines.free_on(stream), lines.all_passed()[stream]);
+  EXPECT_FALSE(lines.open_has_frees(stream));
+  EXPECT_FALSE(lines.pending(stream));
+  EXPECT_EQ(lines.take_over(2, kOther, kContext, false, [](Timeline) { return true; }), stream);
+  EXPECT_GT(lines.free_on(stream), lines.all_passed()[stream]);
+}
+
 TEST(Timelines, AnEndedStreamsPlaceIsTakenOverOnceNothingIsPending) {
   Timelines lines;
   const auto take_over = [&](std::uint64_t id, bool unused) {

@@ -20,7 +20,8 @@ constexpr unsigned kSecondsOfAProcess = 120;  // then it hangs
 using Settings = std::vector<std::pair<const char*, std::string>>;
 
 // What the programs meet in turn: much memory and little, each proof switched off, each way to free
-// without a stream, stitches wherever they are possible, and cudaMalloc in the one stream's order.
+// without a stream, stitches wherever they are possible, cudaMalloc in the one stream's order, and
+// a driver that can not record on contexts.
 const Settings kTight{{"GMLAKE_POOL_MAX_BYTES", "24MiB"}};
 const Settings kStitching{{"GMLAKE_STITCH_WORTH", "0"},
                           {"GMLAKE_STITCH_TIME_BUDGET", "1"},
@@ -43,6 +44,7 @@ const Settings kTurns[] = {
     {{"GMLAKE_STREAMS_FREE", "synchronous"}},
     kSingle,
     both(both(kTight, kStitching), kSingle),
+    {{"SIMCUDA_FAULTS", "cuCtxRecordEvent:every=1=801"}},
 };
 
 Settings settings_of(const Child& child) {

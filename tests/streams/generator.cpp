@@ -27,6 +27,7 @@ class Generator {
     holds_ = later() % 4 == 0;
     if (later() % 4 == 0) seldom_captured_ = 12;
     std::mt19937_64 random(~seed);
+    ends_ = seed % 6 == 5;
     const bool by_default = random() % 4 == 0;
     fills_ = seed % 4 == 0;
     if (!by_default) return;
@@ -40,6 +41,7 @@ class Generator {
     for (auto n = 2 + draw(kEvents - 2); n != 0; --n) create_event();
     for (unsigned i = 0; i < steps_; ++i) {
       if (draw(5) == 0) thread_ = draw(kThreads);
+      if (ends_) end_something();
       if (holds_) hold_step();
       if (model_.capture().on && draw(seldom_captured_) == 0)
         capture_step();
@@ -342,6 +344,14 @@ class Generator {
     emit({Kind::sync_context, 0, 0, 0, 0});
   }
 
+  // A stream that the driver fails to destroy, or the context with all that is in it.
+  void end_something() {
+    if (draw(12) == 0) emit({Kind::destroy_stream, 0, 0, some_stream(), 1});
+    if (draw(24) != 0 || !emit({Kind::renew_context, 0, 0, 0, draw(2)})) return;
+    for (unsigned i = 0; i < streams_; ++i) create_stream();
+    for (auto n = 2 + draw(kEvents - 2); n != 0; --n) create_event();
+  }
+
   bool create_stream() {
     unsigned slot = kCreated;
     while (slot < kStreams && model_.stream(slot).alive) ++slot;
@@ -398,6 +408,7 @@ class Generator {
   unsigned seldom_captured_ = 2;  // of so many steps beside a capture one is in it
   unsigned streams_ = 0;
   unsigned non_blocking_ = 0;  // 0: some, 1: all, 2: none
+  bool ends_ = false;          // contexts, and streams that do not
   unsigned left_in_capture_ = 0;
   unsigned one_stream_ = 0;       // steps before there is another than the legacy one
   unsigned default_streams_ = 0;  // and before any is created

@@ -96,7 +96,7 @@ Model::Verdict Model::happens(const Operation& o) {
       streams_[o.b].life = ++lives_;
       return {};
     case Kind::destroy_stream:
-      streams_[o.b].alive = false;
+      if (o.c == 0) streams_[o.b].alive = false;
       return {};
     case Kind::create_event:
       events_[o.a] = {};
@@ -155,9 +155,31 @@ Model::Verdict Model::happens(const Operation& o) {
     case Kind::let_go:
       holds_[o.a].reset();
       return {};
+    case Kind::renew_context:
+      return renew_context();
     default:
       return {};
   }
+}
+
+// The end of a context waits for its work, and takes all but stream-ordered memory with it. Where
+// there is no gmlake, recorded uses are waited for when the block is freed; then it is too late.
+Model::Verdict Model::renew_context() {
+  for (const auto& block : blocks_)
+    if (block.live && !block.recorded.empty())
+      return problem("recorded uses, and their streams go");
+  host_ = everything();
+  for (unsigned slot = 0; slot < kStreams; ++slot) {
+    streams_[slot] = {};
+    if (slot >= kCreated) continue;
+    streams_[slot].alive = streams_[slot].blocking = true;
+    streams_[slot].life = ++lives_;
+  }
+  events_ = {};
+  graphs_ = {};
+  for (auto& block : blocks_)
+    if (!block.stream_ordered) block.live = block.written = false;
+  return {};
 }
 
 Model::Works Model::before(unsigned slot) const {
@@ -215,14 +237,17 @@ Model::Works Model::told(const Operation& o) const {
     case Kind::sync_event:
     case Kind::poll_event:
       return events_[o.a].done;
-    case Kind::sync_context: {
-      Works all;
-      for (std::size_t i = 0; i < work_.size(); ++i) all.set(i);
-      return all;
-    }
+    case Kind::sync_context:
+      return everything();
     default:
       return before(o.b);
   }
+}
+
+Model::Works Model::everything() const {
+  Works all;
+  for (std::size_t i = 0; i < work_.size(); ++i) all.set(i);
+  return all;
 }
 
 // The call has begun: what it will have done counts as of now, and for others only once it is over.

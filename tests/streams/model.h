@@ -41,6 +41,7 @@ inline bool names_stream(Kind kind) {
     case Kind::query_event:
     case Kind::poll_event:
     case Kind::destroy_graph:
+    case Kind::renew_context:
     case Kind::trim:
     case Kind::let_go:
       return false;
@@ -160,10 +161,12 @@ class Model {
   Verdict wait(const Operation& o);
   Verdict end_capture(const Operation& o);
   Verdict launch(const Operation& o);
+  Verdict renew_context();
   void allocate(const Operation& o);
   void record(const Operation& o);
   void join(const Operation& o);
   Works told(const Operation& o) const;  // what a host wait is for
+  Works everything() const;
   bool is_in_graph(unsigned event) const;
   bool is_held(const Works& works) const;
   void begin_outer(const Operation& o);

@@ -47,7 +47,8 @@ Model::Verdict Model::check_capture(const Operation& o) const {
       default:
         return problem("not in a capture");
     }
-  if (o.kind == Kind::begin_capture || o.kind == Kind::sync_context || o.kind == Kind::trim)
+  if (o.kind == Kind::begin_capture || o.kind == Kind::sync_context || o.kind == Kind::trim ||
+      o.kind == Kind::renew_context)
     return problem("not beside a capture");
   if ((o.kind == Kind::free || o.kind == Kind::free_async) && !blocks_[o.a].recorded.empty())
     return problem("recorded uses, beside a capture");

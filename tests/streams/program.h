@@ -32,7 +32,7 @@ inline bool is_per_thread(unsigned stream) {
 // X(kind, what a, b and c are)
 #define GMLAKE_STREAMS_OPERATIONS(X)                                                      \
   X(create_stream)  /* b; c: non-blocking */                                              \
-  X(destroy_stream) /* b */                                                               \
+  X(destroy_stream) /* b; c: the driver fails to */                                       \
   X(create_event)   /* a */                                                               \
   X(destroy_event)  /* a */                                                               \
   X(allocate_async) /* block a on stream b, c bytes */                                    \
@@ -55,6 +55,7 @@ inline bool is_per_thread(unsigned stream) {
   X(end_capture)   /* of graph a on stream b */                                           \
   X(launch)        /* graph a on stream b */                                              \
   X(destroy_graph) /* a */                                                                \
+  X(renew_context) /* it ends with all that is in it; c: by a detach; another begins */   \
   X(trim)          /* the device's memory pool is to keep nothing */                      \
   X(hold)          /* a host function on stream b that goes on at the next let_go of a */ \
   X(let_go)        /* a */

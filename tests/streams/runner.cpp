@@ -103,8 +103,9 @@ class Run {
   // It is one thread's turn at a time; the others wait for their semaphore.
   void take_turns(unsigned thread) {
     turn_[thread].acquire();
-    check("cuCtxSetCurrent", cuCtxSetCurrent(context_));
-    for (;;) {
+    for (CUcontext current = nullptr;;) {
+      if (current != context_) check("cuCtxSetCurrent", cuCtxSetCurrent(context_));
+      current = context_;
       while (!over() && !outer_goes_on() && program_[next_].thread == thread) step();
       pass_on();
       if (over() && !outer_) return;
@@ -163,6 +164,8 @@ class Run {
   CUresult end_capture(const Operation& o);
   CUresult hold(const Operation& o);
   void let_go(unsigned slot);
+  CUresult destroy_stream(const Operation& o);
+  CUresult renew_context(const Operation& o);
   void clean_up();
 
   struct Block {
@@ -170,6 +173,7 @@ class Run {
     std::size_t size = 0;
     std::uint64_t number = 0;
     bool live = false;
+    bool ordered = false;   // by a stream
     bool native = false;    // the driver's own memory
     bool recorded = false;  // has recorded uses
   };
@@ -199,7 +203,7 @@ void watch(const char* function, int returns) {
 
 CUresult Run::allocate(const Operation& o) {
   auto& block = blocks_[o.a];
-  block = {0, o.c, ++numbers_, true, false, false};
+  block = {0, o.c, ++numbers_, true, o.kind == Kind::allocate_async, false, false};
   natively = false;
   const CUresult result = o.kind == Kind::allocate ? cuMemAlloc(&block.at, block.size)
                           : by_flavour(o.b) ? cuMemAllocAsync_ptsz(&block.at, block.size, nullptr)
@@ -289,6 +293,39 @@ void Run::let_go(unsigned slot) {
   if (void* key = std::exchange(holds_[slot], nullptr)) simcuda_let_go(key);
 }
 
+CUresult Run::destroy_stream(const Operation& o) {
+  if (o.c == 0) return cuStreamDestroy(std::exchange(streams_[o.b], nullptr));
+  const char* always = std::getenv("SIMCUDA_FAULTS");
+  const std::string others = always ? std::string(",") + always : "";
+  (void)simcuda_arm_faults(("cuStreamDestroy_v2:1=999" + others).c_str());
+  const CUresult result = cuStreamDestroy(streams_[o.b]);
+  (void)simcuda_arm_faults(always ? always : "");
+  return result == CUDA_ERROR_UNKNOWN ? CUDA_SUCCESS : CUDA_ERROR_UNKNOWN;
+}
+
+// What is in the context goes with it. Memory that was not a stream's is refused from then on.
+CUresult Run::renew_context(const Operation& o) {
+  for (CUgraphExec& graph : graphs_)
+    if (graph) (void)cuGraphExecDestroy(std::exchange(graph, nullptr));
+  kernels_.reset();
+  streams_ = {};
+  events_ = {};
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  CUresult result = o.c != 0 ? cuCtxDetach(context_) : cuCtxDestroy(context_);
+#pragma GCC diagnostic pop
+  if (result == CUDA_SUCCESS) result = cuCtxCreate(&context_, nullptr, 0, 0);
+  if (result != CUDA_SUCCESS) return result;
+  kernels_.emplace();
+  for (auto& block : blocks_) {
+    if (!block.live || block.ordered) continue;
+    block.live = false;
+    if (gmlake_trim && !block.native && cuMemFree(block.at) != CUDA_ERROR_INVALID_VALUE)
+      return CUDA_ERROR_ILLEGAL_STATE;
+  }
+  return CUDA_SUCCESS;
+}
+
 void Run::execute(const Operation& o) {
   const auto at = next_;
   operation = at - 1;
@@ -299,7 +336,7 @@ void Run::execute(const Operation& o) {
       result = cuStreamCreate(&streams_[o.b], o.c != 0 ? CU_STREAM_NON_BLOCKING : 0);
       break;
     case Kind::destroy_stream:
-      result = cuStreamDestroy(std::exchange(streams_[o.b], nullptr));
+      result = destroy_stream(o);
       break;
     case Kind::create_event:
       result = cuEventCreate(&events_[o.a], CU_EVENT_DISABLE_TIMING);
@@ -318,6 +355,9 @@ void Run::execute(const Operation& o) {
       break;
     case Kind::destroy_graph:
       result = cuGraphExecDestroy(std::exchange(graphs_[o.a], nullptr));
+      break;
+    case Kind::renew_context:
+      result = renew_context(o);
       break;
     case Kind::trim: {
       CUmemoryPool pool = nullptr;
@@ -340,6 +380,7 @@ void Run::execute(const Operation& o) {
 // What the program has left, and its context.
 void Run::clean_up() {
   for (unsigned slot = 0; slot < kHolds; ++slot) let_go(slot);
+  check("cuCtxSetCurrent", cuCtxSetCurrent(context_));
   for (const CUgraphExec graph : graphs_)
     if (graph) (void)cuGraphExecDestroy(graph);
   for (const CUevent event : events_)
@@ -373,6 +414,7 @@ bool start() {
   std::thread(find_hangs).detach();
   simcuda_watch_calls(watch);
   simcuda_recycle_events();
+  simcuda_recycle_streams();
   at_rest = simcuda_physical_bytes();
   return true;
 }

@@ -64,6 +64,10 @@ SIMCUDA_API void simcuda_reseed(unsigned long long seed);
  * a destroyed event is then found only as long as it has not. */
 SIMCUDA_API void simcuda_recycle_events(void);
 
+/* From now on handles of streams that ended with their context come back for new ones, as the real
+ * driver's do. Use of such a stream is then found only as long as its handle has not. */
+SIMCUDA_API void simcuda_recycle_streams(void);
+
 /* `watch` is called at the beginning (returns 0) and at the end (1) of each call of the program's,
  * on the calling thread and with no lock of simcuda's held, so that a test can let other threads
  * make calls while this one is under way. NULL ends it. */

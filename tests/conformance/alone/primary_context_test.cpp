@@ -111,6 +111,37 @@ TEST_F(PrimaryContexts, AreDestroyedByAReset) {
   release();
 }
 
+// It stays current, and says of which device it is [M]; that it is dead it says when it is asked
+// for memory or for its default stream.
+TEST_F(PrimaryContexts, SayThatTheyAreDestroyed) {
+  retain();
+  reset();
+  CUdevice device = -1;
+  std::size_t free = 0;
+  unsigned long long id = 0;
+  CUdeviceptr at = 0;
+  EXPECT_EQ(d.cuCtxGetDevice(&device), CUDA_SUCCESS);
+  EXPECT_EQ(device, 0);
+  EXPECT_EQ(d.cuMemGetInfo_v2(&free, &free), CUDA_ERROR_CONTEXT_IS_DESTROYED);
+  EXPECT_EQ(d.cuStreamGetId(nullptr, &id), CUDA_ERROR_CONTEXT_IS_DESTROYED);
+  EXPECT_EQ(d.cuMemAllocAsync(&at, 1000, nullptr), CUDA_ERROR_CONTEXT_IS_DESTROYED);
+  release();
+}
+
+// Where it stayed current it is alive again when it comes back.
+TEST_F(PrimaryContexts, AreAliveAgainWhereTheyStayedCurrent) {
+  const CUcontext first = retain();
+  reset();
+  release();
+  CUcontext again = nullptr;
+  EXPECT_EQ(d.cuDevicePrimaryCtxRetain(&again, 0), CUDA_SUCCESS);
+  EXPECT_EQ(again, first);
+  CUdeviceptr at = 0;
+  EXPECT_EQ(allocate(&at), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuMemFree_v2(at), CUDA_SUCCESS);
+  release();
+}
+
 // [H 5903] "The context is automatically reset once the last reference to it is released."
 TEST_F(PrimaryContexts, AreDestroyedByTheLastRelease) {
   retain();

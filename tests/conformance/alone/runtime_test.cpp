@@ -43,6 +43,34 @@ TEST_F(RuntimeStart, MakesTheContextWhenItIsNeeded) {
   EXPECT_NE(current, nullptr);
 }
 
+// [PG, Initialization] the same for a thread that has none any more, by whichever call it makes.
+TEST_F(RuntimeStart, MakesTheContextCurrentAgain) {
+  void* at = nullptr;
+  void* ordered = nullptr;
+  cudaStream_t stream = nullptr;
+  ASSERT_EQ(r.cudaStreamCreate(&stream), cudaSuccess);
+  CUcontext primary = nullptr;
+  ASSERT_EQ(d.cuCtxGetCurrent(&primary), CUDA_SUCCESS);
+  const auto leave = [&] { EXPECT_EQ(d.cuCtxSetCurrent(nullptr), CUDA_SUCCESS); };
+  const auto expect_current = [&] {
+    CUcontext now = nullptr;
+    EXPECT_EQ(d.cuCtxGetCurrent(&now), CUDA_SUCCESS);
+    EXPECT_EQ(now, primary);
+  };
+  leave();
+  EXPECT_EQ(r.cudaMalloc(&at, 1000), cudaSuccess);
+  expect_current();
+  leave();
+  EXPECT_EQ(r.cudaMallocAsync(&ordered, 1000, stream), cudaSuccess);
+  expect_current();
+  leave();
+  EXPECT_EQ(r.cudaFreeAsync(ordered, stream), cudaSuccess);
+  expect_current();
+  leave();
+  EXPECT_EQ(r.cudaFree(at), cudaSuccess);
+  expect_current();
+}
+
 // [HR 302] the device's memory goes with a reset.
 TEST_F(RuntimeReset, TakesMemory) {
   void* at = nullptr;

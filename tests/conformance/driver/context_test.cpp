@@ -191,6 +191,101 @@ TEST_F(Contexts, AreSaidToBeDestroyedWhereTheyAreStillCurrent) {
   EXPECT_EQ(answer, CUDA_ERROR_CONTEXT_IS_DESTROYED);
 }
 
+// [H 7146] "Decrements the usage count of the context, and destroys the context if the usage count
+// goes to 0."
+TEST_F(Contexts, AreDetachedOneReferenceAtATime) {
+  CUcontext made = nullptr;
+  CUcontext again = nullptr;
+  CUdeviceptr at = 0;
+  ASSERT_EQ(d.cuCtxCreate_v2(&made, 0, 0), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuCtxAttach(&again, 0), CUDA_SUCCESS);
+  EXPECT_EQ(again, made);
+  ASSERT_EQ(d.cuMemAlloc_v2(&at, 1000), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuCtxDetach(made), CUDA_SUCCESS);
+  EXPECT_EQ(current(), made);
+  write(at, 4711);
+  EXPECT_EQ(read(at), 4711U);
+  EXPECT_EQ(d.cuCtxDetach(made), CUDA_SUCCESS);
+  EXPECT_EQ(current(), context);
+  EXPECT_EQ(d.cuMemFree_v2(at), CUDA_ERROR_INVALID_VALUE);
+}
+
+// [H 7148] "must be current to the calling thread".
+TEST_F(Contexts, AreDetachedWhereTheyAreCurrent) {
+  const CUcontext other = make_context();
+  EXPECT_EQ(d.cuCtxDetach(other), CUDA_ERROR_INVALID_CONTEXT);
+  EXPECT_EQ(d.cuCtxPushCurrent_v2(other), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuMemGetInfo_v2(nullptr, nullptr), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuCtxPopCurrent_v2(nullptr), CUDA_SUCCESS);
+}
+
+// [H 7147] "must be a handle that was passed back by cuCtxCreate() or cuCtxAttach()".
+TEST_F(Contexts, PrimaryOnesAreNotDetached) {
+  EXPECT_EQ(d.cuCtxDetach(context), CUDA_ERROR_INVALID_CONTEXT);
+  EXPECT_EQ(current(), context);
+}
+
+// What is asked to learn whether the current context is alive, where it was destroyed elsewhere.
+TEST_F(Contexts, SayThatTheyAreDestroyedWhenAskedForMemory) {
+  CUcontext other = nullptr;
+  ASSERT_EQ(d.cuCtxCreate_v2(&other, 0, 0), CUDA_SUCCESS);
+  std::thread([&] { EXPECT_EQ(d.cuCtxDestroy_v2(other), CUDA_SUCCESS); }).join();
+  EXPECT_EQ(current(), other);
+  std::size_t free = 0;
+  std::size_t total = 0;
+  unsigned long long id = 0;
+  EXPECT_EQ(d.cuMemGetInfo_v2(&free, &total), CUDA_ERROR_CONTEXT_IS_DESTROYED);
+  EXPECT_EQ(d.cuStreamGetId(nullptr, &id), CUDA_ERROR_CONTEXT_IS_DESTROYED);
+  EXPECT_EQ(d.cuCtxPopCurrent_v2(nullptr), CUDA_SUCCESS);
+}
+
+// A thread has it twice, and destroys it: one of them is popped, the other stays, and is dead.
+TEST_F(Contexts, AreDeadWhereTheyAreCurrentOnceMore) {
+  CUcontext other = nullptr;
+  ASSERT_EQ(d.cuCtxCreate_v2(&other, 0, 0), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuCtxPushCurrent_v2(other), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuCtxDestroy_v2(other), CUDA_SUCCESS);
+  EXPECT_EQ(current(), other);
+  std::size_t free = 0;
+  EXPECT_EQ(d.cuMemGetInfo_v2(&free, &free), CUDA_ERROR_CONTEXT_IS_DESTROYED);
+  EXPECT_EQ(d.cuCtxPopCurrent_v2(nullptr), CUDA_SUCCESS);
+}
+
+// [H 13386] what a pool keeps above its threshold goes with "the next call to stream, event or
+// context synchronize": the end of a context waits for its work, as that does.
+TEST_F(Contexts, GiveBackWhatThePoolKeepsWhenTheyEnd) {
+  constexpr std::size_t kBlock = std::size_t{512} << 20;
+  ASSERT_EQ(d.cuCtxSynchronize(), CUDA_SUCCESS);
+  std::size_t before = 0;
+  std::size_t after = 0;
+  ASSERT_EQ(d.cuMemGetInfo_v2(&before, nullptr), CUDA_SUCCESS);
+  CUcontext other = nullptr;
+  CUstream stream = nullptr;
+  CUdeviceptr at = 0;
+  ASSERT_EQ(d.cuCtxCreate_v2(&other, 0, 0), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuMemAllocAsync(&at, kBlock, stream), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuMemFreeAsync(at, stream), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuCtxDestroy_v2(other), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuMemGetInfo_v2(&after, nullptr), CUDA_SUCCESS);
+  EXPECT_GT(after + kBlock / 2, before);
+}
+
+// [H 6299] memory from cuMemAllocAsync outlives the context of its stream, and is freed in another.
+TEST_F(Contexts, LeaveStreamOrderedMemoryBehind) {
+  CUcontext other = nullptr;
+  CUstream stream = nullptr;
+  CUdeviceptr at = 0;
+  CUdeviceptr second = 0;
+  ASSERT_EQ(d.cuCtxCreate_v2(&other, 0, 0), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuMemAllocAsync(&at, 1000, stream), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuMemAllocAsync(&second, 1000, stream), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuCtxDestroy_v2(other), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuMemFree_v2(at), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuMemFreeAsync(second, nullptr), CUDA_SUCCESS);
+}
+
 // [M] a primary context is released or reset, not destroyed.
 TEST_F(Contexts, PrimaryOnesAreNotDestroyed) {
   EXPECT_EQ(d.cuCtxDestroy_v2(context), CUDA_ERROR_INVALID_CONTEXT);
@@ -252,6 +347,18 @@ TEST_F(Contexts, AreNeededForDefaultStreams) {
   EXPECT_EQ(d.cuStreamGetId(nullptr, &id), CUDA_ERROR_INVALID_CONTEXT);
   EXPECT_EQ(d.cuStreamGetCtx(nullptr, &owner), CUDA_ERROR_INVALID_CONTEXT);
   EXPECT_EQ(d.cuMemAllocAsync(&at, 100, nullptr), CUDA_ERROR_INVALID_CONTEXT);
+}
+
+// [H 13316] "CUDA_ERROR_INVALID_CONTEXT (default stream specified with no current context)": the
+// memory is not freed then.
+TEST_F(Contexts, AreNeededToFreeOnDefaultStreams) {
+  const CUstream stream = make_stream();
+  CUdeviceptr at = 0;
+  ASSERT_EQ(d.cuMemAllocAsync(&at, 100, stream), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuCtxSetCurrent(nullptr), CUDA_SUCCESS);
+  for (const CUstream special : {CUstream{nullptr}, CU_STREAM_LEGACY, CU_STREAM_PER_THREAD})
+    EXPECT_EQ(d.cuMemFreeAsync(at, special), CUDA_ERROR_INVALID_CONTEXT);
+  EXPECT_EQ(d.cuMemFreeAsync(at, stream), CUDA_SUCCESS);
 }
 
 // [H 6458, 6604] CUDA_ERROR_INVALID_CONTEXT: what asks for the current context.

@@ -9,6 +9,7 @@
 #include "findings.h"
 #include "memory.h"
 #include "order.h"
+#include "pool.h"
 
 namespace gmlake::simcuda {
 namespace {
@@ -60,6 +61,7 @@ Context* new_context(CUdevice device, unsigned flags, bool primary) {
 
 void deactivate(Context& context) {
   wait_context(context);
+  release_unused_pages();
   std::vector<StreamRef> gone;
   {
     const SchedulerLock lock = lock_scheduler();
@@ -69,6 +71,7 @@ void deactivate(Context& context) {
       order::stream_ends(*stream);
     }
     gone.swap(context.streams);
+    forget_handles(context);
     if (context.waits != nullptr) order::stream_ends(*context.waits);
     context.waits.reset();
     context.waited_for = {};

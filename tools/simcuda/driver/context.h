@@ -17,6 +17,7 @@ struct Context {
   CUdevice device = 0;
   unsigned long long id = 0;
   bool primary = false;
+  Context* part_of = nullptr;  // of a green context: the primary one
   std::atomic<unsigned> flags{0};
   std::atomic<bool> alive{false};
   // Once device code has gone wrong every call answers this, until the context is gone.
@@ -36,6 +37,10 @@ struct Context {
   std::shared_ptr<const Clock> ended_blocking;
 };
 
+// Whose memory and events they are.
+inline Context& whole(Context& context) {
+  return context.part_of != nullptr ? *context.part_of : context;
+}
 inline Context* from_handle(CUcontext handle) {
   return reinterpret_cast<Context*>(handle);
 }
@@ -64,7 +69,10 @@ Context* new_context(CUdevice device, unsigned flags, bool primary);
 Context* primary_of(CUdevice device);
 void activate(Context& context);
 void deactivate(Context& context);
+Context& retain_primary(CUdevice device);
 bool flags_are_valid(unsigned flags);
+// Takes the lock itself.
+CUresult release_primary(CUdevice device);
 
 // Which stream the handle 0 means.
 enum class Implicit { legacy, per_thread };
@@ -95,5 +103,9 @@ StreamRef add_stream(Context& context, unsigned flags, int priority);
 StreamRef branch_stream(Context& context);
 void end_branch_stream(Stream& stream);
 void forget_stream(Stream& stream);
+// With a handle; takes the lock itself.
+CUstream new_stream(Context& context, unsigned flags, int priority);
+// The context has ended. Its streams' handles come back if that is wanted (simcuda.h).
+void forget_handles(const Context& context);
 
 }  // namespace gmlake::simcuda

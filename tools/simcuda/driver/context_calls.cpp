@@ -20,7 +20,7 @@ CUresult create(CUcontext* result, unsigned flags, CUdevice device) {
 }
 
 CUresult destroy(Context& context) {
-  if (context.primary) return CUDA_ERROR_INVALID_CONTEXT;
+  if (context.primary || context.part_of != nullptr) return CUDA_ERROR_INVALID_CONTEXT;
   deactivate(context);
   // cuda.h, cuCtxDestroy: "If hCtx is current to the calling thread then hCtx will also be popped".
   if (context_stack().top() == &context) context_stack().pop();

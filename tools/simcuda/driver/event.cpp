@@ -59,7 +59,7 @@ CUresult record(CUevent handle, CUstream stream_handle, unsigned flags, Implicit
   if (flags != CU_EVENT_RECORD_DEFAULT && flags != CU_EVENT_RECORD_EXTERNAL)
     return CUDA_ERROR_INVALID_VALUE;
   // cuda.h, cuEventRecord: "hEvent and hStream must be from the same context".
-  if (event->context != stream->context) return CUDA_ERROR_INVALID_HANDLE;
+  if (&whole(*event->context) != &whole(*stream->context)) return CUDA_ERROR_INVALID_HANDLE;
   bool taken = false;
   if (const CUresult bad = capture_record(stream, event, handle, flags, taken)) return bad;
   if (taken) return CUDA_SUCCESS;
@@ -233,7 +233,7 @@ CUresult cuCtxRecordEvent(CUcontext context_handle, CUevent handle) {
   if (const CUresult bad = find_context(context_handle, context)) return bad;
   if (const CUresult bad = find_event(handle, event)) return bad;
   // cuda.h, cuCtxRecordEvent: event and context must match, else INVALID_HANDLE.
-  if (event->context != context) return CUDA_ERROR_INVALID_HANDLE;
+  if (&whole(*event->context) != &whole(*context)) return CUDA_ERROR_INVALID_HANDLE;
   if (event->shared != nullptr) return CUDA_ERROR_NOT_SUPPORTED;  // not simulated
   if (const CUresult bad = check_context(*context)) return bad;
   record_at(event, submit_after_context(*context));

@@ -45,6 +45,12 @@ class HandleTable {
     free_.push_back(slot);
     return object;
   }
+  template <typename Which>
+  void remove_if(Which which) {
+    for (std::size_t slot = 0; slot < slots_.size(); ++slot)
+      if (slots_[slot].object != nullptr && which(*slots_[slot].object))
+        (void)remove(handle(static_cast<std::uint32_t>(slot)));
+  }
   template <typename Visit>
   void for_each(Visit visit) const {
     for (const Slot& slot : slots_)

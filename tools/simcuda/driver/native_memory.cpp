@@ -56,7 +56,7 @@ CUresult allocate(CUdeviceptr* result, Bytes size) {
   if (result == nullptr || size == 0) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult bad = check_unsafe()) return bad;
   charge_call(size / MiB);
-  const CUresult taken = take(*context, size, result);
+  const CUresult taken = take(whole(*context), size, result);
   if (taken == CUDA_SUCCESS) watch::memory_begins(*result, size);
   return taken;
 }

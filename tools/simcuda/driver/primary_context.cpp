@@ -4,7 +4,13 @@
 #include "entry.h"
 
 namespace gmlake::simcuda {
-namespace {
+
+Context& retain_primary(CUdevice device) {
+  Context* primary = primary_of(device);
+  if (!primary->alive) activate(*primary);
+  ++primary->retained;
+  return *primary;
+}
 
 CUresult release_primary(CUdevice device) {
   if (const CUresult bad = check_device(device)) return bad;
@@ -18,6 +24,8 @@ CUresult release_primary(CUdevice device) {
   deactivate(*primary);
   return CUDA_SUCCESS;
 }
+
+namespace {
 
 // cuda.h, cuDevicePrimaryCtxReset: destroys what the context holds; whoever retained it still has
 // to release it.
@@ -51,10 +59,7 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext* result, CUdevice device) {
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult bad = check_device(device)) return bad;
   const SchedulerLock lock = lock_scheduler();
-  Context* primary = primary_of(device);
-  if (!primary->alive) activate(*primary);
-  ++primary->retained;
-  *result = to_handle(primary);
+  *result = to_handle(&retain_primary(device));
   return CUDA_SUCCESS;
 }
 CUresult cuDevicePrimaryCtxRelease(CUdevice device) {

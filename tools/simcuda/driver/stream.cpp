@@ -1,5 +1,6 @@
 // cuStream* and host functions. Handles of destroyed streams come back for new ones, as with the
 // real driver; ids never do.
+#include "../simcuda.h"
 #include "capture.h"
 #include "entry.h"
 #include "findings.h"
@@ -15,6 +16,7 @@ StreamTable& streams() {
   static StreamTable* table = new StreamTable;
   return *table;
 }
+bool recycles_with_context = false;
 std::uint64_t value_of(CUstream handle) {
   return reinterpret_cast<std::uint64_t>(handle);
 }
@@ -24,8 +26,7 @@ CUresult create(CUstream* result, unsigned flags, int priority) {
     return CUDA_ERROR_INVALID_VALUE;
   Context* context = nullptr;
   if (const CUresult bad = current_context(context)) return bad;
-  const SchedulerLock lock = lock_scheduler();
-  *result = reinterpret_cast<CUstream>(streams().add(add_stream(*context, flags, priority)));
+  *result = new_stream(*context, flags, priority);
   return CUDA_SUCCESS;
 }
 
@@ -110,6 +111,16 @@ CUresult find_stream(CUstream handle, Implicit implicit, StreamRef& stream) {
   return stream->context->broken;
 }
 
+CUstream new_stream(Context& context, unsigned flags, int priority) {
+  const SchedulerLock lock = lock_scheduler();
+  return reinterpret_cast<CUstream>(streams().add(add_stream(context, flags, priority)));
+}
+
+void forget_handles(const Context& context) {
+  if (recycles_with_context)
+    streams().remove_if([&](const Stream& stream) { return stream.context == &context; });
+}
+
 std::size_t live_streams() {
   return streams().live();
 }
@@ -125,6 +136,11 @@ CUresult enqueue(const StreamRef& stream, Work work, Point* point) {
 }  // namespace gmlake::simcuda
 
 using namespace gmlake::simcuda;
+
+void simcuda_recycle_streams(void) {
+  const SchedulerLock lock = lock_scheduler();
+  recycles_with_context = true;
+}
 
 CUresult cuStreamCreate(CUstream* result, unsigned flags) {
   SIM_ENTER();
@@ -160,11 +176,12 @@ SIM_PTSZ(cuStreamGetId, (CUstream stream, unsigned long long* id), get_id(stream
 SIM_PTSZ(cuStreamGetCtx, (CUstream stream, CUcontext* context),
          get(stream, implicit, context,
              [](const Stream& s) { return reinterpret_cast<CUcontext>(s.context); }))
-// A stream made of a green context would have that too; there are none.
 SIM_PTSZ(cuStreamGetCtx_v2, (CUstream stream, CUcontext* context, CUgreenCtx* green),
          get(stream, implicit, context, [green](const Stream& s) {
-           if (green != nullptr) *green = nullptr;
-           return reinterpret_cast<CUcontext>(s.context);
+           const bool of_green = s.context->part_of != nullptr;
+           if (green != nullptr)
+             *green = of_green ? reinterpret_cast<CUgreenCtx>(s.context) : nullptr;
+           return to_handle(&whole(*s.context));
          }))
 SIM_PTSZ(cuStreamGetFlags, (CUstream stream, unsigned* flags),
          get(stream, implicit, flags, [](const Stream& s) { return s.flags; }))
