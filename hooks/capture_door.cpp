@@ -177,6 +177,10 @@ thread_local bool capturing_call = false;
 
 std::atomic<std::size_t> captures{0};
 
+bool is_this_thread(const void* thread) {
+  return thread == this_thread();
+}
+
 CapturesMutex& captures_mutex() {
   return registry().mutex();
 }

@@ -119,7 +119,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   if (auto* known = pool_if_any(device)) return known;
   if (refused_[index]) return nullptr;
   watch_for_the_end();
-  auto opened = ProgramDevice::open(driver, device, driver_door() ? &streams_ : nullptr);
+  auto opened = ProgramDevice::open(driver, device, in_front_, driver_door() ? &streams_ : nullptr);
   if (opened && config_->pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
                   "pool.chunk_size is no multiple of the device's granularity");

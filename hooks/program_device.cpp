@@ -10,11 +10,15 @@ namespace gmlake::hooks {
 using stats::DriverCall;
 
 Result<std::unique_ptr<ProgramDevice>> ProgramDevice::open(const driver::DriverTable& table,
-                                                           int ordinal,
+                                                           int ordinal, bool in_front,
                                                            const driver::KnownStreams* streams) {
-  std::unique_ptr<ProgramDevice> device(new ProgramDevice(table, ordinal, streams));
+  std::unique_ptr<ProgramDevice> device(new ProgramDevice(table, ordinal, in_front, streams));
   if (const auto ready = device->prepare(); !ready) return fail(ready.error());
   return device;
+}
+
+bool ProgramDevice::captures() const {
+  return capture_under_way();
 }
 
 bool ProgramDevice::only_legacy_stream(driver::Context context) const {
@@ -28,12 +32,12 @@ bool ProgramDevice::is_capturing(CUstream stream) const {
          status != CU_STREAM_CAPTURE_STATUS_NONE;
 }
 
+// The gate is held to the end in both: no capture that is counted already begins meanwhile, so that
+// what the driver says of a stream stays true.
 Status ProgramDevice::record_event(driver::Event event, driver::Context context,
                                    driver::Stream stream) {
-  {
-    const CaptureGate gate;
-    if (!gate.is_open(nullptr)) return CudaDevice::record_event(event, context, stream);
-  }
+  const CaptureGate gate;
+  if (!gate.is_open(nullptr)) return CudaDevice::record_event(event, context, stream);
   const Lock lock(captures_mutex());
   const driver::CurrentContext current(driver_, static_cast<CUcontext>(context));
   if (current.result() != CUDA_SUCCESS || is_capturing(static_cast<CUstream>(stream)))
@@ -43,13 +47,11 @@ Status ProgramDevice::record_event(driver::Event event, driver::Context context,
 
 Status ProgramDevice::record_context(driver::Event event, driver::Context context, bool may_order) {
   if (CapturingCall::under_way()) return fail(ErrorKind::captured, "cuCtxRecordEvent");
-  {
-    const CaptureGate gate;
-    if (!gate.is_open(static_cast<CUcontext>(context))) {
-      const auto recorded = CudaDevice::record_context(event, context, may_order);
-      if (recorded && streams_) streams_->context_is_recorded();
-      if (recorded || recorded.error().kind != ErrorKind::unsupported || !streams_) return recorded;
-    }
+  const CaptureGate gate;
+  if (!gate.is_open(static_cast<CUcontext>(context))) {
+    const auto recorded = CudaDevice::record_context(event, context, may_order);
+    if (recorded && streams_) streams_->context_is_recorded();
+    if (recorded || recorded.error().kind != ErrorKind::unsupported || !streams_) return recorded;
   }
   return streams_ && may_order ? record_beside(event, context)
                                : Status(fail(ErrorKind::captured, "cuCtxRecordEvent"));
@@ -86,6 +88,7 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
   const OpenCapture* first_blocking = nullptr;
   std::vector<CUstream> capturing;
   bool of_context = false;
+  unsigned others_capturing = 0;  // on their own streams
   for (const auto& open : open_captures()) {
     if (open.context && open.context != context) continue;
     // What is captured is not given; what was given before is behind this event.
@@ -95,6 +98,7 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
     capturing.push_back(open.stream);
     of_context = of_context || open.of_context;
     if (open.blocking && !first_blocking) first_blocking = &open;
+    others_capturing += open.thread && !is_this_thread(open.thread) ? 1 : 0;
   }
   // Streams that were destroyed: those before the first of these captures are behind its event.
   if (!capturing.empty() && streams_->contexts_are_recorded() && !of_context) return refused();
@@ -109,7 +113,8 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
   } else {
     // It has had no work since the capture began, and its event stands for what it had before; the
     // streams that it would follow are followed one by one, but for other threads' own.
-    if (!first_blocking || !first_blocking->of_context || !streams_->per_thread_is_mine())
+    if (!first_blocking || !first_blocking->of_context ||
+        streams_->other_per_thread_users() > others_capturing)
       return refused();
     if (streams_->per_thread_used() && !is_capturing(CU_STREAM_PER_THREAD) &&
         !come_behind(event, CU_STREAM_PER_THREAD, join))

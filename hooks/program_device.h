@@ -22,7 +22,9 @@ namespace gmlake::hooks {
 class ProgramDevice final : public driver::CudaDevice {
  public:
   // `streams`: the program's, if all are seen, else null. Both must outlive the device.
+  // `in_front`: the library is (Process::in_front).
   static Result<std::unique_ptr<ProgramDevice>> open(const driver::DriverTable& table, int ordinal,
+                                                     bool in_front,
                                                      const driver::KnownStreams* streams);
 
   Status record_event(driver::Event event, driver::Context context, driver::Stream stream) override;
@@ -32,15 +34,19 @@ class ProgramDevice final : public driver::CudaDevice {
   Status wait_context(driver::Context context) override;
   bool only_legacy_stream(driver::Context context) const override;
   bool sees_work() const override { return streams_ != nullptr; }
+  bool records_in_frees() const override { return in_front_; }
+  bool captures() const override;
 
  private:
-  ProgramDevice(const driver::DriverTable& table, int ordinal, const driver::KnownStreams* streams)
-      : CudaDevice(table, ordinal), streams_(streams) {}
+  ProgramDevice(const driver::DriverTable& table, int ordinal, bool in_front,
+                const driver::KnownStreams* streams)
+      : CudaDevice(table, ordinal), in_front_(in_front), streams_(streams) {}
   Status record_beside(driver::Event event, driver::Context context);
   Status come_behind_all(CUevent event, CUcontext context, CUstream join);
   bool come_behind(CUevent event, CUstream stream, CUstream join);
   bool is_capturing(CUstream stream) const;
 
+  const bool in_front_;
   const driver::KnownStreams* const streams_;
 };
 

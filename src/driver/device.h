@@ -62,6 +62,11 @@ class Device {
   virtual bool only_legacy_stream(Context) const { return false; }
   // Whether the pool is told before a stream is given work (DevicePool::before_work).
   virtual bool sees_work() const { return true; }
+  // Whether a context's event may be recorded in any call, as captures are seen or said not to be
+  // there. Else it is recorded only by a miss, and late events have to do for waits.
+  virtual bool records_in_frees() const { return true; }
+  // Whether some stream is being captured, as far as is seen.
+  virtual bool captures() const { return false; }
 
   // How often each driver function was called so far, for how long, and how often it failed.
   virtual void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const = 0;

@@ -40,8 +40,10 @@ class KnownStreams {
     uses_per_thread = true;
   }
   bool per_thread_used() const { return uses_per_thread; }
-  // No other thread has used its own.
-  bool per_thread_is_mine() const { return per_thread_users_ == (uses_per_thread ? 1U : 0U); }
+  // Other threads that have used theirs.
+  unsigned other_per_thread_users() const {
+    return per_thread_users_ - (uses_per_thread ? 1U : 0U);
+  }
   void remove(Stream stream) {
     const Lock lock(mutex_);
     std::erase_if(streams_, [&](const auto& known) { return known.stream == stream; });

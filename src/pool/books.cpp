@@ -58,14 +58,12 @@ std::int64_t signed_of(Bytes bytes) {
 
 Books::Books(const config::Config& config) : config_(config), placement_(rules_of(config)) {}
 
-void Books::open(std::uint64_t home, Bytes home_size, Bytes device_memory) {
+void Books::open(std::uint64_t home, Bytes home_size) {
   const Opened books(mutex_);
   if (placement_.home().size() != 0) return;
   placement_.open(home_size);
   blocks_.open(home, home_size);
   home_.store(home, std::memory_order_relaxed);
-  device_memory_.store(device_memory, std::memory_order_relaxed);
-  share_out();
 }
 
 bool Books::is_used_beside(const Front& front, const memory::Region* block) {
@@ -311,6 +309,7 @@ void Books::abandon_miss(memory::Miss&& miss, std::size_t created) {
 void Books::note_physical() {
   counters_.physical_bytes = placement_.physical();
   counters_.peak_physical_bytes = std::max(counters_.peak_physical_bytes, counters_.physical_bytes);
+  share_out();
 }
 
 void Books::forget_context(driver::Context context, bool takes_blocks) {

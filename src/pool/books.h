@@ -53,7 +53,7 @@ class Books {
   Mutex& mutex() const GMLAKE_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
   // The home range is there: requests may be served from now on.
-  void open(std::uint64_t home, Bytes home_size, Bytes device_memory) GMLAKE_EXCLUDES(mutex_);
+  void open(std::uint64_t home, Bytes home_size) GMLAKE_EXCLUDES(mutex_);
 
   // Fronts: found without a lock, made on first use. `made` if that was now.
   Front& front_of(const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_) {
@@ -164,7 +164,7 @@ class Books {
   stream::Snapshot given(const Origin& origin) GMLAKE_EXCLUDES(mutex_);
 
   // So much freed on one front, and no more, may go without an event that was recorded in time: the
-  // sum over all of them is a small share of the device.
+  // sum over all of them is a small share of what the pool has.
   Bytes unfollowed_limit() const { return unfollowed_limit_.load(std::memory_order_relaxed); }
 
   // The books themselves, for the rooms of the pool that work on them.
@@ -212,7 +212,6 @@ class Books {
   std::atomic<bool> several_{false};  // fronts: order between them matters
   std::atomic<bool> any_blocking_{false};
   std::atomic<Bytes> unfollowed_limit_{0};
-  std::atomic<Bytes> device_memory_{0};
   std::atomic<driver::Address> home_{0};
   // Looked up without the lock, changed with it.
   BlockTable blocks_;

@@ -9,7 +9,7 @@
 namespace gmlake::pool {
 namespace {
 
-// Of the device's memory, what may be free and not followed in time, on all fronts together: less
+// Of the pool's memory, what may be free and not followed in time, on all fronts together: less
 // than what rounding and fragments take.
 constexpr Bytes kUnfollowedShare = 1024;
 
@@ -64,9 +64,8 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin, bool& made) {
 
 void Books::share_out() {
   const auto fronts = std::max<std::size_t>(1, fronts_.all().size());
-  unfollowed_limit_.store(
-      device_memory_.load(std::memory_order_relaxed) / kUnfollowedShare / fronts,
-      std::memory_order_relaxed);
+  unfollowed_limit_.store(placement_.physical() / kUnfollowedShare / fronts,
+                          std::memory_order_relaxed);
 }
 
 Front& Books::host_front(driver::Context context) {

@@ -30,7 +30,8 @@ void Follower::freed(Front& front, const Origin& by) {
   if (front.host) {
     // What is given to the context from here on is not seen here.
     front.worked_since.store(true, std::memory_order_relaxed);
-    if (unfollowed < books_.unfollowed_limit() || front.in_order()) return;
+    if (unfollowed < books_.unfollowed_limit() || front.in_order() || !device_.records_in_frees())
+      return;
     const bool elsewhere =
         static_cast<Bytes>(front.unfollowed_elsewhere.get()) >= books_.unfollowed_limit();
     follow(front, true);
@@ -40,7 +41,8 @@ void Follower::freed(Front& front, const Origin& by) {
       follow_if_due(*other);
     return;
   }
-  if (device_.sees_work()) return;
+  // Beside a capture a thread's own stream can be followed by that thread alone: now.
+  if (device_.sees_work() && !(by.thread_bound && device_.captures())) return;
   if (unfollowed >= books_.unfollowed_limit())
     follow(front, true, &by);
   else
@@ -119,7 +121,7 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
       // that is not the free's any more.
       how.whole_context = how.whole_context ||
                           (!in_time && front.kind.load(std::memory_order_relaxed) == Kind::legacy);
-      in_time = in_time && (front.host || !how.whole_context);
+      in_time = (in_time && (front.host || !how.whole_context)) || !device_.records_in_frees();
       due.push_back({std::move(closed), in_time});
     }
   }

@@ -16,7 +16,7 @@ Supply::Supply(driver::Device& device, const config::Config& config, Books& book
 
 Status Supply::open() {
   if (auto ready = mappings_.open(); !ready) return ready;
-  books_.open(reach_.home(), reach_.home_size(), reach_.device_memory());
+  books_.open(reach_.home(), reach_.home_size());
   return {};
 }
 

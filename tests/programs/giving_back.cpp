@@ -68,8 +68,8 @@ void trim(bool through_api) {
   say("free", device_free());
 }
 
-// While a capture is under way nothing is given back. One ends with its stream or its context too,
-// and by an end call that fails.
+// A capture under way keeps no memory. One ends with its stream or its context too, and by an end
+// call that fails.
 void abandon() {
   CUdevice device = 0;
   CUcontext primary = nullptr, other = nullptr;

@@ -133,7 +133,8 @@ Player::Outcome Player::run_once() {
     const auto at = pool_.allocate(std::max<Bytes>(1, event.bytes), origin_of(event.stream));
     if (!at) {
       error_ = at.error();
-      return error_.code == CUDA_ERROR_OUT_OF_MEMORY ? Outcome::out_of_memory : Outcome::failed;
+      const bool full = error_.kind == ErrorKind::limit || error_.code == CUDA_ERROR_OUT_OF_MEMORY;
+      return full ? Outcome::out_of_memory : Outcome::failed;
     }
     addresses_[event.block] = *at;
   }
