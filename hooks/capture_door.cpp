@@ -8,6 +8,7 @@
 #include "hooks/process.h"
 #include "hooks/single_stream.h"
 #include "support/lasting.h"
+#include "support/this_thread.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -73,11 +74,6 @@ Registry& registry() {
 }
 
 std::atomic<unsigned> in_gate{0};
-
-const void* this_thread() {
-  static thread_local const char here = 0;
-  return &here;
-}
 
 OpenCapture capture_of(CUstream stream, bool zero_is_per_thread) {
   OpenCapture capture;
@@ -176,10 +172,6 @@ thread_local bool capturing_call = false;
 }  // namespace
 
 std::atomic<std::size_t> captures{0};
-
-bool is_this_thread(const void* thread) {
-  return thread == this_thread();
-}
 
 CapturesMutex& captures_mutex() {
   return registry().mutex();

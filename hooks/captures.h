@@ -37,8 +37,6 @@ struct OpenCapture {
   bool of_context = false;   // to the whole context, not only to the stream
 };
 
-bool is_this_thread(const void* thread);
-
 using CapturesMutex = RankedMutex<Rank::captures>;
 CapturesMutex& captures_mutex();
 const std::vector<OpenCapture>& open_captures() GMLAKE_REQUIRES(captures_mutex());

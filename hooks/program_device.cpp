@@ -4,6 +4,7 @@
 
 #include "driver/current_context.h"
 #include "hooks/captures.h"
+#include "support/this_thread.h"
 
 namespace gmlake::hooks {
 
@@ -98,7 +99,7 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
     capturing.push_back(open.stream);
     of_context = of_context || open.of_context;
     if (open.blocking && !first_blocking) first_blocking = &open;
-    others_capturing += open.thread && !is_this_thread(open.thread) ? 1 : 0;
+    others_capturing += open.thread && open.thread != this_thread() ? 1 : 0;
   }
   // Streams that were destroyed: those before the first of these captures are behind its event.
   if (!capturing.empty() && streams_->contexts_are_recorded() && !of_context) return refused();

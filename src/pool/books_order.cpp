@@ -5,6 +5,7 @@
 
 #include "pool/books.h"
 #include "support/fault.h"
+#include "support/this_thread.h"
 
 namespace gmlake::pool {
 namespace {
@@ -57,6 +58,8 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin, bool& made) {
   front->context.store(origin.context, std::memory_order_relaxed);
   front->kind.store(host ? stats::StreamName::Kind::host : origin.kind, std::memory_order_relaxed);
   front->blocking.store(origin.blocking, std::memory_order_relaxed);
+  front->thread.store(origin.kind == stats::StreamName::Kind::per_thread ? this_thread() : nullptr,
+                      std::memory_order_relaxed);
   if (origin.blocking) any_blocking_.store(true, std::memory_order_relaxed);
   fronts_.publish(front);
   return *front;

@@ -3,10 +3,25 @@
 #include <algorithm>
 
 #include "support/fault.h"
+#include "support/this_thread.h"
 
 namespace gmlake::pool {
 
 using Kind = stats::StreamName::Kind;
+
+namespace {
+
+// Whether it is the calling thread's own default stream, whose handle means it here.
+bool is_mine(const Front& front) {
+  return front.thread.load(std::memory_order_relaxed) == this_thread();
+}
+
+// Another thread's own stream has none here.
+bool has_name(const Front& front) {
+  return front.kind.load(std::memory_order_relaxed) != Kind::per_thread || is_mine(front);
+}
+
+}  // namespace
 
 void Follower::follow(Closed closed, Time now, bool in_time) {
   const auto batch = closed.batch;
@@ -21,6 +36,7 @@ void Follower::follow(Front& front, bool in_time, const Origin* on) {
   if (!closed) return;
   auto& how = closed->batch.follow;
   if (on && !on->host()) how = {on->context, on->stream, false, false};
+  if (is_mine(front)) how.whole_context = false;
   how.may_order = front.host && in_time;
   follow(std::move(*closed), stream::Fences::Clock::now(), in_time);
 }
@@ -38,7 +54,7 @@ void Follower::freed(Front& front, const Origin& by) {
     if (!elsewhere) return;
     // cuMemFree of streams' memory, whose work is theirs.
     for (Front* other : books_.fronts([](const Front& one) { return !one.host; }))
-      follow_if_due(*other);
+      if (has_name(*other)) follow(*other, true);
     return;
   }
   // Beside a capture a thread's own stream can be followed by that thread alone: now.
@@ -52,9 +68,7 @@ void Follower::freed(Front& front, const Origin& by) {
 void Follower::follow_if_due(Front& front, const Origin* on) {
   const auto unfollowed = static_cast<Bytes>(front.unfollowed.get());
   if (unfollowed == 0 || GMLAKE_FAULT(followed_late)) return;
-  // Another thread's own stream has no name here.
-  const bool known = on || front.kind.load(std::memory_order_relaxed) != Kind::per_thread;
-  if (unfollowed >= books_.unfollowed_limit() && known)
+  if (unfollowed >= books_.unfollowed_limit() && (on || has_name(front)))
     follow(front, true, on);
   else
     front.worked_since.store(true, std::memory_order_relaxed);
@@ -119,7 +133,7 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
       bool in_time = !front.worked_since.load(std::memory_order_relaxed);
       // An event in the legacy stream would put an order between the program's blocking streams
       // that is not the free's any more.
-      how.whole_context = how.whole_context ||
+      how.whole_context = (how.whole_context && (ended[t] || !is_mine(front))) ||
                           (!in_time && front.kind.load(std::memory_order_relaxed) == Kind::legacy);
       in_time = (in_time && (front.host || !how.whole_context)) || !device_.records_in_frees();
       due.push_back({std::move(closed), in_time});

@@ -89,6 +89,7 @@ struct alignas(128) Front {
   std::atomic<driver::Context> context{nullptr};
   std::atomic<stats::StreamName::Kind> kind{stats::StreamName::Kind::created};
   std::atomic<bool> blocking{false};
+  std::atomic<const void*> thread{nullptr};  // whose own default stream it is; null: nobody's
   std::atomic<Front*> next{nullptr};  // of the same bucket
 };
 

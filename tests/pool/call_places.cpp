@@ -13,7 +13,8 @@
 namespace gmlake::testing {
 
 std::set<std::string> call_places() {
-  const std::regex call(R"(\bdevice_\.(?!count\(|only_legacy|sees_work|records_in_frees|captures)\w+\()");
+  const std::regex call(
+      R"(\bdevice_\.(?!count\(|only_legacy|sees_work|records_in_frees|captures)\w+\()");
   std::set<std::string> places;
   for (const char* layer : {"pool", "stream"})
     for (const auto& file :

@@ -104,9 +104,19 @@ std::vector<Scenario> scenarios() {
          {submit, 2, 0},
          {free, 0, 0},
          {allocate, 40 * MiB, 1}}}},
-      // wait_context, of the ladder and of a free.
+      // wait_context, of the ladder.
       {"no events of a context",
        {with([](Settings& s) { s.context_events = false; }),
+        {{allocate, 40 * MiB, 0},
+         {submit, 1, 0},
+         {free, 0, 0},
+         {allocate, 40 * MiB, 0},
+         {submit, 1, 0},
+         {free, 0, 0},
+         {allocate, 40 * MiB, 0}}}},
+      // wait_context, of a free.
+      {"synchronous frees without events of a context",
+       {with([](Settings& s) { s.synchronous = true, s.context_events = false; }),
         {{allocate, 40 * MiB, 0},
          {submit, 1, 0},
          {free, 0, 0},
@@ -117,7 +127,7 @@ std::vector<Scenario> scenarios() {
       {"synchronous frees",
        {with([](Settings& s) { s.synchronous = true; }),
         {{allocate, 40 * MiB, 0}, {submit, 1, 0}, {free, 0, 0}, {allocate, 40 * MiB, 0}}}},
-      // wait_context, before a second stream.
+      // A wait before a second stream.
       {"a second stream",
        {with([](Settings& s) { s.single = true; }),
         {{allocate, 40 * MiB, 0},
