@@ -244,14 +244,13 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
 }
 
 // Whether what is known of the stream is all that there is to know. One that was created is the
-// same whatever context is current, though cudart wants one to be; only the default ones get their
-// meaning from that.
+// same whatever context is current, if any; only the default ones get their meaning from that.
 static bool is_enough(const Identity& known, const RealDriver& real, CUstream stream,
                       bool per_thread_default, Entry entry) {
   return known.valid && known.handle == stream && !capture_under_way() &&
-         Process::get().driver_door() && (cache.current || entry == Entry::driver) &&
-         (!is_default(stream) ||
-          (entry == Entry::runtime && known.per_thread == per_thread_default && one_context(real)));
+         Process::get().driver_door() &&
+         (!is_default(stream) || (entry == Entry::runtime && cache.current &&
+                                  known.per_thread == per_thread_default && one_context(real)));
 }
 
 // Kept out of the way of the many that are in the cache.
@@ -269,7 +268,7 @@ static bool is_enough(const Identity& known, const RealDriver& real, CUstream st
   int device = 0;
   // A stream that was created needs none to be current.
   if (!device_of_current(real, context, device)) {
-    if (is_default(stream) || entry == Entry::runtime) return {};
+    if (is_default(stream)) return {};
     context = nullptr;
   }
   const bool is_known =

@@ -124,13 +124,12 @@ CUresult began(const RealDriver& real, CUstream stream, bool per_thread, Native 
   const auto same = [&](const OpenCapture& open) {
     return open.stream == capture.stream && open.thread == capture.thread;
   };
-  const bool counted = guarded([&] {
-    if (capture.context && Process::get().serving()) {
-      (void)each_pool([&](pool::DevicePool& pool) { pool.before_capture(capture.context); });
-      follow_before(real, capture);
-    }
-    registry().add(capture);
-  });
+  if (capture.context && Process::get().serving()) {
+    (void)each_pool([&](pool::DevicePool& pool) { pool.before_capture(capture.context); });
+    (void)guarded([&] { follow_before(real, capture); });
+  }
+  // Also by who has given up: nobody else keeps calls that would break it away.
+  const bool counted = guarded([&] { registry().add(capture); });
   for (unsigned inside = in_gate.load(); inside != 0; inside = in_gate.load()) in_gate.wait(inside);
   const CUresult result = native();
   if (result != CUDA_SUCCESS && counted) {
@@ -138,13 +137,13 @@ CUresult began(const RealDriver& real, CUstream stream, bool per_thread, Native 
     auto status = CU_STREAM_CAPTURE_STATUS_NONE;
     const auto ask =
         per_thread ? real.table.cuStreamIsCapturing_ptsz_ : real.table.cuStreamIsCapturing_;
-    if (!real.complete || ask(stream, &status) != CUDA_SUCCESS ||
-        status == CU_STREAM_CAPTURE_STATUS_NONE)
-      registry().remove(same);
-    else
-      registry().remove([&, kept = false](const OpenCapture& open) mutable {
+    const bool none = !real.complete || ask(stream, &status) != CUDA_SUCCESS ||
+                      status == CU_STREAM_CAPTURE_STATUS_NONE;
+    (void)guarded([&] {
+      registry().remove([&, kept = none](const OpenCapture& open) mutable {
         return same(open) && std::exchange(kept, true);
       });
+    });
   }
   return result;
 }

@@ -159,6 +159,7 @@ void Ends::contexts_end() {
   if (what_.context)
     (void)each_pool([&](pool::DevicePool& pool) { pool.leave_context(what_.context); });
   if (what_.green) green_ends();
+  if (what_.reference) primary_is_detached();
   const bool any = what_.primary_of == Ending::kAnyDevice || what_.green;
   for (CUdevice device = 0; device < Process::kMostDevices; ++device)
     if (any || device == what_.primary_of)
@@ -181,6 +182,17 @@ void Ends::contexts_ended(bool succeeded) {
     }
   // A thread may have it current still.
   forget_identities();
+}
+
+// A detach of a primary context succeeds (measured on driver 580): whether it has ended that is
+// asked as after a release.
+void Ends::primary_is_detached() {
+  CUdevice device = 0;
+  if (real_.table.cuCtxGetDevice_(&device) != CUDA_SUCCESS ||
+      primary_of(real_, device) != what_.reference)
+    return;
+  (void)references().remove(std::exchange(what_.reference, nullptr));
+  what_.primary_of = device;
 }
 
 // cuda.h, cuCtxDetach: the context was current to the thread, and is destroyed with its last

@@ -44,6 +44,7 @@ class Ends {
   void follow_end();
   void contexts_end();
   void contexts_ended(bool succeeded);
+  void primary_is_detached();
   bool detached() const;
   void green_ends();
 

@@ -22,7 +22,7 @@ void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* 
   const auto caller = host_caller(real);
   const auto* pool = caller ? Process::get().pool_if_any(caller->device) : nullptr;
   if (!free || !pool) return;
-  *free += pool->reusable_bytes();
+  (void)guarded([&] { *free += pool->reusable_bytes(); });
   if (total) *free = std::min(*free, *total);
 }
 

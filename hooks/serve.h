@@ -25,6 +25,12 @@ pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Calle
 // natively.
 void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* total);
 
+// For calls that went past the pool: `add` to its counters, unless they are nobody's any more.
+template <typename Count>
+void count(pool::DevicePool& pool, Count add) {
+  if (!Process::get().has_given_up()) (void)guarded([&] { pool.count(add); });
+}
+
 // Memory given back, because the program asks the device's own memory pool to, because it has
 // waited for the GPU, or because a native call of it ran out of memory (true: worth another try).
 void trim_with(const RealDriver& real, CUmemoryPool pool, std::size_t keep);
@@ -60,7 +66,7 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
   }
   const CUresult result = native();
   if (!pool) return result;
-  pool->count([&](stats::DeviceCounters& counters) {
+  count(*pool, [&](stats::DeviceCounters& counters) {
     ++(counters.*reason);
     if (result == CUDA_SUCCESS) {
       ++counters.native_allocations;
@@ -95,7 +101,7 @@ CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native nat
   const CUresult result = native();
   if (at != 0 && result == CUDA_SUCCESS && caller)
     if (auto* pool = process.pool_if_any(caller->device))
-      pool->count([](stats::DeviceCounters& counters) { ++counters.native_frees; });
+      count(*pool, [](stats::DeviceCounters& counters) { ++counters.native_frees; });
   return result;
 }
 

@@ -20,16 +20,19 @@ const char* const kSymbols[] = {
     GMLAKE_DRIVER_HOOKS(X)
 #undef X
 };
-const int kVersions[] = {2000,  3020,  4000,  5000,  6000,  7000,  8000,  9000,  10000,
-                         10010, 10020, 11000, 11010, 11020, 11030, 11040, 11080, 12000,
+// All that the toolkit's cudaTypedefs.h has.
+const int kVersions[] = {2000,  2010,  2020,  2030,  3000,  3010,  3020,  4000,  4010,  4020,
+                         5000,  5050,  6000,  6050,  7000,  8000,  9000,  9020,  10000, 10010,
+                         10020, 11000, 11010, 11020, 11030, 11040, 11060, 11070, 11080, 12000,
                          12010, 12020, 12030, 12040, 12050, 12060, 12080, 12090, 13000};
 
 const cuuint64_t kFlags[] = {CU_GET_PROC_ADDRESS_DEFAULT, CU_GET_PROC_ADDRESS_LEGACY_STREAM,
                              CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM};
 
-// cuMemAlloc_v2 is asked for as cuMemAlloc.
+// cuMemAlloc_v2 is asked for as cuMemAlloc; cuMemcpyHtoD_v2_ptds as cuMemcpyHtoD, with the flag for
+// threads' own default streams.
 std::string base_name(std::string symbol) {
-  for (const std::string suffix : {"_ptsz", "_v2", "_v3", "_v4"}) {
+  for (const std::string suffix : {"_ptsz", "_ptds", "_v2", "_v3", "_v4"}) {
     if (symbol.ends_with(suffix)) symbol.resize(symbol.size() - suffix.size());
   }
   return symbol;

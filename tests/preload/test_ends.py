@@ -22,7 +22,7 @@ class Ends(harness.Case):
 
     # Memory of a context that has ended is not the program's any more, all other memory is; all of it can be had again.
     def test_contexts(self):
-        for way in ("destroy", "detach", "release", "reset"):
+        for way in ("destroy", "detach", "release", "reset", "detach_primary"):
             with self.subTest(way=way):
                 report = self.same(PROGRAMS / "ends", way, SIMCUDA_MEMORY="64MiB", SIMCUDA_CHECKS="order,memory")
                 self.assertEqual((report["native_allocations"], report["live_blocks"]), (0, 0))

@@ -1,6 +1,6 @@
 // A context ends with memory of it live and pending, in the way that is asked for: destroy, detach
-// (the last reference), release, reset. Before that come the calls that fail, or take one reference
-// of several away, and end nothing. Prints what every call answers.
+// (the last reference), release, reset, detach_primary. Before that come the calls that fail, or
+// take one reference of several away, and end nothing. Prints what every call answers.
 #include <cstdio>
 #include <string_view>
 
@@ -45,7 +45,7 @@ class Round {
   }
 
  private:
-  bool primary() const { return way_ == "release" || way_ == "reset"; }
+  bool primary() const { return way_ == "release" || way_ == "reset" || way_ == "detach_primary"; }
 
   void begin() {
     if (!primary()) {
@@ -77,7 +77,8 @@ class Round {
     if (primary()) {
       say("destroy", cuCtxDestroy(context_));
       say("retain", cuDevicePrimaryCtxRetain(&again, 0));
-      say("release", cuDevicePrimaryCtxRelease(0));
+      say("release",
+          way_ == "detach_primary" ? cuCtxDetach(context_) : cuDevicePrimaryCtxRelease(0));
     } else {
       say("attach", cuCtxAttach(&again, 0));
       say("the same", again == context_);
@@ -93,7 +94,7 @@ class Round {
 
   int end() {
     if (way_ == "destroy") return cuCtxDestroy(context_);
-    if (way_ == "detach") return cuCtxDetach(context_);
+    if (way_.starts_with("detach")) return cuCtxDetach(context_);
     const int result = way_ == "reset" ? cuDevicePrimaryCtxReset(0) : 0;
     return result != 0 ? result : cuDevicePrimaryCtxRelease(0);
   }

@@ -1,6 +1,6 @@
 // Memory asked for and given back by a thread that has no current context, or a dead one: by the
-// runtime, which makes the primary context current, and by the driver, which does not. Prints what
-// every call answers, and what is current then.
+// runtime, which makes the primary context current unless a stream that was created has one, and by
+// the driver, which does not. Prints what every call answers, and what is current then.
 #include <cstdio>
 #include <thread>
 

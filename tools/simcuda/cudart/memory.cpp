@@ -24,6 +24,16 @@ CUresult allocate_rows(const Driver& driver, cudaPitchedPtr* result, cudaExtent 
                                    extent.height * extent.depth, 4);
 }
 
+// A stream that was created has a context of its own, and none becomes current for it.
+template <typename Call>
+cudaError_t on_stream(cudaStream_t stream, Call call) {
+  const bool created = stream && stream != cudaStreamLegacy && stream != cudaStreamPerThread;
+  const Driver* driver = nullptr;
+  if (const cudaError_t failed = created ? find_driver(driver) : find_context(driver))
+    return remember(failed);
+  return remember(from(call(*driver)));
+}
+
 }  // namespace
 
 cudaError_t cudaMalloc(void** result, size_t size) {
@@ -41,10 +51,18 @@ cudaError_t cudaMallocManaged(void** result, size_t size, unsigned flags) {
 cudaError_t cudaFree(void* pointer) {
   RT(driver->cuMemFree_v2(like(pointer)));
 }
-RT_PTSZ(cudaMallocAsync, (void** result, size_t size, cudaStream_t stream), cuMemAllocAsync,
-        (like(result), size, stream))
-RT_PTSZ(cudaFreeAsync, (void* pointer, cudaStream_t stream), cuMemFreeAsync,
-        (like(pointer), stream))
+#define RT_ON_STREAM(name, parameters, function, arguments)                                    \
+  cudaError_t name parameters {                                                                \
+    return on_stream(stream, [&](const Driver& driver) { return driver.function arguments; }); \
+  }
+#define RT_ON_STREAM_PTSZ(name, parameters, function, arguments) \
+  RT_ON_STREAM(name, parameters, function, arguments)            \
+  extern "C" __attribute__((visibility("default")))              \
+  RT_ON_STREAM(name##_ptsz, parameters, function##_ptsz, arguments)
+RT_ON_STREAM_PTSZ(cudaMallocAsync, (void** result, size_t size, cudaStream_t stream),
+                  cuMemAllocAsync, (like(result), size, stream))
+RT_ON_STREAM_PTSZ(cudaFreeAsync, (void* pointer, cudaStream_t stream), cuMemFreeAsync,
+                  (like(pointer), stream))
 
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
   RT(driver->cuMemGetInfo_v2(free, total));

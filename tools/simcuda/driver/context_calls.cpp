@@ -186,7 +186,9 @@ CUresult cuCtxDetach(CUcontext handle) {
       return CUDA_SUCCESS;
     }
   }
-  return destroy(*context);
+  // A primary one is detached with success too (measured on driver 580). What becomes of it was not
+  // asked: here that is a release.
+  return context->primary ? release_primary(context->device) : destroy(*context);
 }
 CUresult cuCtxGetId(CUcontext handle, unsigned long long* id) {
   SIM_ENTER();
