@@ -14,7 +14,8 @@ namespace gmlake::hooks {
 namespace {
 
 // Held while contexts end, which may take as long as their work does, and shared by calls that make
-// one. Natively these wait for each other as well. Nothing else ever waits for it.
+// one. Natively these wait for each other as well. Nothing else ever waits for it. It guards no
+// data, and where it is taken at all depends on what the call may end: no case for the compiler.
 std::shared_mutex& gate() {
   return lasting<std::shared_mutex>();
 }

@@ -193,7 +193,7 @@ driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes b
 }
 
 Front* Books::free(driver::Address at, const Origin& by) {
-  if (memory::Region* block = blocks_.find(at); block && (!by.host() || by.context)) {
+  if (memory::Region* block = blocks().find(at); block && (!by.host() || by.context)) {
     auto& front = front_of(by);
     if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
       const Lock own(front.lock);

@@ -59,7 +59,7 @@ class Books {
   Front& front_of(const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_) {
     const auto key = origin.host() ? Fronts::key_of_context(origin.context)
                                    : Fronts::key_of_stream(origin.stream_id);
-    Front* known = fronts_.find(key);
+    Front* known = fronts().find(key);
     return known ? *known : add_front(key, origin, made);
   }
   Front& front_of(const Origin& origin) GMLAKE_EXCLUDES(mutex_) {
@@ -67,7 +67,7 @@ class Books {
     return front_of(origin, made);
   }
   Front* known_front(const Origin& stream) const {
-    return fronts_.find(Fronts::key_of_stream(stream.stream_id));
+    return fronts().find(Fronts::key_of_stream(stream.stream_id));
   }
   Front& host_front(driver::Context context) GMLAKE_EXCLUDES(mutex_);
   // Without a stream the work is that of the block's context, whichever is current. Where that is
@@ -186,6 +186,11 @@ class Books {
   void copy_for_report(stats::DeviceReport& report) const GMLAKE_NO_THREAD_SAFETY_ANALYSIS;
 
  private:
+  // For finding, which takes no lock, and for lambdas that are called with it, of which the
+  // analysis does not know. They are changed and walked with it.
+  const BlockTable& blocks() const GMLAKE_NO_THREAD_SAFETY_ANALYSIS { return blocks_; }
+  const Fronts& fronts() const GMLAKE_NO_THREAD_SAFETY_ANALYSIS { return fronts_; }
+
   // What is known of a timeline's front, beside what is its own.
   struct Standing {
     const std::vector<std::uint64_t>* clock = nullptr;  // it comes after by its waits; null: none
@@ -214,11 +219,10 @@ class Books {
   std::atomic<Bytes> unfollowed_limit_{0};
   std::atomic<Bytes> device_memory_{0};
   std::atomic<driver::Address> home_{0};
-  // Looked up without the lock, changed with it.
-  BlockTable blocks_;
-  Fronts fronts_;
 
   mutable Mutex mutex_;
+  BlockTable blocks_ GMLAKE_GUARDED_BY(mutex_);
+  Fronts fronts_ GMLAKE_GUARDED_BY(mutex_);
   memory::Placement placement_ GMLAKE_GUARDED_BY(mutex_);
   stream::Timelines timelines_ GMLAKE_GUARDED_BY(mutex_);
   stream::Clocks clocks_ GMLAKE_GUARDED_BY(mutex_);

@@ -34,7 +34,7 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin, bool& made) {
   // Whether nothing of the stream's is left but free memory.
   const auto* standings = standings_.data();
   const auto unused = [&](stream::Timeline timeline) {
-    const auto& ended = fronts_.of(timeline);
+    const auto& ended = fronts().of(timeline);
     return standings[timeline].blocks == 0 && ended.parked_count.get() == 0 &&
            !ended.used_beside.load(std::memory_order_relaxed);
   };
@@ -88,7 +88,7 @@ std::vector<Front*> Books::fronts_of(driver::Context context) const {
   std::vector<Front*> found;
   const Opened books(mutex_);
   timelines_.each_of_context(
-      context, [&](stream::Timeline timeline) { found.push_back(&fronts_.of(timeline)); });
+      context, [&](stream::Timeline timeline) { found.push_back(&fronts().of(timeline)); });
   return found;
 }
 
