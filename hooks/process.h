@@ -16,7 +16,7 @@
 
 #include "config/config.h"
 #include "driver/driver_table.h"
-#include "driver/known_streams.h"
+#include "hooks/known_streams.h"
 #include "pool/device_pool.h"
 #include "support/ranked_mutex.h"
 
@@ -59,7 +59,7 @@ class Process {
     auto* known = pool_if_any(device);
     return known ? known : make_pool(device, driver);
   }
-  driver::KnownStreams& streams() { return streams_; }
+  KnownStreams& streams() { return streams_; }
   bool has_pools() const { return most_device_.load(std::memory_order_acquire) >= 0; }
   // The pool whose ranges contain `at`, or null. Lock-free.
   pool::DevicePool* owner(driver::Address at) const {
@@ -108,7 +108,7 @@ class Process {
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::atomic<unsigned> stopped_{0};
 
-  driver::KnownStreams streams_;
+  KnownStreams streams_;
   RankedMutex<Rank::registry> making_;
   bool has_watched_ GMLAKE_GUARDED_BY(making_) = false;
   std::array<std::atomic<pool::DevicePool*>, kMostDevices> pools_{};

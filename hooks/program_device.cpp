@@ -11,7 +11,7 @@ using stats::DriverCall;
 
 Result<std::unique_ptr<ProgramDevice>> ProgramDevice::open(const driver::DriverTable& table,
                                                            int ordinal,
-                                                           const driver::KnownStreams* streams) {
+                                                           const KnownStreams* streams) {
   std::unique_ptr<ProgramDevice> device(new ProgramDevice(table, ordinal, streams));
   if (const auto ready = device->prepare(); !ready) return fail(ready.error());
   return device;

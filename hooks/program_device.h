@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "driver/cuda_device.h"
-#include "driver/known_streams.h"
+#include "hooks/known_streams.h"
 #include "support/ranked_mutex.h"
 
 namespace gmlake::hooks {
@@ -23,7 +23,7 @@ class ProgramDevice final : public driver::CudaDevice {
  public:
   // `streams`: the program's, if all are seen, else null. Both must outlive the device.
   static Result<std::unique_ptr<ProgramDevice>> open(const driver::DriverTable& table, int ordinal,
-                                                     const driver::KnownStreams* streams);
+                                                     const KnownStreams* streams);
 
   Status record_event(driver::Event event, driver::Context context, driver::Stream stream) override;
   Status record_context(driver::Event event, driver::Context context, bool may_order) override;
@@ -34,14 +34,14 @@ class ProgramDevice final : public driver::CudaDevice {
   bool sees_work() const override { return streams_ != nullptr; }
 
  private:
-  ProgramDevice(const driver::DriverTable& table, int ordinal, const driver::KnownStreams* streams)
+  ProgramDevice(const driver::DriverTable& table, int ordinal, const KnownStreams* streams)
       : CudaDevice(table, ordinal), streams_(streams) {}
   Status record_beside(driver::Event event, driver::Context context);
   Status come_behind_all(CUevent event, CUcontext context, CUstream join);
   bool come_behind(CUevent event, CUstream stream, CUstream join);
   bool is_capturing(CUstream stream) const;
 
-  const driver::KnownStreams* const streams_;
+  const KnownStreams* const streams_;
 };
 
 }  // namespace gmlake::hooks
