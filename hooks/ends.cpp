@@ -115,7 +115,7 @@ void Ends::stream_ends() {
   if (caller_) (void)each_pool([&](pool::DevicePool& pool) { pool.stream_ends(caller_->origin); });
   known_ = process.streams().find(what_.stream);
   if (!known_) return;
-  if (process.has_pools() && (capture_under_way() || !process.streams().contexts_are_recorded()))
+  if (process.has_pools() && (capture_under_way() || !process.streams().has_recorded_contexts()))
     (void)guarded([&] { follow_end(); });
   process.streams().remove(what_.stream);
 }

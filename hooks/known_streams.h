@@ -84,9 +84,11 @@ class KnownStreams {
     });
   }
   // Events are recorded on whole contexts: the ends of streams need not be known.
-  bool contexts_are_recorded() const { return recorded_.load(std::memory_order_relaxed); }
+  bool has_recorded_contexts() const {
+    return has_recorded_contexts_.load(std::memory_order_relaxed);
+  }
   void context_is_recorded() const {
-    if (!contexts_are_recorded()) recorded_.store(true, std::memory_order_relaxed);
+    if (!has_recorded_contexts()) has_recorded_contexts_.store(true, std::memory_order_relaxed);
   }
   // The context (null: each, whenever it was made) has another stream than its legacy default one.
   // It counts as such from then on, whatever becomes of the stream or of the context. Whether that
@@ -94,13 +96,13 @@ class KnownStreams {
   bool add_to_legacy(driver::Context context) {
     const Lock lock(mutex_);
     if (!only_legacy_in(context)) return false;
-    several_.push_back(context);
+    ever_several_.push_back(context);
     return true;
   }
   // Null: any context.
   bool only_legacy(driver::Context context) const {
     const Lock lock(mutex_);
-    return context ? only_legacy_in(context) : several_.empty();
+    return context ? only_legacy_in(context) : ever_several_.empty();
   }
   // Visits the context's streams, with whether they are blocking, until one visit says false;
   // whether none did.
@@ -114,7 +116,7 @@ class KnownStreams {
 
  private:
   bool only_legacy_in(driver::Context context) const GMLAKE_REQUIRES(mutex_) {
-    for (const driver::Context known : several_)
+    for (const driver::Context known : ever_several_)
       if (!known || known == context) return false;
     return true;
   }
@@ -122,8 +124,8 @@ class KnownStreams {
   mutable RankedMutex<Rank::streams> mutex_;
   std::vector<Known> streams_ GMLAKE_GUARDED_BY(mutex_);
   std::vector<std::pair<driver::Context, driver::Event>> ends_ GMLAKE_GUARDED_BY(mutex_);
-  mutable std::atomic<bool> recorded_{false};
-  std::vector<driver::Context> several_ GMLAKE_GUARDED_BY(mutex_);
+  mutable std::atomic<bool> has_recorded_contexts_{false};
+  std::vector<driver::Context> ever_several_ GMLAKE_GUARDED_BY(mutex_);
   std::atomic<unsigned> per_thread_users_{0};
   static inline thread_local bool uses_per_thread = false;
 };

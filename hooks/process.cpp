@@ -156,7 +156,7 @@ void Process::report() {
   report.follow_events = config().streams_follow_events;
   report.reuse_completed = config().streams_reuse_completed;
   report.single_stream = config().streams_single_stream;
-  report.one_stream = driver_door() && streams_.only_legacy(nullptr) && !any_blocking_stream_seen();
+  report.one_stream = driver_door() && streams_.only_legacy(nullptr) && !has_seen_blocking_stream();
   for (int i = 0; i <= most_device_; ++i)  // also of one that has given up
     if (const auto* pool = known_pool(i)) report.devices.push_back(pool->report());
   if (config().stats_report == config::ReportKind::text)

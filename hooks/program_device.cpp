@@ -97,7 +97,7 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
     if (open.blocking && !first_blocking) first_blocking = &open;
   }
   // Streams that were destroyed: those before the first of these captures are behind its event.
-  if (!capturing.empty() && streams_->contexts_are_recorded() && !of_context) return refused();
+  if (!capturing.empty() && streams_->has_recorded_contexts() && !of_context) return refused();
   const bool ends = streams_->each_end(context, [&](driver::Event end) {
     return call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_, join,
                 static_cast<CUevent>(end), 0U) == CUDA_SUCCESS;

@@ -84,7 +84,7 @@ class Books {
   }
   std::vector<Front*> fronts_of(driver::Context context) const GMLAKE_EXCLUDES(mutex_);
   // Of streams that wait for the legacy default stream and it for them, it among them.
-  bool any_blocking() const { return any_blocking_.load(std::memory_order_relaxed); }
+  bool has_seen_blocking() const { return has_seen_blocking_.load(std::memory_order_relaxed); }
 
   // A hit, or 0.
   driver::Address take(Front& front, Bytes bytes) GMLAKE_EXCLUDES(front.lock, mutex_);
@@ -150,7 +150,7 @@ class Books {
 
   // The program's own events and waits (pool/device_pool.h).
   bool follows_events() const {
-    return several_.load(std::memory_order_relaxed) && config_.streams_follow_events;
+    return has_had_several_.load(std::memory_order_relaxed) && config_.streams_follow_events;
   }
   bool recording(driver::Event event, const Origin& origin, stream::Recording number)
       GMLAKE_EXCLUDES(mutex_);
@@ -194,8 +194,8 @@ class Books {
   // What is known of a timeline's front, beside what is its own.
   struct Standing {
     const std::vector<std::uint64_t>* clock = nullptr;  // it comes after by its waits; null: none
-    bool keeps_apart = false;  // memory freed there is kept apart until it has passed
-    std::size_t blocks = 0;    // its own, parked elsewhere or not
+    bool has_kept_apart = false;  // has freed memory that is kept apart until it has passed
+    std::size_t blocks = 0;       // its own, parked elsewhere or not
   };
 
   Front& add_front(std::uint64_t key, const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_);
@@ -214,8 +214,8 @@ class Books {
   void count_fronts(stats::DeviceCounters& counters) const GMLAKE_REQUIRES(mutex_);
 
   const config::Config& config_;
-  std::atomic<bool> several_{false};  // fronts: order between them matters
-  std::atomic<bool> any_blocking_{false};
+  std::atomic<bool> has_had_several_{false};  // fronts: order between them matters
+  std::atomic<bool> has_seen_blocking_{false};
   std::atomic<Bytes> unfollowed_limit_{0};
   std::atomic<Bytes> device_memory_{0};
   std::atomic<driver::Address> home_{0};
