@@ -39,7 +39,7 @@ CUresult free_async(CUresult (*native)(CUdeviceptr, CUstream), const RealDriver&
 CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CUresult result) {
   if (result != CUDA_SUCCESS) return result;
   const bool blocking = (flags & CU_STREAM_NON_BLOCKING) == 0;
-  if (blocking) blocking_stream_seen();
+  if (blocking) note_blocking_stream();
   if (!open()) return result;
   CUcontext context = nullptr;
   if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);

@@ -14,7 +14,8 @@ namespace gmlake::hooks {
 namespace {
 
 // Held while contexts end, which may take as long as their work does, and shared by calls that make
-// one. Natively these wait for each other as well. Nothing else ever waits for it.
+// one. Natively these wait for each other as well. Nothing else ever waits for it. It guards no
+// data, and where it is taken at all depends on what the call may end: no case for the compiler.
 std::shared_mutex& gate() {
   return lasting<std::shared_mutex>();
 }
@@ -114,7 +115,7 @@ void Ends::stream_ends() {
   if (caller_) (void)each_pool([&](pool::DevicePool& pool) { pool.stream_ends(caller_->origin); });
   known_ = process.streams().find(what_.stream);
   if (!known_) return;
-  if (process.has_pools() && (capture_under_way() || !process.streams().contexts_are_recorded()))
+  if (process.has_pools() && (capture_under_way() || !process.streams().has_recorded_contexts()))
     (void)guarded([&] { follow_end(); });
   process.streams().remove(what_.stream);
 }

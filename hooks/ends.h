@@ -52,7 +52,7 @@ class Ends {
   Ending what_;
   bool watched_ = false;          // whether anything is known that could be forgotten
   std::optional<Caller> caller_;  // the stream
-  std::optional<driver::KnownStreams::Known> known_;
+  std::optional<KnownStreams::Known> known_;
   std::unique_lock<std::shared_mutex> gate_;
   std::vector<CUstream> green_streams_;
   std::array<CUcontext, Process::kMostDevices> primaries_{};  // those that were alive

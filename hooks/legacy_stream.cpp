@@ -10,7 +10,7 @@
 namespace gmlake::hooks {
 namespace {
 
-std::atomic<bool> blocking_streams{false};
+std::atomic<bool> has_seen_blocking{false};
 
 // The event that is recorded to stand between streams: one for each context. Nobody waits for it.
 class Barriers {
@@ -40,16 +40,16 @@ Barriers& barriers() {
 
 }  // namespace
 
-void blocking_stream_seen() {
-  if (!blocking_streams.load(std::memory_order_relaxed)) blocking_streams.store(true);
+void note_blocking_stream() {
+  if (!has_seen_blocking.load(std::memory_order_relaxed)) has_seen_blocking.store(true);
 }
-bool any_blocking_stream_seen() {
-  return blocking_streams.load(std::memory_order_relaxed);
+bool has_seen_blocking_stream() {
+  return has_seen_blocking.load(std::memory_order_relaxed);
 }
 bool stand_between_streams(const Caller& caller) {
   if (GMLAKE_FAULT(legacy_free_is_no_work)) return true;
   // Without the driver door there may be some.
-  if (!any_blocking_stream_seen() && Process::get().driver_door()) return true;
+  if (!has_seen_blocking_stream() && Process::get().driver_door()) return true;
   const auto* real = real_driver();
   if (!real) return false;
   // The context need not be current yet: cudart makes it so only when a call comes there.

@@ -7,8 +7,8 @@
 namespace gmlake::hooks {
 
 // A stream that the legacy default stream waits for, and that waits for it, is about to be used.
-void blocking_stream_seen();
-bool any_blocking_stream_seen();
+void note_blocking_stream();
+bool has_seen_blocking_stream();
 // A free in the legacy stream is work there (measured on driver 580; an allocation is not): what
 // blocking streams are given later comes after what they were given before. To be called before the
 // pool's free, which orders nothing by itself. False: the driver has failed, and so must the order.

@@ -45,13 +45,22 @@ Process& Process::make() {
   return *made.load(std::memory_order_acquire);
 }
 
-Process::Process(bool in_front) : in_front_(in_front) {
+Process::Process(bool in_front) : in_front_(in_front), loaded_(load()) {
+  if (!is_active()) return;
+  if (config().streams_single_stream && !driver_door())
+    log::warning("streams.single_stream has no effect: {}",
+                 in_front_ ? "hooks.driver is false, and streams are not seen to be created"
+                           : "the program's streams are not seen to be created");
+  log::info("{} serves {} (process {})", gmlake_version(), loaded_.executable, getpid());
+}
+
+Process::Loaded Process::load() {
   remember_stderr();
   try {
-    load_configuration();
+    return try_to_load();
   } catch (const std::exception&) {
-    active_ = false;
     log::error("there is no host memory left; the program runs on native memory, without gmlake");
+    return {};
   }
 }
 
@@ -60,34 +69,28 @@ void Process::give_up() {
     log::error("there is no host memory left; the program goes on on native memory");
 }
 
-void Process::load_configuration() {
+Process::Loaded Process::try_to_load() {
   const auto environment = config::process_environment();
-  if (config::is_disabled(environment)) return;
+  if (config::is_disabled(environment)) return {};
   auto loaded = config::load(environment);
   if (!loaded.ok()) {
     const bool strict = config::is_strict(environment);
     log::error("{}\n{}", config::describe(loaded.problems),
                strict ? "the program is stopped because GMLAKE_STRICT is set"
                       : "the program runs on native memory, without gmlake");
-    if (!strict) return;
+    if (!strict) return {};
     std::fflush(nullptr);
     _exit(kBadConfiguration);
   }
-  config_ = std::move(loaded.config);
-  executable_ = config::executable_name();
-  if (!config::serves(*config_, executable_)) return;
-  log::configure(config_->log_level,
-                 config::expand_pattern(config_->log_file, config::process_pattern_values()));
-  active_ = true;
-  if (config_->streams_single_stream && !driver_door())
-    log::warning("streams.single_stream has no effect: {}",
-                 in_front_ ? "hooks.driver is false, and streams are not seen to be created"
-                           : "the program's streams are not seen to be created");
-  log::info("{} serves {} (process {})", gmlake_version(), executable_, getpid());
+  auto executable = config::executable_name();
+  if (!config::serves(loaded.config, executable)) return {};
+  log::configure(loaded.config.log_level,
+                 config::expand_pattern(loaded.config.log_file, config::process_pattern_values()));
+  return {std::move(loaded.config), std::move(executable)};
 }
 
 void Process::watch_for_the_end() {
-  if (std::exchange(watched_, true)) return;
+  if (std::exchange(has_watched_, true)) return;
   // Registered this late, they run before the handlers of what was set up earlier, cudart's among
   // them.
   std::atexit([] { get().stopped_ |= kExiting; });
@@ -99,7 +102,7 @@ void Process::watch_for_the_end() {
 void Process::after_fork() {
   log::after_fork();
   finding_after_fork();
-  if (!begun_) return;
+  if (!cuda_has_begun_) return;
   active_ = false;
   most_device_ = -1;
   for (auto& pool : pools_) pool = nullptr;
@@ -120,7 +123,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   if (refused_[index]) return nullptr;
   watch_for_the_end();
   auto opened = ProgramDevice::open(driver, device, in_front_, driver_door() ? &streams_ : nullptr);
-  if (opened && config_->pool_chunk_size % (*opened)->granularity() != 0)
+  if (opened && config().pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
                   "pool.chunk_size is no multiple of the device's granularity");
   if (!opened) {
@@ -129,7 +132,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
     refused_[index] = true;
     return nullptr;
   }
-  auto* pool = new pool::DevicePool(device, *opened->release(), *config_);
+  auto* pool = new pool::DevicePool(device, *opened->release(), config());
   pools_[index].store(pool, std::memory_order_release);
   if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
   return pool;
@@ -143,23 +146,23 @@ void Process::report() {
   report.version = GMLAKE_VERSION;
   report.revision = GMLAKE_REVISION;
   report.process = getpid();
-  report.executable = executable_;
+  report.executable = loaded_.executable;
   report.host = values.host;
   report.rank = values.rank;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-  report.pool_enabled = config_->pool_enabled;
-  report.stitch_enabled = config_->stitch_enabled;
+  report.pool_enabled = config().pool_enabled;
+  report.stitch_enabled = config().stitch_enabled;
   report.events_seen = driver_door();
-  report.follow_events = config_->streams_follow_events;
-  report.reuse_completed = config_->streams_reuse_completed;
-  report.single_stream = config_->streams_single_stream;
-  report.one_stream = driver_door() && streams_.only_legacy(nullptr) && !any_blocking_stream_seen();
+  report.follow_events = config().streams_follow_events;
+  report.reuse_completed = config().streams_reuse_completed;
+  report.single_stream = config().streams_single_stream;
+  report.one_stream = driver_door() && streams_.only_legacy(nullptr) && !has_seen_blocking_stream();
   for (int i = 0; i <= most_device_; ++i)  // also of one that has given up
     if (const auto* pool = known_pool(i)) report.devices.push_back(pool->report());
-  if (config_->stats_report == config::ReportKind::text)
-    (void)stats::write_text(report, config::expand_pattern(config_->stats_file, values));
-  if (!config_->stats_json_file.empty())
-    (void)stats::write_json(report, config::expand_pattern(config_->stats_json_file, values));
+  if (config().stats_report == config::ReportKind::text)
+    (void)stats::write_text(report, config::expand_pattern(config().stats_file, values));
+  if (!config().stats_json_file.empty())
+    (void)stats::write_json(report, config::expand_pattern(config().stats_json_file, values));
 }
 
 namespace {

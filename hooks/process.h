@@ -16,7 +16,7 @@
 
 #include "config/config.h"
 #include "driver/driver_table.h"
-#include "driver/known_streams.h"
+#include "hooks/known_streams.h"
 #include "pool/device_pool.h"
 #include "support/ranked_mutex.h"
 
@@ -32,14 +32,14 @@ class Process {
   static Process* get_if_made() { return made.load(std::memory_order_acquire); }
 
   // Of a process that is served.
-  const config::Config& config() const { return *config_; }
-  bool driver_door() const { return active_ && in_front_ && config_->hooks_driver; }
-  bool runtime_door() const { return active_ && in_front_ && config_->hooks_runtime; }
+  const config::Config& config() const { return *loaded_.config; }
+  bool driver_door() const { return is_active() && in_front_ && config().hooks_driver; }
+  bool runtime_door() const { return is_active() && in_front_ && config().hooks_runtime; }
   // Whether the program's calls come through the doors at all: not those of one that opened the
   // library by path for its C API.
   bool in_front() const { return in_front_; }
   // CUDA is about to be initialised, after which it does not survive a fork.
-  void cuda_begins() { begun_.store(true, std::memory_order_relaxed); }
+  void cuda_begins() { cuda_has_begun_.store(true, std::memory_order_relaxed); }
   // No CUDA may be called any more.
   bool exiting() const { return (stopped_.load(std::memory_order_relaxed) & kExiting) != 0; }
   // Host memory has run out amid a pool's work, whose books may be half written: nothing looks at
@@ -47,7 +47,7 @@ class Process {
   void give_up();
   bool has_given_up() const { return (stopped_.load(std::memory_order_relaxed) & kGivenUp) != 0; }
   // Whether allocations go to the pool now: not in a process left alone, not once exit() has begun.
-  bool serving() const { return active_ && stopped_.load(std::memory_order_relaxed) == 0; }
+  bool serving() const { return is_active() && stopped_.load(std::memory_order_relaxed) == 0; }
 
   static constexpr int kMostDevices = 64;
   // Null if it has no pool yet, or if there can be none. Lock-free.
@@ -59,7 +59,7 @@ class Process {
     auto* known = pool_if_any(device);
     return known ? known : make_pool(device, driver);
   }
-  driver::KnownStreams& streams() { return streams_; }
+  KnownStreams& streams() { return streams_; }
   bool has_pools() const { return most_device_.load(std::memory_order_acquire) >= 0; }
   // The pool whose ranges contain `at`, or null. Lock-free.
   pool::DevicePool* owner(driver::Address at) const {
@@ -80,6 +80,12 @@ class Process {
  private:
   static constexpr unsigned kExiting = 1, kGivenUp = 2;
 
+  // What the configuration makes of the process.
+  struct Loaded {
+    std::optional<config::Config> config;  // if it is served
+    std::string executable;
+  };
+
   explicit Process(bool in_front);
   static Process& make();
   pool::DevicePool* known_pool(int device) const {
@@ -87,23 +93,24 @@ class Process {
   }
   pool::DevicePool* make_pool(int device, const driver::DriverTable& driver);
   pool::DevicePool* try_to_make_pool(int device, const driver::DriverTable& driver);
-  void load_configuration();
+  static Loaded load();
+  static Loaded try_to_load();
+  bool is_active() const { return active_.load(std::memory_order_relaxed); }
   void watch_for_the_end() GMLAKE_REQUIRES(making_);
   void after_fork();
 
   static std::atomic<Process*> made;
 
-  std::optional<config::Config> config_;  // if active
   const bool in_front_;
-  bool active_ = false;
-  std::atomic<bool> begun_{false};
-  std::string executable_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const Loaded loaded_;
+  std::atomic<bool> active_{loaded_.config.has_value()};  // not in some forked children
+  std::atomic<bool> cuda_has_begun_{false};
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::atomic<unsigned> stopped_{0};
 
-  driver::KnownStreams streams_;
+  KnownStreams streams_;
   RankedMutex<Rank::registry> making_;
-  bool watched_ GMLAKE_GUARDED_BY(making_) = false;
+  bool has_watched_ GMLAKE_GUARDED_BY(making_) = false;
   std::array<std::atomic<pool::DevicePool*>, kMostDevices> pools_{};
   std::array<bool, kMostDevices> refused_ GMLAKE_GUARDED_BY(making_){};
   std::atomic<int> most_device_{-1};

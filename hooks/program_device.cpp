@@ -12,7 +12,7 @@ using stats::DriverCall;
 
 Result<std::unique_ptr<ProgramDevice>> ProgramDevice::open(const driver::DriverTable& table,
                                                            int ordinal, bool in_front,
-                                                           const driver::KnownStreams* streams) {
+                                                           const KnownStreams* streams) {
   std::unique_ptr<ProgramDevice> device(new ProgramDevice(table, ordinal, in_front, streams));
   if (const auto ready = device->prepare(); !ready) return fail(ready.error());
   return device;
@@ -102,7 +102,7 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
     others_capturing += open.thread && open.thread != this_thread() ? 1 : 0;
   }
   // Streams that were destroyed: those before the first of these captures are behind its event.
-  if (!capturing.empty() && streams_->contexts_are_recorded() && !of_context) return refused();
+  if (!capturing.empty() && streams_->has_recorded_contexts() && !of_context) return refused();
   const bool ends = streams_->each_end(context, [&](driver::Event end) {
     return call(DriverCall::cuStreamWaitEvent, driver_.cuStreamWaitEvent_, join,
                 static_cast<CUevent>(end), 0U) == CUDA_SUCCESS;

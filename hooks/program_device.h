@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "driver/cuda_device.h"
-#include "driver/known_streams.h"
+#include "hooks/known_streams.h"
 #include "support/ranked_mutex.h"
 
 namespace gmlake::hooks {
@@ -24,8 +24,7 @@ class ProgramDevice final : public driver::CudaDevice {
   // `streams`: the program's, if all are seen, else null. Both must outlive the device.
   // `in_front`: the library is (Process::in_front).
   static Result<std::unique_ptr<ProgramDevice>> open(const driver::DriverTable& table, int ordinal,
-                                                     bool in_front,
-                                                     const driver::KnownStreams* streams);
+                                                     bool in_front, const KnownStreams* streams);
 
   Status record_event(driver::Event event, driver::Context context, driver::Stream stream) override;
   Status record_context(driver::Event event, driver::Context context, bool may_order) override;
@@ -39,7 +38,7 @@ class ProgramDevice final : public driver::CudaDevice {
 
  private:
   ProgramDevice(const driver::DriverTable& table, int ordinal, bool in_front,
-                const driver::KnownStreams* streams)
+                const KnownStreams* streams)
       : CudaDevice(table, ordinal), in_front_(in_front), streams_(streams) {}
   Status record_beside(driver::Event event, driver::Context context);
   Status come_behind_all(CUevent event, CUcontext context, CUstream join);
@@ -47,7 +46,7 @@ class ProgramDevice final : public driver::CudaDevice {
   bool is_capturing(CUstream stream) const;
 
   const bool in_front_;
-  const driver::KnownStreams* const streams_;
+  const KnownStreams* const streams_;
 };
 
 }  // namespace gmlake::hooks

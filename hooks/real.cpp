@@ -6,23 +6,23 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <mutex>
 #include <new>
 
 #include "hooks/process.h"
 #include "support/log.h"
 #include "support/no_cancel.h"
+#include "support/ranked_mutex.h"
 
 namespace gmlake::hooks {
 namespace {
 
-std::mutex keeping;
+RankedMutex<Rank::last> keeping;
 
 // In place: host memory may be short.
 template <typename Table>
 const Table* keep_first(std::atomic<const Table*>& kept, const Table& found) {
   static Table place;
-  const std::lock_guard lock(keeping);
+  const Lock lock(keeping);
   if (!kept.load(std::memory_order_relaxed)) {
     place = found;
     kept.store(&place, std::memory_order_release);
@@ -70,7 +70,7 @@ std::atomic<const RealDriver*> kept_driver{nullptr};
 std::atomic<const RealRuntime*> kept_runtime{nullptr};
 
 void finding_after_fork() {
-  new (&keeping) std::mutex;
+  new (&keeping) RankedMutex<Rank::last>;
 }
 
 const RealDriver* find_real_driver() {

@@ -31,7 +31,7 @@ void second_stream(CUcontext context, const char* how) {
 }
 
 void per_thread_stream_used() {
-  blocking_stream_seen();
+  note_blocking_stream();
   Process::get().streams().use_per_thread();
   auto& process = Process::get();
   const auto* real = real_driver();

@@ -172,7 +172,7 @@ template <typename Visit>
 void FreeIndex::refused_of(Timeline timeline, const Order& order, Bytes least, Visit visit) const {
   constexpr int kRegions = 1024;
   const auto lowest = bin_of(least);
-  if (tops_[timeline] <= lowest || timeline == order.own) return;
+  if (tops_[timeline] <= lowest || timeline == order.in_order) return;
   const auto& bins = *by_timeline_[timeline];
   const auto highest = bins.filled.previous(tops_[timeline] - std::size_t{1});
   tops_[timeline] = static_cast<std::uint16_t>(highest == BitTree::kNone ? 0 : highest + 1);

@@ -167,7 +167,7 @@ std::optional<Bytes> Placement::granule_for_small(const Order& order, const Reca
 
 void Placement::release(Region* block, Fence fence) {
   if (block->small) return release_small(block, fence);
-  freed_ = true;
+  has_ever_freed_ = true;
   Window* window = block->live.window;
   if (!window) {
     live_ -= block->size;
@@ -219,7 +219,7 @@ void Placement::settle(Timeline timeline, std::uint64_t value) {
     std::vector<Bytes> passed;
     home_.index(small).each_of(timeline, [&](const Region& region) {
       const auto fence = region.fence();
-      if (!fence.owned && fence.value > kSettled && fence.value <= value)
+      if (!fence.mergeable && fence.value > kSettled && fence.value <= value)
         passed.push_back(region.start);
     });
     for (const Bytes start : passed) {

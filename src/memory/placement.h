@@ -100,7 +100,7 @@ class Placement {
   // The windows are gone; so are the first `released` of the handles, the others are free again.
   void finish_trim(Trim&& trim, std::size_t released);
 
-  // Fences of an unowned timeline have passed up to `value`.
+  // The timeline's fences that are not mergeable have passed up to `value`.
   void settle(Timeline timeline, std::uint64_t value);
 
   Windows& windows() { return windows_; }
@@ -166,7 +166,7 @@ class Placement {
   Bytes peak_ = 0;           // highest live_
   Bytes held_ = 0;           // taken by the miss or trim under way
   std::size_t handle_count_ = 0;
-  bool freed_ = false;  // some large block has ever been
+  bool has_ever_freed_ = false;  // a large block
 };
 
 }  // namespace gmlake::memory

@@ -57,7 +57,7 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 // what is left over in one can not be stitched: so it is at most a quarter of the growth, and a
 // small share of what there is then; a smaller one once memory comes and goes.
 std::vector<Bytes> Placement::handles_for(Bytes bytes) const {
-  const Bytes share = (home_.physical() + bytes) / (freed_ ? 2048 : 256);
+  const Bytes share = (home_.physical() + bytes) / (has_ever_freed_ ? 2048 : 256);
   Bytes most = std::min({rules_.largest_handle, bytes / 4, share});
   most = std::max(rules_.granule, round_down(most, rules_.granule));
   std::vector<Bytes> handles;
@@ -70,7 +70,7 @@ std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissR
   const bool small = size <= rules_.small_limit;
   Miss miss;
   miss.size = size;
-  miss.fresh = {order.prefer, 0, order.own != kNoTimeline};
+  miss.fresh = {order.prefer, 0, order.in_order != kNoTimeline};
 
   const Bytes wanted = small ? rules_.granule : round_up(size, rules_.granule);
   static const std::vector<std::uint64_t> nothing_passed(1, 0);

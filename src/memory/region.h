@@ -59,23 +59,24 @@ struct alignas(64) Region {
     Free free;
     Live live;
   };
-  // Of its fence while it is free; of the request it serves while it is live. So with `owned`.
+  // Of its fence while it is free; of the request it serves while it is live.
   std::atomic<Timeline> timeline{0};
   std::atomic<State> state{State::absent};
-  bool small : 1 = false;   // lies in a granule given over to small requests
-  bool owned : 1 = true;    // a stream's, see Fence
-  bool listed : 1 = false;  // has a place in a bin of its free index
+  bool small : 1 = false;     // lies in a granule given over to small requests
+  bool mergeable : 1 = true;  // its fence is, while it is free
+  bool of_stream : 1 = true;  // a stream's block, not a context's, while it is live or parked
+  bool listed : 1 = false;    // has a place in a bin of its free index
   // By the bits of the free indexes: which one it is in, and whose queues name it, also after it
   // was taken or recycled.
   std::uint8_t free_in = 0;
   std::uint8_t queued_in = 0;
 
   Region() : live{} {}
-  Fence fence() const { return {timeline.load(std::memory_order_relaxed), free.value, owned}; }
+  Fence fence() const { return {timeline.load(std::memory_order_relaxed), free.value, mergeable}; }
   void set_fence(Fence fence) {
     free.value = fence.value;
     timeline.store(fence.timeline, std::memory_order_relaxed);
-    owned = fence.owned;
+    mergeable = fence.mergeable;
   }
   Bytes end() const { return start + size; }
   bool is(State wanted) const { return state.load(std::memory_order_relaxed) == wanted; }

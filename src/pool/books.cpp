@@ -94,7 +94,7 @@ driver::Address Books::take_parked(Front& front, Bytes bytes) {
   memory::Region* block = front.parked[static_cast<std::size_t>(front.parked_count.get() - 1)];
   const Bytes size = round_up(bytes, memory::kAlignment);
   if (size_of(block) != size) return 0;
-  if (block->owned == front.host) return 0;  // of the other family
+  if (block->of_stream == front.host) return 0;  // of the other family
   if (!block->small && !front.recall.takes_back(size, memory::place_of(*block))) return 0;
   if (const auto home = block->timeline.load(std::memory_order_relaxed); home != front.timeline) {
     const Opened books(mutex_);
@@ -132,15 +132,16 @@ void Books::unpark(Front& front) {
     // cuda.h, cuMemFree: for memory from cuMemAllocAsync all accesses are taken to be complete. The
     // stream it was given to may still have work ahead that used these bytes before, though. A
     // recorded use is an access that is not taken to be.
-    const bool complete = front.host && block->owned && block->live.used_on == memory::kNoTimeline;
+    const bool complete =
+        front.host && block->of_stream && block->live.used_on == memory::kNoTimeline;
     const auto line = complete ? home : front.timeline;
     // Memory that comes from another stream is likely to be wanted there again, as soon as that
     // stream waits for this one: it is kept apart from what is freed here later.
-    const bool owned = line == home && (block->owned || front.in_order());
+    const bool mergeable = line == home && (block->of_stream || front.in_order());
     auto& standing = standings_[front.timeline];
-    standing.keeps_apart = standing.keeps_apart || !owned;
+    standing.has_kept_apart = standing.has_kept_apart || !mergeable;
     const auto value = timelines_.free_on(line);
-    release(block, {line, complete && GMLAKE_FAULT(host_free_settles) ? 0 : value, owned});
+    release(block, {line, complete && GMLAKE_FAULT(host_free_settles) ? 0 : value, mergeable});
   }
   front.parked_count.reset();
 }
@@ -168,8 +169,8 @@ driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes b
   block->live.address = at;
   block->live.used_on = memory::kNoTimeline;
   block->timeline.store(front.timeline, std::memory_order_relaxed);
-  block->owned = !front.host;
-  front.has_taken_back = front.has_taken_back || taken.from == memory::Provenance::own;
+  block->of_stream = !front.host;
+  front.has_taken_back = front.has_taken_back || taken.from == memory::Provenance::in_order;
   ++standings_[front.timeline].blocks;
   blocks_.insert(at, block);
 
@@ -191,7 +192,7 @@ driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes b
 }
 
 Front* Books::free(driver::Address at, const Origin& by) {
-  if (memory::Region* block = blocks_.find(at); block && (!by.host() || by.context)) {
+  if (memory::Region* block = blocks().find(at); block && (!by.host() || by.context)) {
     auto& front = front_of(by);
     if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
       const Lock own(front.lock);
@@ -216,7 +217,7 @@ bool Books::use_beside(driver::Address at, const Origin& by) {
   auto user = memory::kManyTimelines;
   if (!by.host()) {
     auto& front = front_of(by);
-    front.used_beside.store(true, std::memory_order_relaxed);
+    front.has_used_beside.store(true, std::memory_order_relaxed);
     user = front.timeline;
   }
   Front* owner = nullptr;
@@ -258,9 +259,9 @@ void Books::park_on(Front& front, memory::Region* block) {
   }
   front.parked[static_cast<std::size_t>(front.parked_count.get())] = block;
   front.parked_count.add(1);
-  if (front.host && !block->owned) front.deferred_frees.add(1);
+  if (front.host && !block->of_stream) front.deferred_frees.add(1);
   const auto size = signed_of(size_of(block));
-  if (front.host && block->owned) front.unfollowed_elsewhere.add(size);
+  if (front.host && block->of_stream) front.unfollowed_elsewhere.add(size);
   front.unfollowed.add(size);
   count_free(front, block);
 }

@@ -59,7 +59,7 @@ class Books {
   Front& front_of(const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_) {
     const auto key = origin.host() ? Fronts::key_of_context(origin.context)
                                    : Fronts::key_of_stream(origin.stream_id);
-    Front* known = fronts_.find(key);
+    Front* known = fronts().find(key);
     return known ? *known : add_front(key, origin, made);
   }
   Front& front_of(const Origin& origin) GMLAKE_EXCLUDES(mutex_) {
@@ -67,7 +67,7 @@ class Books {
     return front_of(origin, made);
   }
   Front* known_front(const Origin& stream) const {
-    return fronts_.find(Fronts::key_of_stream(stream.stream_id));
+    return fronts().find(Fronts::key_of_stream(stream.stream_id));
   }
   Front& host_front(driver::Context context) GMLAKE_EXCLUDES(mutex_);
   // Without a stream the work is that of the block's context, whichever is current. Where that is
@@ -84,7 +84,7 @@ class Books {
   }
   std::vector<Front*> fronts_of(driver::Context context) const GMLAKE_EXCLUDES(mutex_);
   // Of streams that wait for the legacy default stream and it for them, it among them.
-  bool any_blocking() const { return any_blocking_.load(std::memory_order_relaxed); }
+  bool has_seen_blocking() const { return has_seen_blocking_.load(std::memory_order_relaxed); }
 
   // A hit, or 0.
   driver::Address take(Front& front, Bytes bytes) GMLAKE_EXCLUDES(front.lock, mutex_);
@@ -150,7 +150,7 @@ class Books {
 
   // The program's own events and waits (pool/device_pool.h).
   bool follows_events() const {
-    return several_.load(std::memory_order_relaxed) && config_.streams_follow_events;
+    return has_had_several_.load(std::memory_order_relaxed) && config_.streams_follow_events;
   }
   bool recording(driver::Event event, const Origin& origin, stream::Recording number)
       GMLAKE_EXCLUDES(mutex_);
@@ -186,11 +186,16 @@ class Books {
   void copy_for_report(stats::DeviceReport& report) const GMLAKE_NO_THREAD_SAFETY_ANALYSIS;
 
  private:
+  // For finding, which takes no lock, and for lambdas that are called with it, of which the
+  // analysis does not know. They are changed and walked with it.
+  const BlockTable& blocks() const GMLAKE_NO_THREAD_SAFETY_ANALYSIS { return blocks_; }
+  const Fronts& fronts() const GMLAKE_NO_THREAD_SAFETY_ANALYSIS { return fronts_; }
+
   // What is known of a timeline's front, beside what is its own.
   struct Standing {
     const std::vector<std::uint64_t>* clock = nullptr;  // it comes after by its waits; null: none
-    bool keeps_apart = false;  // memory freed there is kept apart until it has passed
-    std::size_t blocks = 0;    // its own, parked elsewhere or not
+    bool has_kept_apart = false;  // has freed memory that is kept apart until it has passed
+    std::size_t blocks = 0;       // its own, parked elsewhere or not
   };
 
   Front& add_front(std::uint64_t key, const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_);
@@ -209,15 +214,14 @@ class Books {
   void count_fronts(stats::DeviceCounters& counters) const GMLAKE_REQUIRES(mutex_);
 
   const config::Config& config_;
-  std::atomic<bool> several_{false};  // fronts: order between them matters
-  std::atomic<bool> any_blocking_{false};
+  std::atomic<bool> has_had_several_{false};  // fronts: order between them matters
+  std::atomic<bool> has_seen_blocking_{false};
   std::atomic<Bytes> unfollowed_limit_{0};
   std::atomic<driver::Address> home_{0};
-  // Looked up without the lock, changed with it.
-  BlockTable blocks_;
-  Fronts fronts_;
 
   mutable Mutex mutex_;
+  BlockTable blocks_ GMLAKE_GUARDED_BY(mutex_);
+  Fronts fronts_ GMLAKE_GUARDED_BY(mutex_);
   memory::Placement placement_ GMLAKE_GUARDED_BY(mutex_);
   stream::Timelines timelines_ GMLAKE_GUARDED_BY(mutex_);
   stream::Clocks clocks_ GMLAKE_GUARDED_BY(mutex_);

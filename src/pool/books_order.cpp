@@ -35,9 +35,9 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin, bool& made) {
   // Whether nothing of the stream's is left but free memory.
   const auto* standings = standings_.data();
   const auto unused = [&](stream::Timeline timeline) {
-    const auto& ended = fronts_.of(timeline);
+    const auto& ended = fronts().of(timeline);
     return standings[timeline].blocks == 0 && ended.parked_count.get() == 0 &&
-           !ended.used_beside.load(std::memory_order_relaxed);
+           !ended.has_used_beside.load(std::memory_order_relaxed);
   };
   if (const auto ended = host ? std::nullopt
                               : timelines_.take_over(origin.stream_id, origin.stream,
@@ -52,7 +52,7 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin, bool& made) {
                                                       origin.context, origin.thread_bound);
     standings_.resize(timeline + std::size_t{1});
     front = fronts_.add(key, timeline, host);
-    several_.store(timeline != 0, std::memory_order_relaxed);
+    has_had_several_.store(timeline != 0, std::memory_order_relaxed);
     share_out();
   }
   front->context.store(origin.context, std::memory_order_relaxed);
@@ -60,7 +60,7 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin, bool& made) {
   front->blocking.store(origin.blocking, std::memory_order_relaxed);
   front->thread.store(origin.kind == stats::StreamName::Kind::per_thread ? this_thread() : nullptr,
                       std::memory_order_relaxed);
-  if (origin.blocking) any_blocking_.store(true, std::memory_order_relaxed);
+  if (origin.blocking) has_seen_blocking_.store(true, std::memory_order_relaxed);
   fronts_.publish(front);
   return *front;
 }
@@ -90,7 +90,7 @@ std::vector<Front*> Books::fronts_of(driver::Context context) const {
   std::vector<Front*> found;
   const Opened books(mutex_);
   timelines_.each_of_context(
-      context, [&](stream::Timeline timeline) { found.push_back(&fronts_.of(timeline)); });
+      context, [&](stream::Timeline timeline) { found.push_back(&fronts().of(timeline)); });
   return found;
 }
 
@@ -125,7 +125,7 @@ void Books::followed(const stream::Batch& batch, const Status& recorded) {
 void Books::advance(const stream::Point& point) {
   if (point.value <= timelines_.all_passed()[point.timeline]) return;
   timelines_.advance(point.timeline, point.value);
-  if (standings_[point.timeline].keeps_apart) placement_.settle(point.timeline, point.value);
+  if (standings_[point.timeline].has_kept_apart) placement_.settle(point.timeline, point.value);
 }
 
 void Books::advance(const stream::Snapshot& snapshot) {

@@ -76,7 +76,7 @@ void Follower::follow_if_due(Front& front, const Origin* on) {
 
 void Follower::before_work(const Origin& origin) {
   if (Front* front = books_.known_front(origin)) follow_if_due(*front, &origin);
-  if (!origin.blocking || !books_.any_blocking()) return;
+  if (!origin.blocking || !books_.has_seen_blocking()) return;
   // Later events on a blocking stream come after the legacy stream's work, and the other way round.
   const bool legacy = origin.kind == Kind::legacy;
   for (Front* front : books_.fronts([&](const Front& one) {

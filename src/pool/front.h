@@ -76,8 +76,8 @@ struct alignas(128) Front {
   // Work has been given since some of that was freed.
   std::atomic<bool> worked_since{false};
 
-  // Some block says that this stream uses it besides.
-  std::atomic<bool> used_beside{false};
+  // Some block has said that this stream uses it besides.
+  std::atomic<bool> has_used_beside{false};
 
   // Done here, without the pool; not in its counters.
   FrontCount allocations, allocated_bytes, small_allocations, frees, deferred_frees;
@@ -90,7 +90,7 @@ struct alignas(128) Front {
   std::atomic<stats::StreamName::Kind> kind{stats::StreamName::Kind::created};
   std::atomic<bool> blocking{false};
   std::atomic<const void*> thread{nullptr};  // whose own default stream it is; null: nobody's
-  std::atomic<Front*> next{nullptr};  // of the same bucket
+  std::atomic<Front*> next{nullptr};         // of the same bucket
 };
 
 class Fronts {

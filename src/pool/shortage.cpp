@@ -83,11 +83,11 @@ bool DevicePool::look(Bytes& at, std::vector<SeenRegion>& some) const {
 }
 
 bool DevicePool::look(std::size_t& at, std::vector<SeenWindow>& some) const {
-  const Books::Opened books(books_.mutex());
-  return std::as_const(books_).placement().windows().visit_some(
-      at, kSome, [&](const memory::Window& window) {
-        some.push_back({window.address, window.size, window.busy, window.pieces});
-      });
+  const Books& seen = books_;
+  const Books::Opened books(seen.mutex());
+  return seen.placement().windows().visit_some(at, kSome, [&](const memory::Window& window) {
+    some.push_back({window.address, window.size, window.busy, window.pieces});
+  });
 }
 
 bool DevicePool::look(std::size_t& at, std::vector<SeenTimeline>& some) const {

@@ -79,6 +79,8 @@ void add_streams(Page& page, const DeviceCounters& c) {
   add(c.reuse_new, c.reuse_new_bytes, "none: new memory");
   page.row_unless_zero(c.fences, fmt::format("events followed frees, {} queries, {} waits",
                                              grouped(c.fence_queries), grouped(c.fence_waits)));
+  page.row_unless_zero(c.fences_captured,
+                       "events had to be put off, since a stream was being captured");
 }
 
 void add_driver(Page& page, const DeviceReport& device) {

@@ -50,7 +50,7 @@ class GMLAKE_CAPABILITY("mutex") BooksLock : private Mutex {
     throw BooksBroken();
   }
 
-  bool broken_ = false;  // with the lock held
+  bool broken_ GMLAKE_GUARDED_BY(this) = false;
 };
 
 // Holds it for a scope.

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 
 #include <spdlog/details/null_mutex.h>
@@ -15,6 +16,7 @@
 
 #include "support/lasting.h"
 #include "support/no_cancel.h"
+#include "support/ranked_mutex.h"
 #include "support/stderr.h"
 #include "support/write_signals.h"
 
@@ -65,9 +67,9 @@ std::shared_ptr<spdlog::logger> make(std::string_view file) {
 }
 
 struct State {
-  std::mutex mutex;
-  std::shared_ptr<spdlog::logger> logger;
-  std::string file;
+  RankedMutex<Rank::last> mutex;
+  std::shared_ptr<spdlog::logger> logger GMLAKE_GUARDED_BY(mutex);
+  std::string file GMLAKE_GUARDED_BY(mutex);
 };
 State& state() {
   return lasting<State>();
@@ -94,7 +96,7 @@ spdlog::level::level_enum translate(Level level) {
 void configure(Level level, std::string_view file) {
   const NoCancel whole;
   auto& s = state();
-  const std::lock_guard lock(s.mutex);
+  const Lock lock(s.mutex);
   level_now = level;
   s.file = file;
   s.logger = make(file);
@@ -104,7 +106,7 @@ void configure(Level level, std::string_view file) {
 // else is made anew: what there was may be half changed, and is left.
 void after_fork() {
   auto& s = state();
-  new (&s.mutex) std::mutex;
+  new (&s.mutex) RankedMutex<Rank::last>;
   new (&s.logger) std::shared_ptr<spdlog::logger>;
   new (&spdlog::details::console_mutex::mutex()) std::mutex;
 }
@@ -116,7 +118,7 @@ bool enabled(Level level) {
 void write(Level level, std::string_view message) {
   const NoCancel whole;
   auto& s = state();
-  const std::lock_guard lock(s.mutex);
+  const Lock lock(s.mutex);
   if (!s.logger) s.logger = make(s.file);
   const NoWriteSignals none;
   s.logger->log(translate(level), "{}", message);

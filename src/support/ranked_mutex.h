@@ -21,6 +21,7 @@ enum class Rank : unsigned {
   events = 6,    // which events of the program are also recorded where it is not seen
   captures = 7,  // which captures are open; held while events are recorded beside them
   streams = 8,   // which streams the program has made; held while events are recorded on them
+  last = 9,      // nothing is taken under it: the log, and functions that have been found
 };
 
 #ifndef NDEBUG

@@ -1,6 +1,6 @@
 // Which lock guards what, said to the compiler: Clang's thread safety analysis
-// (https://clang.llvm.org/docs/ThreadSafetyAnalysis.html) under the names of its attributes. Preset
-// clang and tools/tidy check them with -Wthread-safety; other compilers see nothing.
+// (https://clang.llvm.org/docs/ThreadSafetyAnalysis.html) under the names of its attributes. Every
+// build with Clang and tools/tidy check them with -Wthread-safety; other compilers see nothing.
 //
 // Every mutable member of a class that threads share is const, atomic or GMLAKE_GUARDED_BY a lock;
 // a function that takes for granted that a lock is held, or that it is not, says so.

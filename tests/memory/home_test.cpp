@@ -119,7 +119,7 @@ TEST_F(HomeTest, AClaimTellsTheFencesOfAllItTakes) {
   EXPECT_EQ(provenance(parts[1].fence, {1, 1, &passed}), Provenance::passed);
   EXPECT_EQ(provenance(parts[1].fence, {1, 1, &kPassed, &clock}), Provenance::proved);
   EXPECT_EQ(parts[2].fence.value, 9U);
-  EXPECT_EQ(provenance(parts[2].fence, kOn1), Provenance::own);
+  EXPECT_EQ(provenance(parts[2].fence, kOn1), Provenance::in_order);
   EXPECT_EQ(home_.index(false).bytes(), kGranule);
   EXPECT_EQ(home_.locate(0)->size, kGranule / 2);
   EXPECT_EQ(home_.locate(kGranule / 2 * 5)->free.value, 9U) << "the rest keeps its fence";

@@ -133,7 +133,7 @@ class Model {
  private:
   static constexpr Bytes kHome = 512 * MiB;
   static constexpr Bytes kMost = 200 * MiB;  // physical
-  static constexpr Timeline kTimelines = 4;  // the first is unowned
+  static constexpr Timeline kTimelines = 4;  // the first is nobody's own
 
   Order order(Timeline t) const { return {t, t == 0 ? kNoTimeline : t, &passed_}; }
 

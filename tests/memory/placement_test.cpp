@@ -77,7 +77,7 @@ TEST_F(PlacementTest, ABlockComesBackToItsPlace) {
   release(first);
   const auto again = allocate(10 * MiB);
   EXPECT_EQ(again.how, Served::exact);
-  EXPECT_EQ(again.from, Provenance::own);
+  EXPECT_EQ(again.from, Provenance::in_order);
   EXPECT_EQ(again.block->start, start);
 }
 
@@ -166,7 +166,7 @@ TEST_F(PlacementTest, AStitchIsMadeOnceAndIsAWindowAfterwards) {
   EXPECT_EQ(placement_.free_bytes(), 20 * MiB);
   const auto again = allocate(20 * MiB);
   EXPECT_EQ(again.how, Served::window);
-  EXPECT_EQ(again.from, Provenance::own);
+  EXPECT_EQ(again.from, Provenance::in_order);
   EXPECT_EQ(again.block->live.window, window);
   release(blocks[1]);
   release(blocks[3]);

@@ -39,6 +39,13 @@ TEST(ReportText, SaysWhetherItHelped) {
   EXPECT_THAT(text, ContainsRegex(" 12 +3.00 ms +cuMemMap \\(1 failed\\)"));
 }
 
+TEST(ReportText, SaysWhetherCapturesPutEventsOff) {
+  auto report = of_one_device();
+  EXPECT_THAT(to_text(report), Not(HasSubstr("captured")));
+  report.devices[0].counters.fences_captured = 1234;
+  EXPECT_THAT(to_text(report), ContainsRegex(" 1,234 +events had to be put off, since a stream"));
+}
+
 TEST(ReportText, DevicesAreAddedUp) {
   const auto text = to_text(made_up_report());
   EXPECT_THAT(text, HasSubstr("2,000 allocations of 100.0 GiB in all, served"));
