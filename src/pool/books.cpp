@@ -58,12 +58,14 @@ std::int64_t signed_of(Bytes bytes) {
 
 Books::Books(const config::Config& config) : config_(config), placement_(rules_of(config)) {}
 
-void Books::open(std::uint64_t home, Bytes home_size) {
+void Books::open(std::uint64_t home, Bytes home_size, Bytes most) {
   const Opened books(mutex_);
   if (placement_.home().size() != 0) return;
   placement_.open(home_size);
   blocks_.open(home, home_size);
   home_.store(home, std::memory_order_relaxed);
+  least_unfollowed_ = std::min(placement_.granule(), most / kUnfollowedShare);
+  share_out();
 }
 
 bool Books::is_used_beside(const Front& front, const memory::Region* block) {

@@ -52,8 +52,8 @@ class Books {
 
   Mutex& mutex() const GMLAKE_RETURN_CAPABILITY(mutex_) { return mutex_; }
 
-  // The home range is there: requests may be served from now on.
-  void open(std::uint64_t home, Bytes home_size) GMLAKE_EXCLUDES(mutex_);
+  // The home range is there: requests may be served from now on. The pool may have `most` bytes.
+  void open(std::uint64_t home, Bytes home_size, Bytes most) GMLAKE_EXCLUDES(mutex_);
 
   // Fronts: found without a lock, made on first use. `made` if that was now.
   Front& front_of(const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_) {
@@ -219,7 +219,13 @@ class Books {
   std::atomic<Bytes> unfollowed_limit_{0};
   std::atomic<driver::Address> home_{0};
 
+  // Of the pool's memory, what may be free and not followed in time, on all fronts together: less
+  // than what rounding and fragments take; a granule, at least, where that is no more of what it
+  // may ever have.
+  static constexpr Bytes kUnfollowedShare = 1024;
+
   mutable Mutex mutex_;
+  Bytes least_unfollowed_ GMLAKE_GUARDED_BY(mutex_) = 0;
   BlockTable blocks_ GMLAKE_GUARDED_BY(mutex_);
   Fronts fronts_ GMLAKE_GUARDED_BY(mutex_);
   memory::Placement placement_ GMLAKE_GUARDED_BY(mutex_);

@@ -10,10 +10,6 @@
 namespace gmlake::pool {
 namespace {
 
-// Of the pool's memory, what may be free and not followed in time, on all fronts together: less
-// than what rounding and fragments take.
-constexpr Bytes kUnfollowedShare = 1024;
-
 bool has_passed(const memory::Fence& last_use, const std::vector<std::uint64_t>& passed) {
   return last_use.value <= passed[last_use.timeline] || GMLAKE_FAULT(window_at_work);
 }
@@ -67,8 +63,8 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin, bool& made) {
 
 void Books::share_out() {
   const auto fronts = std::max<std::size_t>(1, fronts_.all().size());
-  unfollowed_limit_.store(placement_.physical() / kUnfollowedShare / fronts,
-                          std::memory_order_relaxed);
+  const auto share = std::max(placement_.physical() / kUnfollowedShare, least_unfollowed_);
+  unfollowed_limit_.store(share / fronts, std::memory_order_relaxed);
 }
 
 Front& Books::host_front(driver::Context context) {

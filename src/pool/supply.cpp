@@ -16,7 +16,7 @@ Supply::Supply(driver::Device& device, const config::Config& config, Books& book
 
 Status Supply::open() {
   if (auto ready = mappings_.open(); !ready) return ready;
-  books_.open(reach_.home(), reach_.home_size());
+  books_.open(reach_.home(), reach_.home_size(), most_physical());
   return {};
 }
 
@@ -25,12 +25,16 @@ Bytes Supply::physical() const {
   return books_.placement().physical();
 }
 
-Bytes Supply::growth_limit() const {
+Bytes Supply::most_physical() const {
   const Bytes memory = reach_.device_memory();
   Bytes most = memory;
   if (config_.pool_max_share < 1)
     most = static_cast<Bytes>(static_cast<double>(memory) * config_.pool_max_share);
-  if (config_.pool_max_bytes != 0) most = std::min(most, config_.pool_max_bytes);
+  return config_.pool_max_bytes != 0 ? std::min(most, config_.pool_max_bytes) : most;
+}
+
+Bytes Supply::growth_limit() const {
+  const Bytes most = most_physical();
   return most - std::min(most, physical());
 }
 

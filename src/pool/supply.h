@@ -48,6 +48,7 @@ class Supply {
 
   Bytes physical() const;
   // By the program's own limits.
+  Bytes most_physical() const;
   Bytes growth_limit() const;
   bool has_head_room() const { return head_room() != 0; }
 

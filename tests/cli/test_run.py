@@ -1,4 +1,5 @@
 """`gmlake run`: the program runs as if started without it, but with the library in front."""
+import contextlib
 import json
 import os
 import pwd
@@ -108,7 +109,8 @@ class ExitStatus(unittest.TestCase):
             self.assertEqual(process.stdout.readline(), "ready\n")
             process.send_signal(signal.SIGTERM)
             process.stdin.write("\n")
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it may have ended by the signal already
+                process.stdin.close()
             self.assertEqual(process.wait(timeout=60), 9)
 
     def test_not_found(self):

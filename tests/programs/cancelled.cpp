@@ -37,7 +37,9 @@ std::string mode;
 std::atomic<bool> over{false};
 std::vector<void*> kept;  // of the thread that is cancelled, and of main once it has ended
 
-void compute() {
+// A function of its own: a thread can be unwound from amid one only where nothing is to be
+// destroyed.
+[[gnu::noinline]] void compute() {
   int before = 0;
   if (mode == "asynchronous") (void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);
   std::atomic<int> count{0};

@@ -27,7 +27,7 @@ class Generator {
     holds_ = later() % 4 == 0;
     if (later() % 4 == 0) seldom_captured_ = 12;
     std::mt19937_64 random(~seed);
-    ends_ = seed % 6 == 5;
+    ends_ = seed % 6 == 5 && !holds_;  // a context does not end while its work is held up
     const bool by_default = random() % 4 == 0;
     fills_ = seed % 4 == 0;
     if (!by_default) return;
