@@ -30,9 +30,6 @@ class Cancelled(harness.Case):
         report = self.cancelled("wait", SIMCUDA_MEMORY="64MiB")
         self.assertGreater(report["fence_waits"], 10)
 
-    def test_at_any_time_between_the_calls(self):
-        self.cancelled("asynchronous", SIMCUDA_FAULTS=SLOW)
-
     def test_ends_with_objects_that_free(self):
         self.cancelled("exit", 40)
 

@@ -2,10 +2,9 @@
 // call did is kept right behind it, so that a call that a cancellation cut short shows as a block
 // that nobody frees.
 //
-//   cancelled miss|wait|asynchronous|exit ROUNDS [SEED]
+//   cancelled miss|wait|exit ROUNDS [SEED]
 //
 // miss: it allocates more and more. wait: it allocates more than there is beside work on the GPU.
-// asynchronous: as miss; between its calls, where it computes, it may be cancelled at any time.
 // exit: it ends by pthread_exit, and the destructor of an object of its own frees its last block.
 // Prints how many rounds there were, and whether each thread ended as it was told to.
 #include <pthread.h>
@@ -37,15 +36,10 @@ std::string mode;
 std::atomic<bool> over{false};
 std::vector<void*> kept;  // of the thread that is cancelled, and of main once it has ended
 
-// A function of its own: a thread can be unwound from amid one only where nothing is to be
-// destroyed.
-[[gnu::noinline]] void compute() {
-  int before = 0;
-  if (mode == "asynchronous") (void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &before);
+void compute() {
   std::atomic<int> count{0};
   while (count.fetch_add(1, std::memory_order_relaxed) < 2000) {
   }
-  if (mode == "asynchronous") (void)pthread_setcanceltype(before, &before);
 }
 
 void* allocate_until_cancelled(void*) {
