@@ -179,7 +179,13 @@ bool identify(const RealDriver& real, Identity& who) {
   {
     // To ask a capturing stream breaks the capture (measured on driver 580): none begins meanwhile.
     const CaptureGate gate;
-    if (gate.is_open(nullptr) && is_capturing(real, who.handle, who.per_thread)) return false;
+    if (gate.is_open(nullptr)) {
+      const Lock lock(captures_mutex());
+      const bool own = who.per_thread && !who.handle;
+      if (is_counted(own ? CU_STREAM_PER_THREAD : who.handle, who.current) ||
+          is_capturing(real, who.handle, who.per_thread))
+        return false;
+    }
     if (get_id(who.handle, &id) != CUDA_SUCCESS) return false;
   }
   auto& origin = who.caller.origin;

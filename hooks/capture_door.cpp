@@ -179,6 +179,17 @@ const std::vector<OpenCapture>& open_captures() GMLAKE_NO_THREAD_SAFETY_ANALYSIS
   return registry().open();  // two names of one lock, which the analysis can not know
 }
 
+bool is_counted(CUstream stream, CUcontext context) {
+  const bool legacy = !stream || stream == CU_STREAM_LEGACY;
+  for (const auto& open : open_captures()) {
+    if (open.context && open.context != context) continue;
+    if (legacy ? open.blocking
+               : open.stream == stream && (!open.thread || open.thread == this_thread()))
+      return true;
+  }
+  return false;
+}
+
 void captures_end(CUstream stream) {
   (void)guarded(
       [&] { registry().remove([&](const OpenCapture& open) { return open.stream == stream; }); });

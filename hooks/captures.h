@@ -40,6 +40,9 @@ struct OpenCapture {
 using CapturesMutex = RankedMutex<Rank::captures>;
 CapturesMutex& captures_mutex();
 const std::vector<OpenCapture>& open_captures() GMLAKE_REQUIRES(captures_mutex());
+// Whether one that is counted is the stream's, or makes the legacy stream unusable: whether or not
+// the driver has begun it yet. The stream is as the calling thread knows it in that context.
+bool is_counted(CUstream stream, CUcontext context) GMLAKE_REQUIRES(captures_mutex());
 
 // What ends captures besides their end call.
 void captures_end(CUstream stream);

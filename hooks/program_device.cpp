@@ -33,15 +33,16 @@ bool ProgramDevice::is_capturing(CUstream stream) const {
          status != CU_STREAM_CAPTURE_STATUS_NONE;
 }
 
-// The gate is held to the end in both: no capture that is counted already begins meanwhile, so that
-// what the driver says of a stream stays true.
+// A capture that is counted may begin at any moment: so it counts as begun.
 Status ProgramDevice::record_event(driver::Event event, driver::Context context,
                                    driver::Stream stream) {
   const CaptureGate gate;
   if (!gate.is_open(nullptr)) return CudaDevice::record_event(event, context, stream);
   const Lock lock(captures_mutex());
   const driver::CurrentContext current(driver_, static_cast<CUcontext>(context));
-  if (current.result() != CUDA_SUCCESS || is_capturing(static_cast<CUstream>(stream)))
+  if (current.result() != CUDA_SUCCESS ||
+      is_counted(static_cast<CUstream>(stream), static_cast<CUcontext>(context)) ||
+      is_capturing(static_cast<CUstream>(stream)))
     return fail(ErrorKind::captured, "cuEventRecord");
   return CudaDevice::record_event(event, context, stream);
 }
@@ -108,7 +109,7 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
                 static_cast<CUevent>(end), 0U) == CUDA_SUCCESS;
   });
   if (!ends) return refused();
-  const bool legacy = !is_capturing(CU_STREAM_LEGACY);
+  const bool legacy = !is_counted(CU_STREAM_LEGACY, context) && !is_capturing(CU_STREAM_LEGACY);
   if (legacy) {
     if (!come_behind(event, CU_STREAM_LEGACY, join)) return refused();
   } else {
@@ -117,8 +118,8 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
     if (!first_blocking || !first_blocking->of_context ||
         streams_->other_per_thread_users() > others_capturing)
       return refused();
-    if (streams_->per_thread_used() && !is_capturing(CU_STREAM_PER_THREAD) &&
-        !come_behind(event, CU_STREAM_PER_THREAD, join))
+    if (streams_->per_thread_used() && !is_counted(CU_STREAM_PER_THREAD, context) &&
+        !is_capturing(CU_STREAM_PER_THREAD) && !come_behind(event, CU_STREAM_PER_THREAD, join))
       return refused();
   }
   const bool all = streams_->each(context, [&](driver::Stream known, bool blocking) {

@@ -142,6 +142,9 @@ void Books::unpark(Front& front) {
     const bool mergeable = line == home && (block->of_stream || front.in_order());
     auto& standing = standings_[front.timeline];
     standing.has_kept_apart = standing.has_kept_apart || !mergeable;
+    // Whether its stream has had work since is not known.
+    if (line != front.timeline)
+      fronts_.of(line).worked_since.store(true, std::memory_order_relaxed);
     const auto value = timelines_.free_on(line);
     release(block, {line, complete && GMLAKE_FAULT(host_free_settles) ? 0 : value, mergeable});
   }
@@ -265,6 +268,7 @@ void Books::park_on(Front& front, memory::Region* block) {
   const auto size = signed_of(size_of(block));
   if (front.host && block->of_stream) front.unfollowed_elsewhere.add(size);
   front.unfollowed.add(size);
+  front.worked_since.store(false, std::memory_order_relaxed);
   count_free(front, block);
 }
 

@@ -67,8 +67,8 @@ void Follower::freed(Front& front, const Origin& by) {
 
 void Follower::follow_if_due(Front& front, const Origin* on) {
   const auto unfollowed = static_cast<Bytes>(front.unfollowed.get());
-  if (unfollowed == 0 || GMLAKE_FAULT(followed_late)) return;
-  if (unfollowed >= books_.unfollowed_limit() && (on || has_name(front)))
+  if (GMLAKE_FAULT(followed_late)) return;
+  if (unfollowed != 0 && unfollowed >= books_.unfollowed_limit() && (on || has_name(front)))
     follow(front, true, on);
   else
     front.worked_since.store(true, std::memory_order_relaxed);
@@ -80,7 +80,7 @@ void Follower::before_work(const Origin& origin) {
   // Later events on a blocking stream come after the legacy stream's work, and the other way round.
   const bool legacy = origin.kind == Kind::legacy;
   for (Front* front : books_.fronts([&](const Front& one) {
-         return one.unfollowed.get() != 0 && one.blocking.load(std::memory_order_relaxed) &&
+         return one.blocking.load(std::memory_order_relaxed) &&
                 (legacy || one.kind.load(std::memory_order_relaxed) == Kind::legacy);
        }))
     follow_if_due(*front);

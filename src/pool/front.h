@@ -73,7 +73,7 @@ struct alignas(128) Front {
   FrontCount unfollowed;
   // Of it, what is memory of streams, and so freed on their timelines.
   FrontCount unfollowed_elsewhere;
-  // Work has been given since some of that was freed.
+  // Work has been given since the last free.
   std::atomic<bool> worked_since{false};
 
   // Some block has said that this stream uses it besides.
