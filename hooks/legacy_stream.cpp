@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "driver/current_context.h"
+#include "hooks/work.h"
 #include "support/fault.h"
 #include "support/lasting.h"
 
@@ -56,7 +57,9 @@ bool stand_between_streams(const Caller& caller) {
   auto* const context = static_cast<CUcontext>(caller.origin.context);
   const driver::CurrentContext current(real->table, context);
   auto* const event = current.result() == CUDA_SUCCESS ? barriers().of(*real, context) : nullptr;
-  return event && real->table.cuEventRecord_(event, CU_STREAM_LEGACY) == CUDA_SUCCESS;
+  if (!event) return false;
+  before_work(*real, CU_STREAM_LEGACY, false);
+  return real->table.cuEventRecord_(event, CU_STREAM_LEGACY) == CUDA_SUCCESS;
 }
 void forget_barrier(CUcontext context) {
   barriers().forget(context);

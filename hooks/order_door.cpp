@@ -69,6 +69,8 @@ CUresult event_recorded(const RealDriver& real, CUevent event, CUstream stream, 
                         Native native) {
   if (!watched()) return native();
   const auto caller = stream_caller(real, stream, per_thread);
+  // There it is work, which stands between that of blocking streams.
+  if (caller && caller->legacy()) before_work(real, stream, per_thread);
   if (!caller || caller->capturing || unseen().has(event)) {
     if (!GMLAKE_FAULT(captured_record)) forget(event);
     return native();

@@ -77,13 +77,21 @@ void Follower::follow_if_due(Front& front, const Origin* on) {
 void Follower::before_work(const Origin& origin) {
   if (Front* front = books_.known_front(origin)) follow_if_due(*front, &origin);
   if (!origin.blocking || !books_.has_seen_blocking()) return;
-  // Later events on a blocking stream come after the legacy stream's work, and the other way round.
-  const bool legacy = origin.kind == Kind::legacy;
-  for (Front* front : books_.fronts([&](const Front& one) {
-         return one.blocking.load(std::memory_order_relaxed) &&
-                (legacy || one.kind.load(std::memory_order_relaxed) == Kind::legacy);
-       }))
-    follow_if_due(*front);
+  // Later events on a blocking stream come after the legacy stream's work, and the other way round;
+  // an event of ours in the legacy stream is such work too.
+  const auto is_legacy = [](const Front& one) {
+    return one.kind.load(std::memory_order_relaxed) == Kind::legacy;
+  };
+  auto fronts =
+      books_.fronts([](const Front& one) { return one.blocking.load(std::memory_order_relaxed); });
+  std::stable_partition(fronts.begin(), fronts.end(),
+                        [&](const Front* one) { return !is_legacy(*one); });
+  const bool all = origin.kind == Kind::legacy ||
+                   std::any_of(fronts.begin(), fronts.end(), [&](const Front* one) {
+                     return is_legacy(*one) && one->unfollowed.get() != 0;
+                   });
+  for (Front* front : fronts)
+    if (all || is_legacy(*front)) follow_if_due(*front);
 }
 
 void Follower::before_capture(driver::Context context) {
@@ -104,6 +112,7 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
   struct Due {
     Closed closed;
     bool in_time;
+    bool legacy;
   };
   std::vector<Due> due;
   std::vector<stream::Timeline> open;
@@ -136,10 +145,13 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
       how.whole_context = (how.whole_context && (ended[t] || !is_mine(front))) ||
                           (!in_time && front.kind.load(std::memory_order_relaxed) == Kind::legacy);
       in_time = (in_time && (front.host || !how.whole_context)) || !device_.records_in_frees();
-      due.push_back({std::move(closed), in_time});
+      due.push_back(
+          {std::move(closed), in_time, front.kind.load(std::memory_order_relaxed) == Kind::legacy});
     }
   }
-  for (auto& [closed, in_time] : due) follow(std::move(closed), now, in_time);
+  // An event in the legacy stream puts others' behind it.
+  std::stable_partition(due.begin(), due.end(), [](const Due& one) { return !one.legacy; });
+  for (auto& one : due) follow(std::move(one.closed), now, one.in_time);
 
   const auto answers = fences_.ask(followed, books_.all_passed(), now, stake);
   const Books::Opened books(books_.mutex());
