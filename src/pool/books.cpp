@@ -64,7 +64,7 @@ void Books::open(std::uint64_t home, Bytes home_size, Bytes most) {
   placement_.open(home_size);
   blocks_.open(home, home_size);
   home_.store(home, std::memory_order_relaxed);
-  least_unfollowed_ = std::min(placement_.granule(), most / kUnfollowedShare);
+  least_unfollowed_ = std::min(kUnfollowedGranules * placement_.granule(), most / kUnfollowedShare);
   share_out();
 }
 

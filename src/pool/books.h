@@ -55,16 +55,12 @@ class Books {
   // The home range is there: requests may be served from now on. The pool may have `most` bytes.
   void open(std::uint64_t home, Bytes home_size, Bytes most) GMLAKE_EXCLUDES(mutex_);
 
-  // Fronts: found without a lock, made on first use. `made` if that was now.
-  Front& front_of(const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_) {
+  // Fronts: found without a lock, made on first use.
+  Front& front_of(const Origin& origin) GMLAKE_EXCLUDES(mutex_) {
     const auto key = origin.host() ? Fronts::key_of_context(origin.context)
                                    : Fronts::key_of_stream(origin.stream_id);
     Front* known = fronts().find(key);
-    return known ? *known : add_front(key, origin, made);
-  }
-  Front& front_of(const Origin& origin) GMLAKE_EXCLUDES(mutex_) {
-    bool made = false;
-    return front_of(origin, made);
+    return known ? *known : add_front(key, origin);
   }
   Front* known_front(const Origin& stream) const {
     return fronts().find(Fronts::key_of_stream(stream.stream_id));
@@ -198,7 +194,7 @@ class Books {
     std::size_t blocks = 0;       // its own, parked elsewhere or not
   };
 
-  Front& add_front(std::uint64_t key, const Origin& origin, bool& made) GMLAKE_EXCLUDES(mutex_);
+  Front& add_front(std::uint64_t key, const Origin& origin) GMLAKE_EXCLUDES(mutex_);
   void share_out() GMLAKE_REQUIRES(mutex_);
   driver::Address take_parked(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock)
       GMLAKE_EXCLUDES(mutex_);
@@ -220,9 +216,10 @@ class Books {
   std::atomic<driver::Address> home_{0};
 
   // Of the pool's memory, what may be free and not followed in time, on all fronts together: less
-  // than what rounding and fragments take; a granule, at least, where that is no more of what it
-  // may ever have.
+  // than what rounding and fragments take; some granules, at least, where that is no more of what
+  // it may ever have.
   static constexpr Bytes kUnfollowedShare = 1024;
+  static constexpr Bytes kUnfollowedGranules = 8;
 
   mutable Mutex mutex_;
   Bytes least_unfollowed_ GMLAKE_GUARDED_BY(mutex_) = 0;

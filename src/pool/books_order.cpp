@@ -22,11 +22,10 @@ memory::Order Books::order_of(const Front& front) const {
           standings_[front.timeline].clock};
 }
 
-Front& Books::add_front(std::uint64_t key, const Origin& origin, bool& made) {
+Front& Books::add_front(std::uint64_t key, const Origin& origin) {
   const bool host = origin.host();
   const Opened books(mutex_);
   if (Front* known = fronts_.find(key)) return *known;
-  made = true;
   Front* front = nullptr;
   // Whether nothing of the stream's is left but free memory.
   const auto* standings = standings_.data();

@@ -21,9 +21,10 @@ DevicePool::DevicePool(int ordinal, driver::Device& device, const config::Config
 DevicePool::~DevicePool() = default;
 
 Front& DevicePool::front_of(const Origin& origin) {
-  bool made = false;
-  Front& front = books_.front_of(origin, made);
-  if (made && front.host && config_.streams_single_stream) begin_one_stream(front);
+  Front& front = books_.front_of(origin);
+  if (config_.streams_single_stream && front.host &&
+      front.one_stream.load(std::memory_order_relaxed) == OneStream::not_known)
+    begin_one_stream(front);
   return front;
 }
 
@@ -217,11 +218,11 @@ bool DevicePool::free_synchronously(driver::Address at, const Origin& by) {
 // are in its. The front can be found by now: whoever says that there is another stream either finds
 // it, or has said so before it is asked here.
 void DevicePool::begin_one_stream(Front& front) {
-  if (!device_.only_legacy_stream(front.context.load(std::memory_order_relaxed))) return;
+  const bool only = device_.only_legacy_stream(front.context.load(std::memory_order_relaxed));
   const Lock own(front.lock);
   const Books::Opened books(books_.mutex());
   if (front.one_stream.load(std::memory_order_relaxed) == OneStream::not_known)
-    front.one_stream.store(OneStream::so_far, std::memory_order_relaxed);
+    front.one_stream.store(only ? OneStream::so_far : OneStream::over, std::memory_order_relaxed);
 }
 
 // Work of the one stream may still be pending on bytes that have been given out since, and nothing

@@ -103,8 +103,11 @@ class Generator {
 
   // A call of order, now and then with others beside it.
   bool outer(Operation o) {
-    if (!overlaps_ || model_.inner_left() != 0 || model_.capture().on || model_.holding() ||
-        draw(3) != 0)
+    // Held up at its end a call is the program's own, but before a record in the legacy stream the
+    // library makes such calls too.
+    const bool ambiguous = o.kind == Kind::record && o.b == kLegacy;
+    if (!overlaps_ || ambiguous || model_.inner_left() != 0 || model_.capture().on ||
+        model_.holding() || draw(3) != 0)
       return emit(o);
     const auto model = model_;
     const auto length = program_.size();
