@@ -349,10 +349,18 @@ class Generator {
 
   // A stream that the driver fails to destroy, or the context with all that is in it.
   void end_something() {
-    if (draw(12) == 0) emit({Kind::destroy_stream, 0, 0, some_stream(), 1});
+    if (draw(12) == 0) fail_to_end(some_stream());
     if (draw(24) != 0 || !emit({Kind::renew_context, 0, 0, 0, draw(2)})) return;
     for (unsigned i = 0; i < streams_; ++i) create_stream();
     for (auto n = 2 + draw(kEvents - 2); n != 0; --n) create_event();
+  }
+
+  // The stream goes on. Mostly with work whose memory is freed right behind it.
+  void fail_to_end(unsigned stream) {
+    const auto block = some_block();
+    if (emit({Kind::destroy_stream, 0, 0, stream, 1}) && block && draw(4) != 0 &&
+        emit_in_order({Kind::write, 0, *block, stream, 0}))
+      emit({Kind::free, 0, *block, 0, 0});
   }
 
   bool create_stream() {
