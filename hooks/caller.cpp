@@ -151,7 +151,7 @@ bool device_of_current(const RealDriver& real, CUcontext& context, int& device) 
   contexts.compare_exchange_strong(known, one ? Contexts::one : Contexts::several);
   return contexts.load();
 }
-bool one_context(const RealDriver& real) {
+[[gnu::always_inline]] inline bool one_context(const RealDriver& real) {
   auto known = contexts.load(std::memory_order_acquire);
   if (known == Contexts::unknown) [[unlikely]]
     known = count_contexts(real);
@@ -251,8 +251,9 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
 
 // Whether what is known of the stream is all that there is to know. One that was created is the
 // same whatever context is current, if any; only the default ones get their meaning from that.
-static bool is_enough(const Identity& known, const RealDriver& real, CUstream stream,
-                      bool per_thread_default, Entry entry) {
+[[gnu::always_inline]] static inline bool is_enough(const Identity& known, const RealDriver& real,
+                                                    CUstream stream, bool per_thread_default,
+                                                    Entry entry) {
   return known.valid && known.handle == stream && !capture_under_way() &&
          Process::get().driver_door() &&
          (!is_default(stream) || (entry == Entry::runtime && cache.current &&

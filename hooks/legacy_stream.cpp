@@ -11,8 +11,6 @@
 namespace gmlake::hooks {
 namespace {
 
-std::atomic<bool> has_seen_blocking{false};
-
 // The event that is recorded to stand between streams: one for each context. Nobody waits for it.
 class Barriers {
  public:
@@ -42,15 +40,10 @@ Barriers& barriers() {
 }  // namespace
 
 void note_blocking_stream() {
-  if (!has_seen_blocking.load(std::memory_order_relaxed)) has_seen_blocking.store(true);
+  if (!has_seen_blocking_stream()) seen_blocking_stream.store(true);
 }
-bool has_seen_blocking_stream() {
-  return has_seen_blocking.load(std::memory_order_relaxed);
-}
-bool stand_between_streams(const Caller& caller) {
+bool stand_between_blocking(const Caller& caller) {
   if (GMLAKE_FAULT(legacy_free_is_no_work)) return true;
-  // Without the driver door there may be some.
-  if (!has_seen_blocking_stream() && Process::get().driver_door()) return true;
   const auto* real = real_driver();
   if (!real) return false;
   // The context need not be current yet: cudart makes it so only when a call comes there.

@@ -24,9 +24,11 @@ namespace gmlake::hooks {
 
 class Process {
  public:
-  static Process& get() {
+  [[gnu::always_inline]] static Process& get() {
     auto* process = get_if_made();
-    return process ? *process : make();
+    if (!process) [[unlikely]]
+      return make();
+    return *process;
   }
   // The process if anything has made it yet, for the end of exit().
   static Process* get_if_made() { return made.load(std::memory_order_acquire); }
