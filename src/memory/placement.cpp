@@ -166,8 +166,11 @@ std::optional<Bytes> Placement::granule_for_small(const Order& order, const Reca
 }
 
 void Placement::release(Region* block, Fence fence) {
+  if (!comes_and_goes_) {
+    freed_ += block->size;
+    comes_and_goes_ = freed_ > home_.physical() / kThousand;
+  }
   if (block->small) return release_small(block, fence);
-  has_ever_freed_ = true;
   Window* window = block->live.window;
   if (!window) {
     live_ -= block->size;

@@ -155,7 +155,8 @@ class Placement {
   bool reclaim_idle(Bytes start, Bytes size);  // granules in there; whether there were any
   // At most `most` regions of each timeline, the largest.
   std::vector<Run> runs(const Order& order, std::size_t most) const;
-  std::vector<Bytes> handles_for(Bytes bytes) const;
+  std::vector<Bytes> handles_for(Bytes bytes, bool shared_end) const;
+  Bytes growth_for(Bytes lack, const Room& room, const MissRules& given) const;
 
   PlacementRules rules_;
   Home home_;
@@ -166,7 +167,11 @@ class Placement {
   Bytes peak_ = 0;           // highest live_
   Bytes held_ = 0;           // taken by the miss or trim under way
   std::size_t handle_count_ = 0;
-  bool has_ever_freed_ = false;  // a large block
+  // What there is to begin with, parameters and the like, mostly stays: until a thousandth of it
+  // has been freed.
+  static constexpr Bytes kThousand = 1000;
+  Bytes freed_ = 0;
+  bool comes_and_goes_ = false;
 };
 
 }  // namespace gmlake::memory

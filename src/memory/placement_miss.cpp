@@ -54,15 +54,29 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 }
 
 // Handles for new memory. A large handle is cheaper to make and to map than many small ones, but
-// what is left over in one can not be stitched: so it is at most a quarter of the growth, and a
-// small share of what there is then; a smaller one once memory comes and goes.
-std::vector<Bytes> Placement::handles_for(Bytes bytes) const {
-  const Bytes share = (home_.physical() + bytes) / (has_ever_freed_ ? 2048 : 256);
-  Bytes most = std::min({rules_.largest_handle, bytes / 4, share});
+// what is left over in one can not be stitched. So it is at most a thousandth of what there is
+// then, once memory comes and goes. `shared_end`: a neighbour will have the rest of the last
+// granule, which is a handle of its own, as it would keep all of a larger one from being stitched
+// once the other part is free.
+std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end) const {
+  Bytes most = rules_.largest_handle;
+  if (comes_and_goes_) most = std::min(most, (home_.physical() + bytes) / kThousand);
   most = std::max(rules_.granule, round_down(most, rules_.granule));
+  const Bytes end = shared_end && bytes > rules_.granule ? rules_.granule : 0;
   std::vector<Bytes> handles;
-  for (; bytes != 0; bytes -= handles.back()) handles.push_back(std::min(bytes, most));
+  for (bytes -= end; bytes != 0; bytes -= handles.back()) handles.push_back(std::min(bytes, most));
+  if (end != 0) handles.push_back(end);
   return handles;
+}
+
+// What to create where a request lacks `lack` bytes: more than that as long as hardly anything has
+// been freed, as then the next request will want new memory too; so little that it does not matter
+// if none comes.
+Bytes Placement::growth_for(Bytes lack, const Room& room, const MissRules& given) const {
+  if (comes_and_goes_ || given.frugal) return lack;
+  const Bytes more =
+      std::min({rules_.largest_handle, home_.physical() / kThousand, room.size, given.grow_limit});
+  return std::max(lack, round_down(more, rules_.granule));
 }
 
 std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissRules& given) {
@@ -93,7 +107,7 @@ std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissR
     rules.map_cost = given.map_cost;
     rules.grow_cost = given.grow_cost;
     rules.mean_handle = handle_count_ == 0 ? rules_.granule : home_.physical() / handle_count_;
-    rules.new_handle = handles_for(wanted).front();
+    rules.new_handle = handles_for(wanted, false).front();
     rules.worth_per_byte = given.frugal ? 1e300 : given.worth_per_byte;
     if (!given.frugal) {
       const auto peak = static_cast<double>(std::max(peak_, live_ + size));
@@ -105,7 +119,12 @@ std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissR
     miss.plan = std::move(*found);
   }
   miss.grow_start = room.start;
-  if (miss.plan.grow != 0) miss.handles = handles_for(miss.plan.grow);
+  if (const Bytes lack = std::exchange(miss.plan.grow, 0); lack != 0) {
+    miss.plan.grow = growth_for(lack, room, given);
+    const bool shared_end = miss.plan.pieces.size() == 1 && miss.plan.grow == lack &&
+                            miss.plan.pieces.front().end() % rules_.granule != 0;
+    miss.handles = handles_for(miss.plan.grow, shared_end);
+  }
 
   const auto is_new = [&](Bytes at) {
     return at >= room.start && at < room.start + miss.plan.grow;

@@ -79,8 +79,12 @@ class Books {
     return found;
   }
   std::vector<Front*> fronts_of(driver::Context context) const GMLAKE_EXCLUDES(mutex_);
-  // Of streams that wait for the legacy default stream and it for them, it among them.
-  bool has_seen_blocking() const { return has_seen_blocking_.load(std::memory_order_relaxed); }
+  // Whether there is another front of a stream that waits for the legacy default stream and it for
+  // them, or of that one itself. Null: any.
+  bool has_blocking_beside(const Front* front) const {
+    const bool own = front && front->blocking.load(std::memory_order_relaxed);
+    return blocking_fronts_.load(std::memory_order_relaxed) > (own ? 1U : 0U);
+  }
 
   // A hit, or 0.
   driver::Address take(Front& front, Bytes bytes) GMLAKE_EXCLUDES(front.lock, mutex_);
@@ -211,7 +215,7 @@ class Books {
 
   const config::Config& config_;
   std::atomic<bool> has_had_several_{false};  // fronts: order between them matters
-  std::atomic<bool> has_seen_blocking_{false};
+  std::atomic<unsigned> blocking_fronts_{0};
   std::atomic<Bytes> unfollowed_limit_{0};
   std::atomic<driver::Address> home_{0};
 

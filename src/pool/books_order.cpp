@@ -52,10 +52,10 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin) {
   }
   front->context.store(origin.context, std::memory_order_relaxed);
   front->kind.store(host ? stats::StreamName::Kind::host : origin.kind, std::memory_order_relaxed);
-  front->blocking.store(origin.blocking, std::memory_order_relaxed);
+  const bool was_blocking = front->blocking.exchange(origin.blocking, std::memory_order_relaxed);
+  blocking_fronts_ += (origin.blocking ? 1U : 0U) - (was_blocking ? 1U : 0U);
   front->thread.store(origin.kind == stats::StreamName::Kind::per_thread ? this_thread() : nullptr,
                       std::memory_order_relaxed);
-  if (origin.blocking) has_seen_blocking_.store(true, std::memory_order_relaxed);
   fronts_.publish(front);
   return *front;
 }

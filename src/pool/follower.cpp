@@ -75,8 +75,9 @@ void Follower::follow_if_due(Front& front, const Origin* on) {
 }
 
 void Follower::before_work(const Origin& origin) {
-  if (Front* front = books_.known_front(origin)) follow_if_due(*front, &origin);
-  if (!origin.blocking || !books_.has_seen_blocking()) return;
+  Front* const own = books_.known_front(origin);
+  if (own) follow_if_due(*own, &origin);
+  if (!origin.blocking || !books_.has_blocking_beside(own)) return;
   // Later events on a blocking stream come after the legacy stream's work, and the other way round;
   // an event of ours in the legacy stream is such work too.
   const auto is_legacy = [](const Front& one) {

@@ -8,15 +8,19 @@
 namespace gmlake::memory {
 namespace {
 
+// Handles of a granule, so that borders are where a test expects them.
 PlacementRules plain() {
   PlacementRules rules;
   rules.growth_slack = 0;
+  rules.largest_handle = rules.granule;
   return rules;
 }
 
 class PlacementTest : public testing::Test {
  protected:
-  PlacementTest() { placement_.open(16 * GiB); }
+  explicit PlacementTest(const PlacementRules& rules = plain()) : placement_{rules} {
+    placement_.open(64 * GiB);
+  }
   void TearDown() override { balanced(); }
   void balanced() {
     const auto wrong = placement_.problem();
@@ -58,7 +62,7 @@ class PlacementTest : public testing::Test {
   MissRules miss_rules_;
   std::uint64_t clock_ = 1;
   Recall recall_;
-  Placement placement_{plain()};
+  Placement placement_;
 };
 
 TEST_F(PlacementTest, IsClosedUntilThereIsRoom) {
@@ -88,38 +92,70 @@ TEST_F(PlacementTest, ALargerFreeRegionIsSplit) {
   EXPECT_EQ(placement_.free_bytes(), 6 * MiB);
 }
 
-TEST_F(PlacementTest, GrowsAtTheFreeEndInHandlesThatMatchTheRequest) {
-  auto miss = placement_.begin(64 * MiB, order_, miss_rules_);
-  ASSERT_TRUE(miss);
-  EXPECT_EQ(miss->handles, std::vector<Bytes>(32, 2 * MiB)) << "there is not much yet";
-  const auto first = placement_.finish(std::move(*miss), recall_);
+TEST_F(PlacementTest, GrowsAtTheFreeEndInWholeGranules) {
+  const auto first = allocate(64 * MiB);
   const auto small = allocate(10 * MiB + 512);
-  EXPECT_EQ(placement_.physical(), 76 * MiB) << "whole granules";
+  EXPECT_EQ(placement_.physical(), 76 * MiB);
   EXPECT_EQ(small.block->start, 64 * MiB);
   release(first);
   release(small);
-  miss = placement_.begin(100 * MiB, order_, miss_rules_);
+  auto miss = placement_.begin(100 * MiB, order_, miss_rules_);
   ASSERT_TRUE(miss);
   EXPECT_EQ(miss->plan.grow, 24 * MiB) << "what is free before it is used";
-  EXPECT_EQ(miss->handles, std::vector<Bytes>(12, 2 * MiB)) << "small ones once memory was freed";
   placement_.abandon(std::move(*miss), 0);
 }
 
-TEST_F(PlacementTest, HandlesAreAShareOfTheRequestAndOfWhatThereIs) {
-  const auto handles = [&](Bytes size) {
+class HandlesTest : public PlacementTest {
+ protected:
+  HandlesTest() : PlacementTest(PlacementRules{}) {}
+  // Those that a request of that size would make.
+  std::vector<Bytes> handles(Bytes size) {
     auto miss = placement_.begin(size, order_, miss_rules_);
     EXPECT_TRUE(miss);
-    const Bytes first = miss->handles.front();
+    auto made = miss->handles;
     placement_.abandon(std::move(*miss), 0);
-    return first;
-  };
+    balanced();
+    return made;
+  }
+  using Sizes = std::vector<Bytes>;
+};
+
+TEST_F(HandlesTest, AreLargeAsLongAsHardlyAnythingWasFreed) {
+  EXPECT_EQ(handles(20 * MiB), Sizes{20 * MiB});
+  EXPECT_EQ(handles(80 * MiB), (Sizes{32 * MiB, 32 * MiB, 16 * MiB})) << "the largest there may be";
   allocate(4 * GiB);
-  EXPECT_EQ(handles(40 * MiB), 10 * MiB) << "a quarter of the request";
-  EXPECT_EQ(handles(GiB), 20 * MiB) << "1/256 of what there is then";
-  const auto more = allocate(4 * GiB);
-  EXPECT_EQ(handles(GiB), 32 * MiB) << "the largest";
+  release(allocate(4 * MiB));
+  EXPECT_EQ(handles(64 * MiB).front(), 32 * MiB) << "less than a thousandth";
+}
+
+TEST_F(HandlesTest, AreAThousandthOfWhatThereIsOnceMemoryComesAndGoes) {
+  allocate(4000 * MiB);
+  const auto more = allocate(3000 * MiB);
   release(more);
-  EXPECT_EQ(handles(6 * GiB), 4 * MiB) << "1/2048 once memory was freed";
+  EXPECT_EQ(handles(4000 * MiB).front(), 8 * MiB);
+}
+
+TEST_F(HandlesTest, AGranuleThatIsSharedIsAHandleOfItsOwn) {
+  EXPECT_EQ(handles(9 * MiB), (Sizes{8 * MiB, 2 * MiB}));
+  EXPECT_EQ(handles(3 * MiB), (Sizes{2 * MiB, 2 * MiB}));
+  EXPECT_EQ(handles(1536 * KiB), Sizes{2 * MiB});
+  EXPECT_EQ(handles(10 * MiB), Sizes{10 * MiB}) << "nobody will have a part of it";
+}
+
+TEST_F(HandlesTest, MoreIsMadeThanIsLackingUntilMemoryComesAndGoes) {
+  const auto all = allocate(16000 * MiB);
+  EXPECT_EQ(handles(2 * MiB), Sizes{16 * MiB}) << "a thousandth of what there is";
+  EXPECT_EQ(handles(20 * MiB), Sizes{20 * MiB});
+  EXPECT_EQ(handles(512), Sizes{16 * MiB}) << "of the small ones too";
+  miss_rules_.grow_limit = 5 * MiB;
+  EXPECT_EQ(handles(2 * MiB), Sizes{4 * MiB}) << "as far as there is room";
+  miss_rules_.frugal = true;
+  EXPECT_EQ(handles(2 * MiB), Sizes{2 * MiB});
+  miss_rules_ = {};
+  release(all);
+  auto rest = allocate(15999 * MiB);
+  EXPECT_EQ(handles(2 * MiB), Sizes{2 * MiB});
+  release(rest);
 }
 
 TEST_F(PlacementTest, WhatTakesWholeGranulesIsPutOnBordersIfLittleIsLostBeside) {

@@ -436,7 +436,9 @@ TEST(DevicePool, KeepsWindowsInBounds) {
 }
 
 TEST(DevicePool, EvictsWindowsWhenMappingsRunOut) {
-  Bench bench(80 * MiB);
+  auto config = plain();
+  config.pool_largest_chunk = 2 * MiB;
+  Bench bench(80 * MiB, config);
   bench.device.mapping_limit = 70;
   std::vector<driver::Address> blocks;
   for (int i = 0; i < 8; ++i) blocks.push_back(bench.get(10 * MiB, on_stream(1)));

@@ -78,7 +78,9 @@ TEST(Trim, PendingFreesAreUntouched) {
 }
 
 TEST(Trim, WindowsOverWhatGoesAreGone) {
-  Bench bench(40 * MiB);
+  auto config = plain();
+  config.pool_largest_chunk = 2 * MiB;
+  Bench bench(40 * MiB, config);
   std::vector<driver::Address> blocks;
   for (int i = 0; i < 4; ++i) blocks.push_back(bench.get(10 * MiB, on_stream(1)));
   bench.use_and_free(blocks[0], on_stream(1));
