@@ -134,9 +134,8 @@ template <typename Native, typename Conclude>
 CUresult about(CUevent event, Native native, Conclude conclude) {
   stream::Recording number = 0;
   const CUresult early = GMLAKE_FAULT(latest_recording_waited) ? native() : CUDA_SUCCESS;
-  if (!unseen().has(event))
-    (void)each_pool(
-        [&](pool::DevicePool& pool) { number = std::max(number, pool.recording_of(event)); });
+  (void)each_pool(
+      [&](pool::DevicePool& pool) { number = std::max(number, pool.recording_of(event)); });
   const CUresult result = GMLAKE_FAULT(latest_recording_waited) ? early : native();
   if (number != 0 && (result == CUDA_SUCCESS || GMLAKE_FAULT(failure_is_success)))
     (void)each_pool([&](pool::DevicePool& pool) { conclude(pool, number); });

@@ -13,17 +13,17 @@
 namespace gmlake::hooks {
 namespace {
 
-// A stream that was made so is none of those that are known, and the end of one may be meant.
+// A stream that was made so is none of those that are known: not all can be followed one by one.
 void work_unseen() {
   note_blocking_stream();
   (void)guarded([] { Process::get().streams().add_end(nullptr, nullptr); });
   second_stream(nullptr, "a function that is not known was called");
 }
 
-// What ends is not known, and so nothing of what is known by its handle. Memory that is still in
-// use stays so.
+// What ends is not known, and so nothing of what is known by its handle. Memory that may still be
+// in use stays so; nothing is waited for.
 void anything_ends() {
-  (void)each_pool([](pool::DevicePool& pool) { (void)pool.trim_for_others(); });
+  (void)each_pool([](pool::DevicePool& pool) { (void)pool.trim(0); });
   Process::get().stand_back();
 }
 
