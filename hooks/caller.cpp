@@ -285,7 +285,9 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
 
   // Without the driver door captures go unseen: then the driver is asked each time. Before anything
   // else: to ask a capturing stream for its id breaks the capture (measured on driver 580).
-  if ((capture || !may_cache) && is_capturing(real, stream, per_thread_default)) {
+  const bool own = per_thread_default && !stream;
+  if ((capture && captures_silently(own ? CU_STREAM_PER_THREAD : stream)) ||
+      ((capture || !may_cache) && is_capturing(real, stream, per_thread_default))) {
     Caller caller;
     caller.device = device;
     caller.origin.context = context;

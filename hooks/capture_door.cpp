@@ -30,6 +30,17 @@ class Registry {
     open_.push_back(capture);
     --lost_;
   }
+  // One that is nobody's, and is never over.
+  void add_lost() {
+    const Lock lock(mutex_);
+    captures = open_.size() + ++lost_;
+  }
+  bool any_silent(CUstream stream) {
+    const Lock lock(mutex_);
+    return std::any_of(open_.begin(), open_.end(), [&](const OpenCapture& open) {
+      return open.silent && open.stream == stream && (!open.thread || open.thread == this_thread());
+    });
+  }
   template <typename Which>
   void remove(Which which) {
     if (captures == 0) return;
@@ -111,11 +122,18 @@ void follow_before(const RealDriver& real, OpenCapture& capture) {
     registry().give_event(capture.context, event);
 }
 
+// Who is in the gate has left it: what enters from here on sees what has been counted.
+void wait_for_gate() {
+  for (unsigned inside = in_gate.load(); inside != 0; inside = in_gate.load()) in_gate.wait(inside);
+}
+
 template <typename Native>
-CUresult began(const RealDriver& real, CUstream stream, bool per_thread, Native native) {
+CUresult began(const RealDriver& real, CUstream stream, bool per_thread, Native native,
+               bool silent = false) {
   if (!Process::get().driver_door()) return native();
   stream_used(stream, per_thread);
   auto capture = capture_of(stream, per_thread);
+  capture.silent = silent;
   if (real.complete && capture.thread)
     (void)real.table.cuCtxGetCurrent_(&capture.context);
   else if (real.complete && stream)
@@ -130,7 +148,7 @@ CUresult began(const RealDriver& real, CUstream stream, bool per_thread, Native 
   }
   // Also by who has given up: nobody else keeps calls that would break it away.
   const bool counted = guarded([&] { registry().add(capture); });
-  for (unsigned inside = in_gate.load(); inside != 0; inside = in_gate.load()) in_gate.wait(inside);
+  wait_for_gate();
   const CUresult result = native();
   if (result != CUDA_SUCCESS && counted) {
     // As it was, unless the stream was capturing already.
@@ -190,6 +208,18 @@ bool is_counted(CUstream stream, CUcontext context) {
   return false;
 }
 
+bool captures_silently(CUstream stream) {
+  return registry().any_silent(stream);
+}
+
+void captures_unseen() {
+  const auto* real = real_driver();
+  CUcontext context = nullptr;
+  if (real && real->complete && real->table.cuCtxGetCurrent_(&context) == CUDA_SUCCESS && context)
+    (void)each_pool([&](pool::DevicePool& pool) { pool.before_capture(context); });
+  (void)guarded([] { registry().add_lost(); });
+  wait_for_gate();
+}
 void captures_end(CUstream stream) {
   (void)guarded(
       [&] { registry().remove([&](const OpenCapture& open) { return open.stream == stream; }); });
@@ -274,6 +304,37 @@ CUresult begin_capture_to_graph_ptsz(CUstream stream, CUgraph graph,
   return began(*real, stream, true, [&] {
     return real->begin_capture_to_graph_ptsz(stream, graph, dependencies, edges, count, mode);
   });
+}
+CUresult begin_recapture(CUstream stream, CUstreamCaptureMode mode, CUgraph graph,
+                         RecaptureCallback callback, void* data) {
+  GMLAKE_REAL(begin_recapture);
+  return began(*real, stream, false,
+               [&] { return real->begin_recapture(stream, mode, graph, callback, data); });
+}
+CUresult begin_recapture_ptsz(CUstream stream, CUstreamCaptureMode mode, CUgraph graph,
+                              RecaptureCallback callback, void* data) {
+  GMLAKE_REAL(begin_recapture_ptsz);
+  return began(*real, stream, true,
+               [&] { return real->begin_recapture_ptsz(stream, mode, graph, callback, data); });
+}
+CUresult begin_capture_to_cig(CUstream stream, CUstreamCigCaptureParams_st* parameters) {
+  GMLAKE_REAL(begin_capture_to_cig);
+  return began(
+      *real, stream, false, [&] { return real->begin_capture_to_cig(stream, parameters); }, true);
+}
+CUresult begin_capture_to_cig_ptsz(CUstream stream, CUstreamCigCaptureParams_st* parameters) {
+  GMLAKE_REAL(begin_capture_to_cig_ptsz);
+  return began(
+      *real, stream, true, [&] { return real->begin_capture_to_cig_ptsz(stream, parameters); },
+      true);
+}
+CUresult end_capture_to_cig(CUstream stream) {
+  GMLAKE_REAL(end_capture_to_cig);
+  return ended(*real, stream, false, real->end_capture_to_cig(stream));
+}
+CUresult end_capture_to_cig_ptsz(CUstream stream) {
+  GMLAKE_REAL(end_capture_to_cig_ptsz);
+  return ended(*real, stream, true, real->end_capture_to_cig_ptsz(stream));
 }
 CUresult end_capture(CUstream stream, CUgraph* graph) {
   GMLAKE_REAL(end_capture);

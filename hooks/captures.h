@@ -33,17 +33,21 @@ struct OpenCapture {
   const void* thread = nullptr;  // of a thread's own default stream, whose handle says nothing
   CUcontext context = nullptr;
   bool blocking = false;     // the legacy stream is not to be used meanwhile
+  bool silent = false;       // the driver is not known to say so of the stream
   CUevent before = nullptr;  // follows what had been given by then; null: there could be none
   bool of_context = false;   // to the whole context, not only to the stream
 };
 
 using CapturesMutex = RankedMutex<Rank::captures>;
 CapturesMutex& captures_mutex();
+bool captures_silently(CUstream stream);
 const std::vector<OpenCapture>& open_captures() GMLAKE_REQUIRES(captures_mutex());
 // Whether one that is counted is the stream's, or makes the legacy stream unusable: whether or not
 // the driver has begun it yet. The stream is as the calling thread knows it in that context.
 bool is_counted(CUstream stream, CUcontext context) GMLAKE_REQUIRES(captures_mutex());
 
+// From now on one may be open at any time, on any stream, and nobody tells.
+void captures_unseen();
 // What ends captures besides their end call.
 void captures_end(CUstream stream);
 void captures_end(CUcontext context);

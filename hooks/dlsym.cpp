@@ -10,6 +10,8 @@
 
 #include <cstring>
 
+#include "hooks/effects.h"
+#include "hooks/handed_out.h"
 #include "hooks/process.h"
 #include "hooks/real.h"
 
@@ -80,7 +82,7 @@ Dlsym real_dlsym() {
 
 namespace {
 
-enum class Door { none, driver, runtime };
+enum class Door { none, driver, runtime, unknown };
 
 Door door_of(const char* name) {
   if (name[0] != 'c' || name[1] != 'u') return Door::none;
@@ -92,7 +94,8 @@ Door door_of(const char* name) {
   if (std::strcmp(name, #symbol) == 0) return Door::runtime;
   GMLAKE_RUNTIME_HOOKS(X)
 #undef X
-  return Door::none;
+  const bool driver_name = name[2] >= 'A' && name[2] <= 'Z';
+  return driver_name && effects_of(name) != Effect::none ? Door::unknown : Door::none;
 }
 
 void* substituting_dlsym(void* handle, const char* name) {
@@ -100,7 +103,8 @@ void* substituting_dlsym(void* handle, const char* name) {
   if (!found) return nullptr;
   const auto& process = Process::get();
   const auto door = door_of(name);
-  if (door == Door::driver && process.driver_door()) found = substitute_driver(found);
+  const bool driver = door == Door::driver || (door == Door::unknown && is_drivers(found));
+  if (driver && process.driver_door()) found = substitute_driver(found, name);
   if (door == Door::runtime && process.runtime_door()) found = substitute_runtime(found);
   (void)dlerror();  // what our own lookups did not find is no error of the program's
   return found;

@@ -1,6 +1,7 @@
 // The driver door: our functions for the driver API. Thin: find out who calls, ask the pool, answer
 // as the driver.
 #include "hooks/ends.h"
+#include "hooks/handed_out.h"
 #include "hooks/serve.h"
 #include "hooks/single_stream.h"
 
@@ -53,7 +54,7 @@ CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CU
 CUresult get_proc_address(const char* symbol, void** out, int version, cuuint64_t flags) {
   GMLAKE_REAL(get_proc_address);
   const CUresult result = real->get_proc_address(symbol, out, version, flags);
-  if (result == CUDA_SUCCESS && out && open()) *out = substitute_driver(*out);
+  if (result == CUDA_SUCCESS && out && open()) *out = substitute_driver(*out, symbol);
   return result;
 }
 
@@ -61,7 +62,7 @@ CUresult get_proc_address_v2(const char* symbol, void** out, int version, cuuint
                              CUdriverProcAddressQueryResult* status) {
   GMLAKE_REAL(get_proc_address_v2);
   const CUresult result = real->get_proc_address_v2(symbol, out, version, flags, status);
-  if (result == CUDA_SUCCESS && out && open()) *out = substitute_driver(*out);
+  if (result == CUDA_SUCCESS && out && open()) *out = substitute_driver(*out, symbol);
   return result;
 }
 
@@ -176,6 +177,13 @@ CUresult gl_ctx_create(CUcontext* context, unsigned flags, CUdevice device) {
   const ContextBegins begins;
   context_made();
   return real->gl_ctx_create(context, flags, device);
+}
+CUresult vdpau_ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device, unsigned display,
+                             void* get_proc_address) {
+  GMLAKE_REAL(vdpau_ctx_create_v1);
+  const ContextBegins begins;
+  context_made();
+  return real->vdpau_ctx_create_v1(context, flags, device, display, get_proc_address);
 }
 CUresult vdpau_ctx_create(CUcontext* context, unsigned flags, CUdevice device, unsigned display,
                           void* get_proc_address) {

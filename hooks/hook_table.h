@@ -65,6 +65,10 @@
   X(cuEventRecordWithFlags_ptsz, event_record_with_flags_ptsz, CUresult, (CUevent, CUstream, unsigned))              \
   X(cuStreamWaitEvent, stream_wait_event, CUresult, (CUstream, CUevent, unsigned))                                   \
   X(cuStreamWaitEvent_ptsz, stream_wait_event_ptsz, CUresult, (CUstream, CUevent, unsigned))                         \
+  X(cuCtxRecordEvent, ctx_record_event, CUresult, (CUcontext, CUevent))                                              \
+  X(cuCtxWaitEvent, ctx_wait_event, CUresult, (CUcontext, CUevent))                                                  \
+  X(cuGreenCtxRecordEvent, green_record_event, CUresult, (CUgreenCtx, CUevent))                                      \
+  X(cuGreenCtxWaitEvent, green_wait_event, CUresult, (CUgreenCtx, CUevent))                                          \
   X(cuCtxSynchronize, ctx_synchronize, CUresult, ())                                                                 \
   X(cuCtxSynchronize_v2, ctx_synchronize_v2, CUresult, (CUcontext))                                                  \
   X(cuStreamSynchronize, stream_synchronize, CUresult, (CUstream))                                                   \
@@ -85,7 +89,12 @@
     (CUgraphNode*, CUgraph, const CUgraphNode*, std::size_t, CUgraphNodeParams*))                                    \
   X(cuGraphAddNode_v2, graph_add_node, CUresult,                                                                     \
     (CUgraphNode*, CUgraph, const CUgraphNode*, const CUgraphEdgeData*, std::size_t, CUgraphNodeParams*))            \
+  X(cuGraphAddNode_v3, graph_add_node_v3, CUresult,                                                                  \
+    (CUgraphNode*, CUgraph, const CUgraphNode*, const CUgraphEdgeData*, std::size_t, CUgraphNodeParams*))            \
   X(cuGraphNodeSetParams, graph_set_params, CUresult, (CUgraphNode, CUgraphNodeParams*))                             \
+  X(cuGraphNodeSetParams_v2, graph_set_params_v2, CUresult, (CUgraphNode, CUgraphNodeParams*))                       \
+  X(cuGraphKernelNodeSetAttribute, graph_set_kernel_attribute, CUresult,                                             \
+    (CUgraphNode, CUkernelNodeAttrID, const CUkernelNodeAttrValue*))                                                 \
   X(cuGraphExecNodeSetParams, graph_exec_set_params, CUresult, (CUgraphExec, CUgraphNode, CUgraphNodeParams*))
 
 #define GMLAKE_DRIVER_HOOKS(X)                                                                                       \
@@ -114,6 +123,7 @@
   X(cuCtxCreate_v4, ctx_create_v4, CUresult, (CUcontext*, CUctxCreateParams*, unsigned, CUdevice))                   \
   X(cuGLCtxCreate, gl_ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
   X(cuGLCtxCreate_v2, gl_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
+  X(cuVDPAUCtxCreate, vdpau_ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice, unsigned, void*))              \
   X(cuVDPAUCtxCreate_v2, vdpau_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice, unsigned, void*))              \
   X(cuCtxFromGreenCtx, ctx_from_green, CUresult, (CUcontext*, CUgreenCtx))                                           \
   X(cuCtxEnablePeerAccess, ctx_enable_peer_access, CUresult, (CUcontext, unsigned))                                  \
@@ -149,6 +159,14 @@
     (CUstream, CUgraph, const CUgraphNode*, const CUgraphEdgeData*, std::size_t, CUstreamCaptureMode))               \
   X(cuStreamBeginCaptureToGraph_ptsz, begin_capture_to_graph_ptsz, CUresult,                                         \
     (CUstream, CUgraph, const CUgraphNode*, const CUgraphEdgeData*, std::size_t, CUstreamCaptureMode))               \
+  X(cuStreamBeginRecaptureToGraph, begin_recapture, CUresult,                                                        \
+    (CUstream, CUstreamCaptureMode, CUgraph, RecaptureCallback, void*))                                              \
+  X(cuStreamBeginRecaptureToGraph_ptsz, begin_recapture_ptsz, CUresult,                                              \
+    (CUstream, CUstreamCaptureMode, CUgraph, RecaptureCallback, void*))                                              \
+  X(cuStreamBeginCaptureToCig, begin_capture_to_cig, CUresult, (CUstream, CUstreamCigCaptureParams_st*))             \
+  X(cuStreamBeginCaptureToCig_ptsz, begin_capture_to_cig_ptsz, CUresult, (CUstream, CUstreamCigCaptureParams_st*))   \
+  X(cuStreamEndCaptureToCig, end_capture_to_cig, CUresult, (CUstream))                                               \
+  X(cuStreamEndCaptureToCig_ptsz, end_capture_to_cig_ptsz, CUresult, (CUstream))                                     \
   X(cuStreamEndCapture, end_capture, CUresult, (CUstream, CUgraph*))                                                 \
   X(cuStreamEndCapture_ptsz, end_capture_ptsz, CUresult, (CUstream, CUgraph*))
 

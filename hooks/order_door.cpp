@@ -5,6 +5,7 @@
 // recording is not known then.
 #include <unordered_set>
 
+#include "hooks/order.h"
 #include "hooks/serve.h"
 #include "hooks/work.h"
 #include "support/fault.h"
@@ -31,6 +32,10 @@ class Unseen {
     events_.insert(event);
     any_.store(true);
   }
+  void add_all() {
+    all_.store(true);
+    any_.store(true);
+  }
   void remove(CUevent event) {
     if (!any_.load(std::memory_order_relaxed)) return;
     const Lock lock(mutex_);
@@ -38,6 +43,7 @@ class Unseen {
   }
   bool has(CUevent event) {
     if (!any_.load(std::memory_order_relaxed)) return false;
+    if (all_.load()) return true;
     const Lock lock(mutex_);
     return events_.count(event) != 0;
   }
@@ -45,6 +51,7 @@ class Unseen {
  private:
   RankedMutex<Rank::events> mutex_;
   std::atomic<bool> any_{false};
+  std::atomic<bool> all_{false};
   std::unordered_set<CUevent> events_ GMLAKE_GUARDED_BY(mutex_);
 };
 Unseen& unseen() {
@@ -64,6 +71,27 @@ void becomes_unseen(const CUgraphNodeParams* node) {
     becomes_unseen(node->eventRecord.event);
 }
 
+// The event is recorded by `native`: behind what the stream has been given, or (`proves` is false)
+// behind something else, which proves nothing.
+template <typename Native>
+CUresult recorded_by(CUevent event, const pool::Origin& origin, bool proves, Native native) {
+  static std::atomic<stream::Recording> numbers{0};
+  const auto number = numbers.fetch_add(1, std::memory_order_relaxed) + 1;
+  std::uint64_t seen = 0;  // by device
+  const CUresult early = GMLAKE_FAULT(snapshot_after_record) ? native() : CUDA_SUCCESS;
+  static_assert(Process::kMostDevices <= 64);
+  (void)each_pool([&](pool::DevicePool& pool) {
+    if (pool.recording(event, origin, number)) seen |= std::uint64_t{1} << pool.ordinal();
+  });
+  const CUresult result = GMLAKE_FAULT(snapshot_after_record) ? early : native();
+  const bool done = proves && result == CUDA_SUCCESS && !unseen().has(event);
+  if (seen != 0)
+    (void)each_pool([&](pool::DevicePool& pool) {
+      if ((seen >> pool.ordinal() & 1) != 0) pool.recorded(event, number, done);
+    });
+  return result;
+}
+
 template <typename Native>
 CUresult event_recorded(const RealDriver& real, CUevent event, CUstream stream, bool per_thread,
                         Native native) {
@@ -75,21 +103,21 @@ CUresult event_recorded(const RealDriver& real, CUevent event, CUstream stream, 
     if (!GMLAKE_FAULT(captured_record)) forget(event);
     return native();
   }
-  static std::atomic<stream::Recording> numbers{0};
-  const auto number = numbers.fetch_add(1, std::memory_order_relaxed) + 1;
-  std::uint64_t seen = 0;  // by device
-  const CUresult early = GMLAKE_FAULT(snapshot_after_record) ? native() : CUDA_SUCCESS;
-  static_assert(Process::kMostDevices <= 64);
-  (void)each_pool([&](pool::DevicePool& pool) {
-    if (pool.recording(event, caller->origin, number)) seen |= std::uint64_t{1} << pool.ordinal();
-  });
-  const CUresult result = GMLAKE_FAULT(snapshot_after_record) ? early : native();
-  const bool done = result == CUDA_SUCCESS && !unseen().has(event);
-  if (seen != 0)
-    (void)each_pool([&](pool::DevicePool& pool) {
-      if ((seen >> pool.ordinal() & 1) != 0) pool.recorded(event, number, done);
-    });
-  return result;
+  return recorded_by(event, caller->origin, true, native);
+}
+
+// The event is recorded on a whole context.
+template <typename Native>
+CUresult recorded_on_context(CUevent event, Native native) {
+  return watched() ? recorded_by(event, pool::Origin{}, false, native) : native();
+}
+
+// All that the context is given later will wait. Which context that is makes no difference: what
+// has been freed is followed.
+template <typename Native>
+CUresult context_waits(Native native) {
+  if (watched()) (void)each_pool([](pool::DevicePool& pool) { pool.before_all_wait(); });
+  return native();
 }
 
 CUresult record_with_flags(CUresult (*native)(CUevent, CUstream, unsigned), const RealDriver& real,
@@ -179,6 +207,18 @@ CUresult destroy(CUresult (*native)(CUevent), CUevent event) {
 }
 
 }  // namespace
+
+void records_event(CUlaunchAttributeID attribute, const CUlaunchAttributeValue* value) {
+  if (!value) return;
+  if (attribute == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT)
+    becomes_unseen(value->programmaticEvent.event);
+  if (attribute == CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT)
+    becomes_unseen(value->launchCompletionEvent.event);
+}
+void events_unseen() {
+  unseen().add_all();
+  (void)each_pool([](pool::DevicePool& pool) { pool.forget_events(); });
+}
 
 CUresult event_record(CUevent event, CUstream stream) {
   GMLAKE_REAL(event_record);
@@ -295,16 +335,52 @@ CUresult graph_add_node(CUgraphNode* node, CUgraph graph, const CUgraphNode* dep
   becomes_unseen(parameters);
   return real->graph_add_node(node, graph, dependencies, edges, count, parameters);
 }
+CUresult graph_add_node_v3(CUgraphNode* node, CUgraph graph, const CUgraphNode* dependencies,
+                           const CUgraphEdgeData* edges, std::size_t count,
+                           CUgraphNodeParams* parameters) {
+  GMLAKE_REAL(graph_add_node_v3);
+  becomes_unseen(parameters);
+  return real->graph_add_node_v3(node, graph, dependencies, edges, count, parameters);
+}
 CUresult graph_set_params(CUgraphNode node, CUgraphNodeParams* parameters) {
   GMLAKE_REAL(graph_set_params);
   becomes_unseen(parameters);
   return real->graph_set_params(node, parameters);
+}
+CUresult graph_set_params_v2(CUgraphNode node, CUgraphNodeParams* parameters) {
+  GMLAKE_REAL(graph_set_params_v2);
+  becomes_unseen(parameters);
+  return real->graph_set_params_v2(node, parameters);
 }
 CUresult graph_exec_set_params(CUgraphExec program, CUgraphNode node,
                                CUgraphNodeParams* parameters) {
   GMLAKE_REAL(graph_exec_set_params);
   becomes_unseen(parameters);
   return real->graph_exec_set_params(program, node, parameters);
+}
+
+CUresult graph_set_kernel_attribute(CUgraphNode node, CUkernelNodeAttrID attribute,
+                                    const CUkernelNodeAttrValue* value) {
+  GMLAKE_REAL(graph_set_kernel_attribute);
+  records_event(attribute, value);
+  return real->graph_set_kernel_attribute(node, attribute, value);
+}
+
+CUresult ctx_record_event(CUcontext context, CUevent event) {
+  GMLAKE_REAL(ctx_record_event);
+  return recorded_on_context(event, [&] { return real->ctx_record_event(context, event); });
+}
+CUresult ctx_wait_event(CUcontext context, CUevent event) {
+  GMLAKE_REAL(ctx_wait_event);
+  return context_waits([&] { return real->ctx_wait_event(context, event); });
+}
+CUresult green_record_event(CUgreenCtx green, CUevent event) {
+  GMLAKE_REAL(green_record_event);
+  return recorded_on_context(event, [&] { return real->green_record_event(green, event); });
+}
+CUresult green_wait_event(CUgreenCtx green, CUevent event) {
+  GMLAKE_REAL(green_wait_event);
+  return context_waits([&] { return real->green_wait_event(green, event); });
 }
 
 }  // namespace gmlake::hooks

@@ -1,6 +1,7 @@
 // Calls of the program that need GPU memory besides the pool's. Forwarded; but when one fails for
 // want of memory that the pool keeps free for later, the pool gives it back and the call is made
 // once more.
+#include "hooks/order.h"
 #include "hooks/serve.h"
 #include "hooks/work.h"
 
@@ -20,6 +21,13 @@ CUresult with_room(Args... args) {
 
 void before_work_of(CUstream stream, bool zero_is_per_thread) {
   if (const auto* real = real_driver()) before_work(*real, stream, zero_is_per_thread);
+}
+
+void before_launch_of(const CUlaunchConfig* how, bool zero_is_per_thread) {
+  if (!how) return;
+  before_work_of(how->hStream, zero_is_per_thread);
+  for (unsigned i = 0; how->attrs && i < how->numAttrs; ++i)
+    records_event(how->attrs[i].id, &how->attrs[i].value);
 }
 
 }  // namespace
@@ -97,12 +105,12 @@ CUresult launch_kernel_ptsz(CUfunction kernel, unsigned grid_x, unsigned grid_y,
 }
 CUresult launch_kernel_ex(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
                           void** extra) {
-  if (how) before_work_of(how->hStream, false);
+  before_launch_of(how, false);
   return with_room<&RealDriver::launch_kernel_ex>(how, kernel, parameters, extra);
 }
 CUresult launch_kernel_ex_ptsz(const CUlaunchConfig* how, CUfunction kernel, void** parameters,
                                void** extra) {
-  if (how) before_work_of(how->hStream, true);
+  before_launch_of(how, true);
   return with_room<&RealDriver::launch_kernel_ex_ptsz>(how, kernel, parameters, extra);
 }
 CUresult launch_cooperative_kernel(CUfunction kernel, unsigned grid_x, unsigned grid_y,

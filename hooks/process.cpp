@@ -14,9 +14,11 @@
 #include "config/pattern.h"
 #include "config/processes.h"
 #include "hooks/gmlake.h"
+#include "hooks/handed_out.h"
 #include "hooks/legacy_stream.h"
 #include "hooks/program_device.h"
 #include "hooks/real.h"
+#include "hooks/stand_ins.h"
 #include "stats/report.h"
 #include "support/no_cancel.h"
 #include "support/stderr.h"
@@ -102,6 +104,8 @@ void Process::watch_for_the_end() {
 void Process::after_fork() {
   log::after_fork();
   finding_after_fork();
+  stand_ins_after_fork();
+  handing_out_after_fork();
   if (!cuda_has_begun_) return;
   active_ = false;
   most_device_ = -1;

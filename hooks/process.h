@@ -47,6 +47,8 @@ class Process {
   // Host memory has run out amid a pool's work, whose books may be half written: nothing looks at
   // them again. What is live stays so, and all else is the driver's.
   void give_up();
+  // The same, said by whoever finds a reason: what the pools know may not be so any more.
+  void stand_back() { stopped_.fetch_or(kGivenUp); }
   bool has_given_up() const { return (stopped_.load(std::memory_order_relaxed) & kGivenUp) != 0; }
   // Whether allocations go to the pool now: not in a process left alone, not once exit() has begun.
   bool serving() const { return is_active() && stopped_.load(std::memory_order_relaxed) == 0; }

@@ -15,6 +15,7 @@
 
 #include "driver/cuda_device.h"
 #include "hooks/known_streams.h"
+#include "hooks/unknown_calls.h"
 #include "support/ranked_mutex.h"
 
 namespace gmlake::hooks {
@@ -32,7 +33,7 @@ class ProgramDevice final : public driver::CudaDevice {
   Status wait(driver::Event event) override;
   Status wait_context(driver::Context context) override;
   bool only_legacy_stream(driver::Context context) const override;
-  bool sees_work() const override { return streams_ != nullptr; }
+  bool sees_work() const override { return streams_ && !may_be_unseen(Effect::work); }
   bool records_in_frees() const override { return in_front_; }
   bool captures() const override;
 

@@ -117,17 +117,6 @@ const RealRuntime* find_real_runtime() {
   return keep_first(kept_runtime, real);
 }
 
-void* substitute_driver(void* found) {
-  const auto* real = real_driver();
-  if (!real || !found) return found;
-#define X(symbol, wrapper, result, parameters)         \
-  if (found == reinterpret_cast<void*>(real->wrapper)) \
-    return reinterpret_cast<void*>(&hooks::wrapper);
-  GMLAKE_DRIVER_HOOKS(X)
-#undef X
-  return found;
-}
-
 void* substitute_runtime(void* found) {
   const auto* real = real_runtime();
   if (!real || !found) return found;

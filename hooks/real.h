@@ -53,8 +53,7 @@ inline const RealRuntime* real_runtime() {
 }
 
 // Our wrapper for a function the real library returned for `symbol`, or `found` itself if it is not
-// exactly the function we stand in front of.
-void* substitute_driver(void* found);
+// exactly the function we stand in front of. For the driver's see handed_out.h.
 void* substitute_runtime(void* found);
 
 }  // namespace gmlake::hooks

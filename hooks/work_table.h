@@ -51,6 +51,12 @@
     (std::size_t, CUDA_MEMCPY3D_BATCH_OP*, std::size_t*, unsigned long long, CUstream))                              \
   GMLAKE_GIVES_BOTH(X, cuMemcpy3DBatchAsync, _v2, _ptsz,                                                             \
     (std::size_t, CUDA_MEMCPY3D_BATCH_OP*, unsigned long long, CUstream))                                            \
+  GMLAKE_GIVES_BOTH(X, cuMemcpyWithAttributesAsync, , _ptsz,                                                         \
+    (CUdeviceptr, CUdeviceptr, std::size_t, CUmemcpyAttributes*, CUstream))                                          \
+  GMLAKE_GIVES_BOTH(X, cuMemcpy3DWithAttributesAsync, , _ptsz,                                                       \
+    (CUDA_MEMCPY3D_BATCH_OP*, unsigned long long, CUstream))                                                         \
+  GMLAKE_GIVES_BOTH(X, cuFabricCpyBatchAsync, , _ptsz,                                                               \
+    (std::size_t, CUDA_FABRIC_COPY_BATCH_OP_st*, unsigned long long, CUstream))                                      \
   /* before CUDA 3.2, when an address and a size had 32 bits */                                                      \
   GMLAKE_GIVES(X, cuMemcpyHtoD, , (unsigned, const void*, unsigned))                                                 \
   GMLAKE_GIVES(X, cuMemcpyDtoH, , (void*, unsigned, unsigned))                                                       \
@@ -108,6 +114,7 @@
   GMLAKE_GIVES_BOTH(X, cuStreamBatchMemOp, _v2, _ptsz, (CUstream, unsigned, CUstreamBatchMemOpParams*, unsigned))    \
   GMLAKE_GIVES_BOTH(X, cuStreamAddCallback, , _ptsz, (CUstream, CUstreamCallback, void*, unsigned))                  \
   GMLAKE_GIVES_BOTH(X, cuLaunchHostFunc, , _ptsz, (CUstream, CUhostFn, void*))                                       \
+  GMLAKE_GIVES_BOTH(X, cuLaunchHostFunc, _v2, _ptsz, (CUstream, CUhostFn, void*, unsigned))                          \
   GMLAKE_GIVES_BOTH(X, cuSignalExternalSemaphoresAsync, , _ptsz,                                                     \
     (const CUexternalSemaphore*, const CUDA_EXTERNAL_SEMAPHORE_SIGNAL_PARAMS*, unsigned, CUstream))                  \
   GMLAKE_GIVES_BOTH(X, cuWaitExternalSemaphoresAsync, , _ptsz,                                                       \

@@ -68,6 +68,8 @@ class DevicePool {
   // The stream is about to be given work, or to wait for another: what was freed there is followed
   // first.
   void before_work(const Origin& origin) { follower_.before_work(origin); }
+  // All streams of a context are about to wait.
+  void before_all_wait() { follower_.before_all_wait(); }
   // A capture is about to begin there.
   void before_capture(driver::Context context) { follower_.before_capture(context); }
   // The stream's handle is about to be destroyed: follows its frees while that can still be done;

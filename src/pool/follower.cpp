@@ -95,6 +95,10 @@ void Follower::before_work(const Origin& origin) {
     if (all || is_legacy(*front)) follow_if_due(*front);
 }
 
+void Follower::before_all_wait() {
+  for (Front* front : books_.fronts([](const Front&) { return true; })) follow_if_due(*front);
+}
+
 void Follower::before_capture(driver::Context context) {
   // Those of streams are followed as ever; of the host what is left.
   for (Front* front : books_.fronts_of(context))

@@ -33,6 +33,8 @@ class Follower {
   void freed(Front& front, const Origin& by);
   // The stream is about to be given work, or to wait for another's.
   void before_work(const Origin& origin);
+  // All streams are about to wait.
+  void before_all_wait();
   // A capture is about to begin in the context: what has been freed there is followed while that
   // can be done.
   void before_capture(driver::Context context);

@@ -323,7 +323,7 @@ TEST(SimulatedDriver, NeedsToBeInitialised) {
   EXPECT_EQ(d.cuMemAlloc_v2(&at, 100), CUDA_ERROR_NOT_INITIALIZED);
   EXPECT_EQ(d.cuDeviceGetCount(&number), CUDA_ERROR_NOT_INITIALIZED);
   EXPECT_EQ(d.cuDriverGetVersion(&number), CUDA_SUCCESS);
-  EXPECT_EQ(number, 13000);
+  EXPECT_EQ(number, 13050);
   EXPECT_EQ(d.cuInit(1), CUDA_ERROR_INVALID_VALUE);
 }
 

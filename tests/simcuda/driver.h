@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "driver/cuda_api.h"
+#include "newer_functions.h"
 
 namespace gmlake::simcuda::test {
 

@@ -22,7 +22,7 @@ std::string mapped_path(const std::string& name) {
 TEST(Runtime, IsTheSimulatedOne) {
   int version = 0;
   ASSERT_EQ(cudaDriverGetVersion(&version), cudaSuccess);
-  EXPECT_EQ(version, 13000);
+  EXPECT_EQ(version, 13050);
   EXPECT_EQ(cudaRuntimeGetVersion(&version), cudaSuccess);
   EXPECT_EQ(version, 13000);
   EXPECT_EQ(mapped_path("libcuda.so"), SIMCUDA_LIBRARY);

@@ -1,4 +1,4 @@
-// All of cuda.h is exported, and what is not simulated says so.
+// All of cuda.h and what is newer is exported, and what is not simulated says so.
 #include <string>
 
 #include "driver.h"
@@ -47,6 +47,10 @@ TEST(Stubs, NamesThatChangedWithTheirVersions) {
   EXPECT_EQ(look_up("cuStreamBeginCapture", 10000, per_thread),
             exported("cuStreamBeginCapture_ptsz"));
   EXPECT_EQ(look_up("cuMemcpy2D", 13000, per_thread), exported("cuMemcpy2D_v2_ptds"));
+  // Newer than cuda.h may be.
+  EXPECT_EQ(look_up("cuGraphAddNode", 13030, any), exported("cuGraphAddNode_v2"));
+  EXPECT_EQ(look_up("cuGraphAddNode", 13040, any), exported("cuGraphAddNode_v3"));
+  EXPECT_EQ(look_up("cuLaunchHostFunc", 13050, per_thread), exported("cuLaunchHostFunc_v2_ptsz"));
   // A function without a per-thread variant is found all the same.
   EXPECT_EQ(look_up("cuMemAlloc", 13000, per_thread), exported("cuMemAlloc_v2"));
   for (const char* unknown : {"", "cuMemAlloc_v2", "cuMemAllo", "cuMemAllocAsync_ptsz", "malloc"})

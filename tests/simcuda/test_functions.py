@@ -1,6 +1,6 @@
 """A line of functions.def that does not fit cuda.h and cudaTypedefs.h ends the build.
 
-    test_functions.py GENERATOR COMPILER CUDA_INCLUDE FUNCTIONS_DEF
+    test_functions.py GENERATOR COMPILER CUDA_INCLUDE FUNCTIONS_DEF NEWER_DEF
 """
 
 import subprocess
@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-GENERATOR, COMPILER, INCLUDE, FUNCTIONS = sys.argv[1:5]
+GENERATOR, COMPILER, INCLUDE, FUNCTIONS, NEWER = sys.argv[1:6]
 
 
 class Functions(unittest.TestCase):
@@ -17,7 +17,8 @@ class Functions(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             functions = Path(folder, "functions.def")
             functions.write_text(Path(FUNCTIONS).read_text() + more + "\n")
-            done = subprocess.run([sys.executable, GENERATOR, COMPILER, INCLUDE, functions, folder],
+            done = subprocess.run([sys.executable, GENERATOR, COMPILER, INCLUDE, functions, NEWER,
+                                   folder],
                                   capture_output=True, text=True)
             written = Path(folder, "all_functions.def")
             return done, written.read_text() if written.exists() else ""

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What simcuda exports: every function that cuda.h documents, under each of its ELF names.
 
-    generate_functions.py COMPILER CUDA_INCLUDE FUNCTIONS_DEF OUTPUT_DIR
+    generate_functions.py COMPILER CUDA_INCLUDE FUNCTIONS_DEF NEWER_DEF OUTPUT_DIR
 
 functions.def names what is implemented. The rest of cuda.h is exported too, as it is from a real driver, and answers
 "not supported". Written to OUTPUT_DIR: all_functions.def, the lines of functions.def in full and after them one line for
-each other function, and unsupported.cpp, which defines those.
+each other function, and unsupported.cpp, which defines those. newer.def adds functions that this cuda.h may not have
+yet; those that it lacks are declared in newer_functions.h, to be included behind it.
 
 The functions and their parameters are cuda.h's, preprocessed with every version and every per-thread variant
 declared (driver/cuda_api.h). Their base names and versions are cudaTypedefs.h's: PFN_<base>_v<version>[_ptsz|_ptds].
@@ -54,10 +55,21 @@ def implemented(functions_def):
             yield Function(symbol + suffix, base, max(int(version), 7000), suffix)
 
 
+def newer(newer_def):
+    """Functions and their parameters, from newer.def."""
+    line = re.compile(r"^([NB])\((cu\w+), (\w+), (\d+),\s+\((.*?)\)\)$", re.MULTILINE | re.DOTALL)
+    for kind, symbol, base, version, parameters in line.findall(newer_def):
+        for suffix in ["", "_ptsz"] if kind == "B" else [""]:
+            yield Function(symbol + suffix, base, int(version), suffix), parameters
+
+
 def main():
-    compiler, include, functions_def, output = sys.argv[1], *map(Path, sys.argv[2:])
+    compiler, include, functions_def, newer_def, output = sys.argv[1], *map(Path, sys.argv[2:])
     parameters = declarations(compiler, include)
     every = documented(list(parameters), (include / "cudaTypedefs.h").read_text())
+    lacking = {f: types for f, types in newer(newer_def.read_text()) if f.symbol not in parameters}
+    every += lacking
+    parameters |= {f.symbol: types for f, types in lacking.items()}
     here = list(implemented(functions_def.read_text()))
     wrong = [f"{functions_def}: {function} is not in cudaTypedefs.h" for function in set(here) - set(every)]
     if wrong or not here or len(here) != len(set(here)):
@@ -67,6 +79,10 @@ def main():
     output.mkdir(parents=True, exist_ok=True)
     lines = [f"F({f.symbol}, {f.base}, {f.version}, {'per_thread' if f.suffix else 'any'})" for f in here + others]
     (output / "all_functions.def").write_text("\n".join(lines) + "\n#undef F\n")
+    declared = [f"CUresult {f.symbol}({types});" for f, types in lacking.items()]
+    (output / "newer_functions.h").write_text(
+        '#pragma once\n#pragma GCC visibility push(default)\nextern "C" {\n' +
+        "\n".join(declared) + "\n}\n#pragma GCC visibility pop\n")
     stubs = [f"CUresult {f.symbol}({parameters[f.symbol]}) {{\n  SIM_ENTER();\n  return CUDA_ERROR_NOT_SUPPORTED;\n}}"
              for f in others]
     (output / "unsupported.cpp").write_text('#include "entry.h"\n' + "\n".join(stubs) + "\n")

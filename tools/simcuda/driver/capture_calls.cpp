@@ -2,6 +2,12 @@
 #include "capture.h"
 #include "entry.h"
 
+#if CUDA_VERSION >= 13030
+using RecaptureCallback = CUgraphRecaptureCallback;
+#else
+using RecaptureCallback = void*;
+#endif
+
 namespace gmlake::simcuda {
 namespace {
 
@@ -25,6 +31,21 @@ CUresult begin_in(CUstream handle, Implicit implicit, CUgraph graph_handle,
   if (const CUresult bad = find_nodes(*graph, dependencies, count, nodes)) return bad;
   if (const CUresult bad = check_edges(edges, count)) return bad;
   return begin_capture(stream, mode, graph->shared_from_this(), std::move(nodes));
+}
+
+// The nodes are made anew: what a program sees of a recapture is its graph with other parameters,
+// but for the handles of the nodes. That the new ones are like the old ones is not checked.
+CUresult begin_again(CUstream handle, Implicit implicit, CUstreamCaptureMode mode,
+                     CUgraph graph_handle) {
+  StreamRef stream;
+  if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
+  const GraphLock lock = lock_graphs();
+  Graph* graph = nullptr;
+  if (const CUresult bad = find_graph(graph_handle, graph)) return bad;
+  if (graph->capturing) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = begin_capture(stream, mode, graph->shared_from_this(), {})) return bad;
+  while (!graph->nodes.empty()) destroy_node(*graph->nodes.back());
+  return CUDA_SUCCESS;
 }
 
 CUresult end(CUstream handle, Implicit implicit, CUgraph* result) {
@@ -100,6 +121,9 @@ SIM_PTSZ(cuStreamBeginCaptureToGraph,
          (CUstream stream, CUgraph graph, const CUgraphNode* dependencies,
           const CUgraphEdgeData* edges, size_t count, CUstreamCaptureMode mode),
          begin_in(stream, implicit, graph, dependencies, edges, count, mode))
+SIM_PTSZ(cuStreamBeginRecaptureToGraph,
+         (CUstream stream, CUstreamCaptureMode mode, CUgraph graph, RecaptureCallback, void*),
+         begin_again(stream, implicit, mode, graph))
 SIM_PTSZ(cuStreamEndCapture, (CUstream stream, CUgraph* graph), end(stream, implicit, graph))
 SIM_PTSZ(cuStreamIsCapturing, (CUstream stream, CUstreamCaptureStatus* status),
          info(stream, implicit, {status}))

@@ -159,6 +159,12 @@ SIM_PTDS(cuMemcpy, (CUdeviceptr to, CUdeviceptr from, size_t size),
          copy(to, Side::any, from, Side::any, size, nullptr, implicit, Wait::yes))
 SIM_PTSZ(cuMemcpyAsync, (CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream),
          copy(to, Side::any, from, Side::any, size, stream, implicit, Wait::no))
+SIM_PTSZ(cuMemcpyWithAttributesAsync,
+         (CUdeviceptr to, CUdeviceptr from, size_t size, CUmemcpyAttributes* attributes,
+          CUstream stream),
+         attributes != nullptr
+             ? copy(to, Side::any, from, Side::any, size, stream, implicit, Wait::no)
+             : CUDA_ERROR_INVALID_VALUE)
 SIM_PTDS(cuMemcpyHtoD_v2, (CUdeviceptr to, const void* from, size_t size),
          copy(to, Side::device, address(from), Side::host, size, nullptr, implicit, Wait::yes))
 SIM_PTDS(cuMemcpyDtoH_v2, (void* to, CUdeviceptr from, size_t size),

@@ -116,7 +116,7 @@ CUresult cuInit(unsigned flags) {
 CUresult cuDriverGetVersion(int* version) {
   SIM_ENTER_EARLY();
   if (version == nullptr) return CUDA_ERROR_INVALID_VALUE;
-  *version = CUDA_VERSION;
+  *version = kDriverVersion;
   return CUDA_SUCCESS;
 }
 CUresult cuDeviceGetCount(int* count) {

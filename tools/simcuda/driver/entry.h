@@ -9,8 +9,14 @@
 #include <string_view>
 
 #include "cuda_api.h"
+#include "newer_functions.h"
 
 namespace gmlake::simcuda {
+
+// The driver's, which may be newer than cuda.h (newer.def); and the newest version that may be
+// asked for, that of functions that no CUDA has.
+inline constexpr int kDriverVersion = CUDA_VERSION > 13050 ? CUDA_VERSION : 13050;
+inline constexpr int kNewestVersion = 13990;
 
 // No std::array: clang deduces no more than 256 elements.
 inline constexpr std::string_view kFunctionNames[]{

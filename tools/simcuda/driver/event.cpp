@@ -1,4 +1,4 @@
-// cuEvent*, cuStreamWaitEvent, cuCtxRecordEvent and cuCtxWaitEvent.
+// cuEvent*, cuStreamWaitEvent, and the events of whole contexts and of green ones.
 #include "event.h"
 
 #include "../simcuda.h"
@@ -126,10 +126,56 @@ CUresult elapsed(float* milliseconds, CUevent first, CUevent second) {
   return CUDA_SUCCESS;
 }
 
+// cuda.h: "Makes all future work submitted to context hCtx wait for all work captured in hEvent."
+CUresult context_waits(CUcontext context_handle, CUevent handle) {
+  Context* context = nullptr;
+  EventRef event;
+  if (const CUresult bad = find_context(context_handle, context)) return bad;
+  if (const CUresult bad = find_event(handle, event)) return bad;
+  if (const CUresult bad = check_context(*context)) return bad;
+  // "and invalidate the capture if the specified event hEvent is part of an ongoing capture
+  // sequence".
+  if (const CUresult bad = check_event(*event))
+    return bad == CUDA_ERROR_CAPTURED_EVENT ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : bad;
+  const StreamRef fresh = branch_stream(*context);
+  StreamRef waits;
+  {
+    const SchedulerLock lock = lock_scheduler();
+    if (context->waits == nullptr) context->waits = fresh;
+    waits = context->waits;
+  }
+  Point point = submit(waits, {Run::marker, {}, {}, {captured_by(event)}});
+  const SchedulerLock lock = lock_scheduler();
+  context->waited_for = std::move(point);
+  return CUDA_SUCCESS;
+}
+CUresult record_context(CUcontext context_handle, CUevent handle) {
+  Context* context = nullptr;
+  EventRef event;
+  if (const CUresult bad = find_context(context_handle, context)) return bad;
+  if (const CUresult bad = find_event(handle, event)) return bad;
+  // cuda.h, cuCtxRecordEvent: event and context must match, else INVALID_HANDLE.
+  if (&whole(*event->context) != &whole(*context)) return CUDA_ERROR_INVALID_HANDLE;
+  if (event->shared != nullptr) return CUDA_ERROR_NOT_SUPPORTED;  // not simulated
+  if (const CUresult bad = check_context(*context)) return bad;
+  record_at(event, submit_after_context(*context));
+  forget_capture(event);
+  return CUDA_SUCCESS;
+}
+CUresult find_green(CUgreenCtx handle, CUcontext& context) {
+  context = reinterpret_cast<CUcontext>(handle);
+  Context* green = nullptr;
+  if (const CUresult bad = find_context(context, green)) return bad;
+  return green->part_of != nullptr ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+}
+
 }  // namespace
 
 std::size_t live_events() {
   return events().live();
+}
+CUresult record_event(CUevent event, CUstream stream, unsigned flags, Implicit implicit) {
+  return record(event, stream, flags, implicit);
 }
 
 }  // namespace gmlake::simcuda
@@ -202,41 +248,23 @@ SIM_PTSZ(cuEventRecordWithFlags, (CUevent event, CUstream stream, unsigned flags
 SIM_PTSZ(cuStreamWaitEvent, (CUstream stream, CUevent event, unsigned flags),
          wait_event(stream, event, flags, implicit))
 
-// cuda.h: "Makes all future work submitted to context hCtx wait for all work captured in hEvent."
-CUresult cuCtxWaitEvent(CUcontext context_handle, CUevent handle) {
+CUresult cuCtxWaitEvent(CUcontext context, CUevent event) {
   SIM_ENTER();
-  Context* context = nullptr;
-  EventRef event;
-  if (const CUresult bad = find_context(context_handle, context)) return bad;
-  if (const CUresult bad = find_event(handle, event)) return bad;
-  if (const CUresult bad = check_context(*context)) return bad;
-  // "and invalidate the capture if the specified event hEvent is part of an ongoing capture
-  // sequence".
-  if (const CUresult bad = check_event(*event))
-    return bad == CUDA_ERROR_CAPTURED_EVENT ? CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED : bad;
-  const StreamRef fresh = branch_stream(*context);
-  StreamRef waits;
-  {
-    const SchedulerLock lock = lock_scheduler();
-    if (context->waits == nullptr) context->waits = fresh;
-    waits = context->waits;
-  }
-  Point point = submit(waits, {Run::marker, {}, {}, {captured_by(event)}});
-  const SchedulerLock lock = lock_scheduler();
-  context->waited_for = std::move(point);
-  return CUDA_SUCCESS;
+  return context_waits(context, event);
 }
-CUresult cuCtxRecordEvent(CUcontext context_handle, CUevent handle) {
+CUresult cuCtxRecordEvent(CUcontext context, CUevent event) {
   SIM_ENTER();
-  Context* context = nullptr;
-  EventRef event;
-  if (const CUresult bad = find_context(context_handle, context)) return bad;
-  if (const CUresult bad = find_event(handle, event)) return bad;
-  // cuda.h, cuCtxRecordEvent: event and context must match, else INVALID_HANDLE.
-  if (&whole(*event->context) != &whole(*context)) return CUDA_ERROR_INVALID_HANDLE;
-  if (event->shared != nullptr) return CUDA_ERROR_NOT_SUPPORTED;  // not simulated
-  if (const CUresult bad = check_context(*context)) return bad;
-  record_at(event, submit_after_context(*context));
-  forget_capture(event);
-  return CUDA_SUCCESS;
+  return record_context(context, event);
+}
+CUresult cuGreenCtxWaitEvent(CUgreenCtx green, CUevent event) {
+  SIM_ENTER();
+  CUcontext context = nullptr;
+  if (const CUresult bad = find_green(green, context)) return bad;
+  return context_waits(context, event);
+}
+CUresult cuGreenCtxRecordEvent(CUgreenCtx green, CUevent event) {
+  SIM_ENTER();
+  CUcontext context = nullptr;
+  if (const CUresult bad = find_green(green, context)) return bad;
+  return record_context(context, event);
 }

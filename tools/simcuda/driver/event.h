@@ -28,5 +28,7 @@ CUresult find_event(CUevent handle, EventRef& event);
 Point captured_by(const EventRef& event);
 // The event is recorded, at that point.
 void record_at(const EventRef& event, Point point);
+// As cuEventRecordWithFlags.
+CUresult record_event(CUevent event, CUstream stream, unsigned flags, Implicit implicit);
 
 }  // namespace gmlake::simcuda

@@ -309,7 +309,16 @@ CUresult cuGraphAddNode_v2(CUgraphNode* result, CUgraph graph, const CUgraphNode
   SIM_ENTER();
   return add_any(result, graph, dependencies, edges, count, params);
 }
+CUresult cuGraphAddNode_v3(CUgraphNode* result, CUgraph graph, const CUgraphNode* dependencies,
+                           const CUgraphEdgeData* edges, size_t count, CUgraphNodeParams* params) {
+  SIM_ENTER();
+  return add_any(result, graph, dependencies, edges, count, params);
+}
 CUresult cuGraphNodeSetParams(CUgraphNode node, CUgraphNodeParams* params) {
+  SIM_ENTER();
+  return params != nullptr ? set(node, *params) : CUDA_ERROR_INVALID_VALUE;
+}
+CUresult cuGraphNodeSetParams_v2(CUgraphNode node, CUgraphNodeParams* params) {
   SIM_ENTER();
   return params != nullptr ? set(node, *params) : CUDA_ERROR_INVALID_VALUE;
 }

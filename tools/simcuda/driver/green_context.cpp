@@ -106,6 +106,23 @@ CUresult cuCtxFromGreenCtx(CUcontext* result, CUgreenCtx handle) {
   *result = to_handle(green);
   return CUDA_SUCCESS;
 }
+CUresult cuGreenCtxGetId(CUgreenCtx handle, unsigned long long* id) {
+  SIM_ENTER();
+  if (id == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  Context* green = nullptr;
+  if (const CUresult bad = find_green(handle, green)) return bad;
+  *id = green->id;
+  return CUDA_SUCCESS;
+}
+CUresult cuStreamGetGreenCtx(CUstream handle, CUgreenCtx* result) {
+  SIM_ENTER();
+  StreamRef stream;
+  if (const CUresult bad = find_stream(handle, Implicit::legacy, stream)) return bad;
+  if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  Context* const context = stream->context;
+  *result = context->part_of != nullptr ? reinterpret_cast<CUgreenCtx>(context) : nullptr;
+  return CUDA_SUCCESS;
+}
 CUresult cuGreenCtxStreamCreate(CUstream* result, CUgreenCtx handle, unsigned flags, int priority) {
   SIM_ENTER();
   return create_stream(result, handle, flags, priority);

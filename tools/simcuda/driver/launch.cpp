@@ -12,6 +12,7 @@
 #include "../simcuda.h"
 #include "capture.h"
 #include "entry.h"
+#include "event.h"
 #include "findings.h"
 #include "kernels.h"
 #include "peer.h"
@@ -106,7 +107,7 @@ CUresult launch(CUfunction function, simcuda_dim3 grid, simcuda_dim3 block, unsi
 }
 
 // cuda.h, cuLaunchKernelEx: attributes change how a kernel is scheduled, and here nothing is. Those
-// that make the launch record an event are not simulated.
+// that make the launch record an event say no more than that the kernel has begun.
 CUresult launch(const CUlaunchConfig* configuration, CUfunction function, Implicit implicit,
                 void** parameters, void** extra) {
   if (configuration == nullptr) return CUDA_ERROR_INVALID_VALUE;
@@ -116,9 +117,16 @@ CUresult launch(const CUlaunchConfig* configuration, CUfunction function, Implic
     const CUlaunchAttributeID id = c.attrs[i].id;
     if (id < CU_LAUNCH_ATTRIBUTE_IGNORE || id >= CU_LAUNCH_ATTRIBUTE_MAX)
       return CUDA_ERROR_INVALID_VALUE;
-    if (id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT ||
-        id == CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT)
-      return CUDA_ERROR_NOT_SUPPORTED;
+  }
+  for (unsigned i = 0; i < c.numAttrs; ++i) {
+    const auto& [id, pad, value] = c.attrs[i];
+    const CUevent event =
+        id == CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT        ? value.programmaticEvent.event
+        : id == CU_LAUNCH_ATTRIBUTE_LAUNCH_COMPLETION_EVENT ? value.launchCompletionEvent.event
+                                                            : nullptr;
+    if (event == nullptr) continue;
+    if (const CUresult bad = record_event(event, c.hStream, CU_EVENT_RECORD_DEFAULT, implicit))
+      return bad;
   }
   return launch(function, {c.gridDimX, c.gridDimY, c.gridDimZ},
                 {c.blockDimX, c.blockDimY, c.blockDimZ}, c.sharedMemBytes, c.hStream, implicit,

@@ -51,7 +51,7 @@ CUresult look_up(const char* symbol, int version, cuuint64_t flags, void*& funct
                  CUdriverProcAddressQueryResult& status) {
   constexpr cuuint64_t kFlags =
       CU_GET_PROC_ADDRESS_LEGACY_STREAM | CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM;
-  if (symbol == nullptr || (flags & ~kFlags) != 0 || version > CUDA_VERSION)
+  if (symbol == nullptr || (flags & ~kFlags) != 0 || version > kNewestVersion)
     return CUDA_ERROR_INVALID_VALUE;
   auto known = variants(symbol, Flavour::any);
   if ((flags & CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM) != 0)

@@ -191,6 +191,9 @@ SIM_PTSZ(cuStreamGetDevice, (CUstream stream, CUdevice* device),
          get(stream, implicit, device, [](const Stream& s) { return s.context->device; }))
 SIM_PTSZ(cuLaunchHostFunc, (CUstream stream, CUhostFn function, void* data),
          launch(stream, implicit, function, data))
+// How the host's thread waits for its turn makes no difference here.
+SIM_PTSZ(cuLaunchHostFunc_v2, (CUstream stream, CUhostFn function, void* data, unsigned mode),
+         mode <= 1 ? launch(stream, implicit, function, data) : CUDA_ERROR_INVALID_VALUE)
 SIM_PTSZ(cuStreamAddCallback,
          (CUstream stream, CUstreamCallback callback, void* data, unsigned flags),
          add_callback(stream, implicit, callback, data, flags))

@@ -1,0 +1,18 @@
+// What a program is handed when it looks a driver function up: ours for exactly the functions of
+// the hook table, a stand-in (stand_ins.h) for one that is not there and whose name says that
+// something may go unseen by it, and else what the driver has.
+#pragma once
+
+namespace gmlake::hooks {
+
+// For what the driver has under `name`, a symbol or a base name. Costs a look where the function
+// has been asked for before.
+void* substitute_driver(void* found, const char* name);
+
+// Whether the function is of the driver that we know, not of a library with names like its.
+bool is_drivers(void* found);
+
+// In a forked child: another thread may have been looking for the first time.
+void handing_out_after_fork();
+
+}  // namespace gmlake::hooks
