@@ -1,17 +1,13 @@
-// The interposed dlsym: how programs with a static cudart, or any dlopen of libcuda, meet our
-// driver functions.
+// When we look at what has been loaded (settle.h): before the first code of an object that comes,
+// and again at a lookup of one of CUDA's names, should that have been missed.
 //
-// glibc takes the meaning of RTLD_NEXT and RTLD_DEFAULT from the caller's return address, so those
-// lookups must reach the real dlsym as if we were not there: a tail jump, in assembly because no
-// compiler promises one in every build. dlsym_target decides where to jump, before any lookup: no
-// malloc, no lock, no getenv for names that are not ours. Handles that programs name are looked up
-// for real first and replaced only if the result is exactly the function we stand in front of.
+// glibc takes the meaning of RTLD_NEXT and RTLD_DEFAULT from the caller's return address, so every
+// lookup must reach the real dlsym as if we were not there: a tail jump, in assembly because no
+// compiler promises one in every build.
 #include <dlfcn.h>
 
-#include <cstring>
-
-#include "hooks/process.h"
 #include "hooks/real.h"
+#include "hooks/settle.h"
 
 #if defined(__x86_64__)
 __asm__(R"(
@@ -80,39 +76,42 @@ Dlsym real_dlsym() {
 
 namespace {
 
-enum class Door { none, driver, runtime };
-
-Door door_of(const char* name) {
-  if (name[0] != 'c' || name[1] != 'u') return Door::none;
-#define X(symbol, wrapper, result, parameters) \
-  if (std::strcmp(name, #symbol) == 0) return Door::driver;
-  GMLAKE_DRIVER_HOOKS(X)
-#undef X
-#define X(symbol, wrapper, result, parameters) \
-  if (std::strcmp(name, #symbol) == 0) return Door::runtime;
-  GMLAKE_RUNTIME_HOOKS(X)
-#undef X
-  return Door::none;
+// Names of CUDA's, not cublasCreate.
+bool is_cuda(const char* name) {
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  return name[0] == 'c' && name[1] == 'u' &&
+         (is_upper(name[2]) || (name[2] == 'd' && name[3] == 'a' && is_upper(name[4])));
 }
 
-void* substituting_dlsym(void* handle, const char* name) {
-  void* found = real_dlsym()(handle, name);
-  if (!found) return nullptr;
-  const auto& process = Process::get();
-  const auto door = door_of(name);
-  if (door == Door::driver && process.driver_door()) found = substitute_driver(found);
-  if (door == Door::runtime && process.runtime_door()) found = substitute_runtime(found);
-  (void)dlerror();  // what our own lookups did not find is no error of the program's
-  return found;
+// Every dlsym takes the linker's lock, so nobody waits here who would not have waited.
+void look() {
+  if (!is_settled()) (void)real_dlsym()(RTLD_DEFAULT, "gmlake_settle");
 }
 
 }  // namespace
 
-extern "C" __attribute__((visibility("hidden"), used)) Dlsym gmlake_dlsym_target(void* handle,
-                                                                                 const char* name) {
-  if (handle != RTLD_NEXT && handle != RTLD_DEFAULT && name && door_of(name) != Door::none)
-    return substituting_dlsym;
+extern "C" {
+
+__attribute__((visibility("hidden"), used)) Dlsym gmlake_dlsym_target(void*, const char* name) {
+  if (name && is_cuda(name)) look();
   return real_dlsym();
 }
+
+// To look up an indirect function is to call its resolver, with the linker's lock held: the one way
+// to look at what is loaded while no other thread loads, unloads or is half through binding.
+__attribute__((visibility("hidden"), used)) void (*gmlake_resolve_settle())() {
+  settle();
+  return [] {};
+}
+GMLAKE_EXPORT void gmlake_settle() __attribute__((ifunc("gmlake_resolve_settle")));
+
+// Every object calls this weak symbol first of all in its initialisation, if there is one: the
+// start files of the C compiler see to it, for profilers. All objects that were opened together are
+// bound then, and none of their own code has run.
+GMLAKE_EXPORT void __gmon_start__() {
+  look();
+}
+
+}  // extern "C"
 
 }  // namespace gmlake::hooks

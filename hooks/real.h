@@ -1,4 +1,4 @@
-// The real functions behind the hooks: found once each, never through our own dlsym.
+// The driver's real functions: found once, never through our own dlsym.
 //
 // Thread-safe, and lock-free once found: loader calls are made under no lock of ours (another
 // thread may hold the loader's lock and be on its way into a hook), so two threads may look at
@@ -30,6 +30,8 @@ struct RealDriver {
 // Null while libcuda is not loaded.
 extern std::atomic<const RealDriver*> kept_driver;
 const RealDriver* find_real_driver();
+// The same of the libcuda that `libcuda` is, unless another one is kept already.
+const RealDriver* keep_real_driver(void* libcuda);
 // In a forked child: another thread may have been about to keep what it found.
 void finding_after_fork();
 inline const RealDriver* real_driver() {
@@ -37,24 +39,8 @@ inline const RealDriver* real_driver() {
   return known ? known : find_real_driver();
 }
 
-// The shared cudart our exported names stand in front of.
-struct RealRuntime {
-  int version = 0;  // as cudaRuntimeGetVersion
-#define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
-  GMLAKE_RUNTIME_HOOKS(X)
-#undef X
-};
-// Null when no shared cudart is loaded.
-extern std::atomic<const RealRuntime*> kept_runtime;
-const RealRuntime* find_real_runtime();
-inline const RealRuntime* real_runtime() {
-  const auto* known = kept_runtime.load(std::memory_order_acquire);
-  return known ? known : find_real_runtime();
-}
-
-// Our wrapper for a function the real library returned for `symbol`, or `found` itself if it is not
-// exactly the function we stand in front of.
+// Our wrapper for a function the real driver returned, or `found` itself if it is not exactly a
+// function of the hook table.
 void* substitute_driver(void* found);
-void* substitute_runtime(void* found);
 
 }  // namespace gmlake::hooks
