@@ -6,15 +6,17 @@
 // compiler promises one in every build.
 #include <dlfcn.h>
 
+#include <iterator>
+
 #include "hooks/real.h"
 #include "hooks/settle.h"
 
 #if defined(__x86_64__)
 __asm__(R"(
 .text
-.globl dlsym
-.type dlsym, @function
-dlsym:
+.macro gmlake_dlsym_as name, place
+.type \name, @function
+\name:
   .cfi_startproc
   endbr64
   pushq %rdi
@@ -23,6 +25,7 @@ dlsym:
   .cfi_adjust_cfa_offset 8
   subq $8, %rsp
   .cfi_adjust_cfa_offset 8
+  movl $\place, %edx
   call gmlake_dlsym_target
   addq $8, %rsp
   .cfi_adjust_cfa_offset -8
@@ -32,18 +35,20 @@ dlsym:
   .cfi_adjust_cfa_offset -8
   jmp *%rax
   .cfi_endproc
-.size dlsym, .-dlsym
+.size \name, .-\name
+.endm
 )");
 #elif defined(__aarch64__)
 __asm__(R"(
 .text
-.globl dlsym
-.type dlsym, %function
-dlsym:
+.macro gmlake_dlsym_as name, place
+.type \name, %function
+\name:
   .cfi_startproc
   stp x29, x30, [sp, #-32]!
   .cfi_adjust_cfa_offset 32
   stp x0, x1, [sp, #16]
+  mov w2, #\place
   bl gmlake_dlsym_target
   mov x16, x0
   ldp x0, x1, [sp, #16]
@@ -51,11 +56,23 @@ dlsym:
   .cfi_adjust_cfa_offset -32
   br x16
   .cfi_endproc
-.size dlsym, .-dlsym
+.size \name, .-\name
+.endm
 )");
 #else
 #error "dlsym's tail jump is written for x86-64 and aarch64 only"
 #endif
+__asm__(R"(
+.globl dlsym
+gmlake_dlsym_as dlsym, 0
+gmlake_dlsym_as gmlake_dlsym_1, 1
+gmlake_dlsym_as gmlake_dlsym_2, 2
+gmlake_dlsym_as gmlake_dlsym_3, 3
+gmlake_dlsym_as gmlake_dlsym_4, 4
+)");
+
+extern "C" __attribute__((visibility("hidden"))) void gmlake_dlsym_1(), gmlake_dlsym_2(),
+    gmlake_dlsym_3(), gmlake_dlsym_4();
 
 namespace gmlake::hooks {
 
@@ -76,6 +93,10 @@ Dlsym real_dlsym() {
 
 namespace {
 
+constexpr void (*kInNamespaces[])() = {gmlake_dlsym_1, gmlake_dlsym_2, gmlake_dlsym_3,
+                                       gmlake_dlsym_4};
+constinit Dlsym real_in_namespaces[std::size(kInNamespaces)] = {};
+
 // Names of CUDA's, not cublasCreate.
 bool is_cuda(const char* name) {
   const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
@@ -90,11 +111,27 @@ void look() {
 
 }  // namespace
 
+void take_dlsym(Redirections& redirections, std::span<const ElfObject> libraries) {
+  const auto ours = [](std::size_t place) { return reinterpret_cast<void*>(kInNamespaces[place]); };
+  take_places<std::size(kInNamespaces)>(
+      libraries,
+      [&](const ElfObject& object, std::size_t place) {
+        return object.find("dlsym") == ours(place);
+      },
+      [&](const ElfObject& object, std::size_t place) {
+        auto* real = object.find("dlsym");
+        real_in_namespaces[place] = reinterpret_cast<Dlsym>(real);
+        redirections.add(object, "dlsym", real, ours(place));
+      });
+}
+
 extern "C" {
 
-__attribute__((visibility("hidden"), used)) Dlsym gmlake_dlsym_target(void*, const char* name) {
-  if (name && is_cuda(name)) look();
-  return real_dlsym();
+__attribute__((visibility("hidden"), used)) Dlsym gmlake_dlsym_target(void*, const char* name,
+                                                                      int place) {
+  // What comes in another namespace does not find our __gmon_start__.
+  if (has_namespaces() || (name && is_cuda(name))) look();
+  return place == 0 ? real_dlsym() : real_in_namespaces[place - 1];
 }
 
 // To look up an indirect function is to call its resolver, with the linker's lock held: the one way

@@ -1,6 +1,5 @@
 #include "hooks/elf_object.h"
 
-#include <dlfcn.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -134,6 +133,12 @@ const char* ElfObject::version_of(const char* name) const {
     if (node->vd_next == 0) return nullptr;
     node = reinterpret_cast<const ElfW(Verdef)*>(bytes + node->vd_next);
   }
+}
+
+Lmid_t ElfObject::space() const {
+  Lmid_t space = LM_ID_BASE;  // glibc's handles are these
+  (void)dlinfo(const_cast<link_map*>(map_), RTLD_DI_LMID, &space);
+  return space;
 }
 
 // As the loader has left it; -1 if the word is none of the object's.

@@ -3,6 +3,7 @@
 // opened, allocated or looked up. Valid as long as the object stays loaded.
 #pragma once
 
+#include <dlfcn.h>
 #include <link.h>
 
 #include <cstddef>
@@ -48,6 +49,8 @@ class ElfObject {
   bool store(const void* at, std::uintptr_t value) const;
 
   const link_map* map() const { return map_; }
+  // The dynamic linker's namespace that it is in.
+  Lmid_t space() const;
 
  private:
   struct Relocations {

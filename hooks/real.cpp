@@ -3,9 +3,11 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include "hooks/process.h"
@@ -61,14 +63,15 @@ const RealDriver* find_real_driver() {
   const NoCancel whole;
   void* libcuda = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
   // The handle is kept otherwise: the driver must not be unloaded under us.
-  return libcuda ? keep_real_driver(libcuda) : nullptr;
+  return libcuda ? keep_real_driver(libcuda, LM_ID_BASE) : nullptr;
 }
 
-const RealDriver* keep_real_driver(void* libcuda) {
+const RealDriver* keep_real_driver(void* libcuda, Lmid_t space) {
   if (const auto* known = kept_driver.load(std::memory_order_acquire)) return known;
   auto table = driver::DriverTable::load(
       [](const char* symbol, void* handle) { return real_dlsym()(handle, symbol); }, libcuda);
   RealDriver real;
+  real.space = space;
   if (table) {
     real.table = *table;
     real.complete = true;
@@ -85,15 +88,27 @@ const RealDriver* keep_real_driver(void* libcuda) {
   return keep_first(real);
 }
 
+bool stands_for_driver(const void* wrapper) {
+  const auto& process = Process::get();
+  if (process.driver_door()) return true;
+  if (!process.takes_back()) return false;
+  const void* const kBack[] = {
+      reinterpret_cast<void*>(&mem_free), reinterpret_cast<void*>(&mem_free_async),
+      reinterpret_cast<void*>(&mem_free_async_ptsz), reinterpret_cast<void*>(&get_proc_address),
+      reinterpret_cast<void*>(&get_proc_address_v2)};
+  return std::find(std::begin(kBack), std::end(kBack), wrapper) != std::end(kBack);
+}
+
 void* substitute_driver(void* found) {
   const auto* real = real_driver();
+  void* ours = nullptr;
   if (!real || !found) return found;
 #define X(symbol, wrapper, result, parameters)         \
   if (found == reinterpret_cast<void*>(real->wrapper)) \
-    return reinterpret_cast<void*>(&hooks::wrapper);
+    ours = reinterpret_cast<void*>(&hooks::wrapper);
   GMLAKE_DRIVER_HOOKS(X)
 #undef X
-  return found;
+  return ours && stands_for_driver(ours) ? ours : found;
 }
 
 }  // namespace gmlake::hooks

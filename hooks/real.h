@@ -5,6 +5,8 @@
 // once; the first result is kept.
 #pragma once
 
+#include <dlfcn.h>
+
 #include <atomic>
 
 #include "driver/driver_table.h"
@@ -23,6 +25,7 @@ bool loaded_in_front();
 struct RealDriver {
   driver::DriverTable table;  // what the pool calls
   bool complete = false;      // the table is; otherwise calls are only passed on
+  Lmid_t space = LM_ID_BASE;  // the dynamic linker's namespace that it is in
 #define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
   GMLAKE_DRIVER_HOOKS(X)  // what we stand in front of; null where this driver lacks it
 #undef X
@@ -31,7 +34,7 @@ struct RealDriver {
 extern std::atomic<const RealDriver*> kept_driver;
 const RealDriver* find_real_driver();
 // The same of the libcuda that `libcuda` is, unless another one is kept already.
-const RealDriver* keep_real_driver(void* libcuda);
+const RealDriver* keep_real_driver(void* libcuda, Lmid_t space);
 // In a forked child: another thread may have been about to keep what it found.
 void finding_after_fork();
 inline const RealDriver* real_driver() {
@@ -39,8 +42,12 @@ inline const RealDriver* real_driver() {
   return known ? known : find_real_driver();
 }
 
-// Our wrapper for a function the real driver returned, or `found` itself if it is not exactly a
-// function of the hook table.
+// Whether callers of the driver are to have this wrapper of ours. With the driver door shut these
+// are the ones by which blocks come back, and the gates to them.
+bool stands_for_driver(const void* wrapper);
+
+// Our wrapper for a function the real driver returned, or `found` itself if it is not exactly one
+// that we stand for.
 void* substitute_driver(void* found);
 
 }  // namespace gmlake::hooks

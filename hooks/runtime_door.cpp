@@ -14,6 +14,13 @@ bool open() {
   return Process::get().runtime_door();
 }
 
+// The driver that the runtime calls, if it is the one that is served: in each namespace of the
+// dynamic linker there is another, with memory of its own.
+const RealDriver* driver_of(const RealRuntime& runtime) {
+  const auto* real = real_driver();
+  return real && real->space == runtime.space ? real : nullptr;
+}
+
 // cudaError_t and CUresult share the numbers of the errors an allocation can have.
 cudaError_t translate(CUresult result) {
   return static_cast<cudaError_t>(result);
@@ -29,7 +36,7 @@ template <typename WhoCalls, typename Native>
 cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t bytes,
                              WhoCalls who, Native native) {
   if (!open() || !out || bytes == 0) return native();
-  const auto* real = real_driver();
+  const auto* real = driver_of(runtime);
   auto caller = real ? who(*real) : std::optional<Caller>{};
   if (Process::get().driver_door()) {
     Reason reason = nullptr;
@@ -44,7 +51,7 @@ cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t
   if (!caller) {
     // What cudart does first of all, too: the device's primary context.
     if (const auto error = runtime.rt_free(nullptr)) return error;
-    real = real_driver();
+    real = driver_of(runtime);
     if (real) caller = who(*real);
     if (!real || !caller) return native();
   }
@@ -62,7 +69,7 @@ template <typename WhoCalls, typename Native>
 cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Native native) {
   if (!open()) return native();
   const auto address = reinterpret_cast<CUdeviceptr>(at);
-  const auto* real = real_driver();
+  const auto* real = driver_of(runtime);
   auto* owner = real ? Process::get().owner(address) : nullptr;
   if (!owner) return native();
   auto caller = who(*real);
@@ -78,8 +85,8 @@ cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Nat
 }
 
 // The driver, where cudart's own calls to it are not seen.
-const RealDriver* sees_ends() {
-  return open() && !Process::get().driver_door() ? real_driver() : nullptr;
+const RealDriver* sees_ends(const RealRuntime& runtime) {
+  return open() && !Process::get().driver_door() ? driver_of(runtime) : nullptr;
 }
 
 auto on_stream(cudaStream_t stream, bool per_thread) {
@@ -129,27 +136,27 @@ cudaError_t rt_free_async_ptsz(const RealRuntime& runtime, void* at, cudaStream_
 cudaError_t rt_mem_get_info(const RealRuntime& runtime, std::size_t* free, std::size_t* total) {
   const auto result = runtime.rt_mem_get_info(free, total);
   // With the driver door open cudart has asked our cuMemGetInfo.
-  const auto* real = real_driver();
+  const auto* real = driver_of(runtime);
   if (result == cudaSuccess && real && open() && !Process::get().driver_door())
     add_reusable(*real, free, total);
   return result;
 }
 
 cudaError_t rt_mem_pool_trim_to(const RealRuntime& runtime, cudaMemPool_t pool, std::size_t keep) {
-  const auto* real = real_driver();
+  const auto* real = driver_of(runtime);
   if (real && open() && !Process::get().driver_door()) trim_with(*real, pool, keep);
   return runtime.rt_mem_pool_trim_to(pool, keep);
 }
 
 cudaError_t rt_stream_destroy(const RealRuntime& runtime, cudaStream_t stream) {
   const auto native = [&] { return runtime.rt_stream_destroy(stream); };
-  const auto* real = sees_ends();
+  const auto* real = sees_ends(runtime);
   return real ? end(*real, {.stream = stream}, native) : native();
 }
 
 cudaError_t rt_device_reset(const RealRuntime& runtime) {
   const auto native = [&] { return runtime.rt_device_reset(); };
-  const auto* real = sees_ends();
+  const auto* real = sees_ends(runtime);
   return real ? end(*real, {.primary_of = Ending::kAnyDevice}, native) : native();
 }
 

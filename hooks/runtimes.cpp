@@ -1,8 +1,8 @@
 #include "hooks/runtimes.h"
 
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 namespace gmlake::hooks {
@@ -10,17 +10,19 @@ namespace {
 
 // As many at once as have wrappers. More are left to the driver door.
 constexpr std::size_t kMost = 16;
-constinit std::array<RealRuntime, kMost> runtimes{};
+constinit std::array<RealRuntime, kMost> real_runtimes{};
 
 template <auto kWrapper, std::size_t kPlace, typename Function>
 struct Stub;
 template <auto kWrapper, std::size_t kPlace, typename Result, typename... Parameters>
 struct Stub<kWrapper, kPlace, Result (*)(Parameters...)> {
-  static Result call(Parameters... parameters) { return kWrapper(runtimes[kPlace], parameters...); }
+  static Result call(Parameters... parameters) {
+    return kWrapper(real_runtimes[kPlace], parameters...);
+  }
 };
 template <auto kWrapper, std::size_t kPlace, auto kReal>
 constexpr auto stub =
-    &Stub<kWrapper, kPlace, std::remove_reference_t<decltype(runtimes[0].*kReal)>>::call;
+    &Stub<kWrapper, kPlace, std::remove_reference_t<decltype(real_runtimes[0].*kReal)>>::call;
 
 template <std::size_t kPlace>
 bool is_taken_by(const ElfObject& object) {
@@ -30,7 +32,8 @@ bool is_taken_by(const ElfObject& object) {
 
 template <std::size_t kPlace>
 void take(Redirections& redirections, const ElfObject& object) {
-  auto& runtime = runtimes[kPlace];
+  auto& runtime = real_runtimes[kPlace];
+  runtime.space = object.space();
 #define X(symbol, wrapper, result, parameters)                                    \
   runtime.wrapper = reinterpret_cast<result(*) parameters>(object.find(#symbol)); \
   redirections.add(object, #symbol, reinterpret_cast<void*>(runtime.wrapper),     \
@@ -59,22 +62,13 @@ bool is_runtime(const ElfObject& object) {
   return std::strcmp(major, "12") == 0 || std::strcmp(major, "13") == 0;
 }
 
-void take_runtimes(Redirections& redirections, const ElfObject* first, std::size_t count) {
-  std::array<bool, kMost> is_taken{};
-  const auto place_of = [&](const ElfObject& object) {
-    std::size_t place = 0;
-    while (place < kMost && !kPlaces[place].is_taken_by(object)) ++place;
-    return place;
-  };
-  for (std::size_t i = 0; i < count; ++i)
-    if (const auto place = place_of(first[i]); place < kMost) is_taken[place] = true;
-  for (std::size_t i = 0, place = 0; i < count; ++i) {
-    if (place_of(first[i]) < kMost) continue;
-    while (place < kMost && is_taken[place]) ++place;
-    if (place == kMost) return;
-    kPlaces[place].take(redirections, first[i]);
-    is_taken[place] = true;
-  }
+void take_runtimes(Redirections& redirections, std::span<const ElfObject> runtimes) {
+  take_places<kMost>(
+      runtimes,
+      [](const ElfObject& object, std::size_t place) { return kPlaces[place].is_taken_by(object); },
+      [&](const ElfObject& object, std::size_t place) {
+        kPlaces[place].take(redirections, object);
+      });
 }
 
 }  // namespace gmlake::hooks

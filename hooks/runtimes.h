@@ -2,8 +2,8 @@
 // last error and calls its own functions, so each has wrappers of its own.
 #pragma once
 
-#include <array>
 #include <cstddef>
+#include <span>
 
 #include <driver_types.h>
 
@@ -14,6 +14,7 @@ namespace gmlake::hooks {
 
 // The real functions of one of them.
 struct RealRuntime {
+  Lmid_t space = LM_ID_BASE;  // the dynamic linker's namespace that it is in
 #define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
   GMLAKE_RUNTIME_HOOKS(X)
 #undef X
@@ -32,8 +33,7 @@ GMLAKE_RUNTIME_HOOKS(X)
 // current context could be another device's: those are served by the driver door alone.
 bool is_runtime(const ElfObject& object);
 
-// Gives each of these runtimes, all that are loaded, wrappers of its own, as far as there are any
-// left, and adds what is to be redirected. One that was closed has left its place to others.
-void take_runtimes(Redirections& redirections, const ElfObject* first, std::size_t count);
+// Each of these, all that are loaded, gets wrappers of its own, as far as there are any left.
+void take_runtimes(Redirections& redirections, std::span<const ElfObject> runtimes);
 
 }  // namespace gmlake::hooks

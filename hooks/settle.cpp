@@ -3,6 +3,9 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <cstring>
+#include <iterator>
+
 #include "hooks/process.h"
 #include "hooks/real.h"
 #include "hooks/runtimes.h"
@@ -10,6 +13,16 @@
 namespace gmlake::hooks {
 
 constinit std::atomic<unsigned long long> settled_loads{0};
+
+// Not inline: the compiler takes _r_debug for no larger than it is declared.
+[[gnu::noinline]] const r_debug* next_namespace([[maybe_unused]] const r_debug* space) {
+#if __GLIBC_PREREQ(2, 35)
+  if (space->r_version > 1)
+    if (const auto* next = reinterpret_cast<const r_debug_extended*>(space)->r_next)
+      return &next->base;
+#endif
+  return nullptr;
+}
 
 unsigned long long loads_so_far() {
   unsigned long long loads = 0;
@@ -26,33 +39,67 @@ namespace {
 
 template <typename Visit>
 void each_object(Visit visit) {
-  for (const auto* map = _r_debug.r_map; map; map = map->l_next) visit(ElfObject(*map));
+  for (const r_debug* space = &_r_debug; space; space = next_namespace(space))
+    for (const auto* map = space->r_map; map; map = map->l_next)
+      visit(ElfObject(*map), space == &_r_debug);
 }
 
-// The CUDA libraries among what is loaded.
+bool is_driver_file(const ElfObject& object) {
+  const char* slash = std::strrchr(object.map()->l_name, '/');
+  return slash && std::strncmp(slash + 1, "libcuda.so.", 11) == 0;
+}
+
+// As many of a kind as are looked at.
+class Objects {
+ public:
+  void add(const ElfObject& object) {
+    if (count_ < std::size(all_)) all_[count_++] = object;
+  }
+  operator std::span<const ElfObject>() const { return {all_, count_}; }
+  const ElfObject* begin() const { return all_; }
+  const ElfObject* end() const { return all_ + count_; }
+  bool empty() const { return count_ == 0; }
+
+ private:
+  ElfObject all_[32];
+  std::size_t count_ = 0;
+};
+
+// Libraries of interest among what is loaded.
 struct Libraries {
   Libraries() {
-    each_object([&](const ElfObject& object) {
-      if (object.find("cuInit") && driver_count < kMost) drivers[driver_count++] = object;
-      if (runtime_count < kMost && is_runtime(object)) runtimes[runtime_count++] = object;
+    each_object([&](const ElfObject& object, bool in_first) {
+      if (object.find("cuInit") && is_driver_file(object)) drivers.add(object);
+      if (is_runtime(object)) runtimes.add(object);
+      if (!in_first && object.find("dlsym")) other_dlsyms.add(object);
     });
   }
-  static constexpr std::size_t kMost = 32;
-  ElfObject drivers[kMost], runtimes[kMost];
-  std::size_t driver_count = 0, runtime_count = 0;
+  Objects drivers, runtimes, other_dlsyms;
 };
+
+// The driver that we call from now on: the first one that is loaded. In another namespace it is a
+// driver of its own, with memory of its own, and is served only if there was none before.
+const RealDriver* find_driver(const Objects& drivers) {
+  const auto* real = real_driver();
+  for (const auto& object : drivers) {
+    if (real) break;
+    const auto space = object.space();
+    // Kept: the driver must not be unloaded under us.
+    if (void* library = dlmopen(space, object.map()->l_name, RTLD_LAZY | RTLD_NOLOAD))
+      real = keep_real_driver(library, space);
+  }
+  return real;
+}
 
 // Of the driver that we call, and of no other library that defines such names: import stubs open
 // the driver, and are handed our functions then.
-void take_driver(Redirections& redirections, const Libraries& found) {
-  const auto* real = found.driver_count == 0 ? nullptr : real_driver();
-  if (!real || !real->complete) return;
-  for (std::size_t i = 0; i < found.driver_count; ++i) {
-    const auto& object = found.drivers[i];
-    if (object.find("cuInit") != reinterpret_cast<void*>(real->init)) continue;
-#define X(symbol, wrapper, result, parameters)                              \
-  redirections.add(object, #symbol, reinterpret_cast<void*>(real->wrapper), \
-                   reinterpret_cast<void*>(&hooks::wrapper));
+void take_driver(Redirections& redirections, const Objects& drivers, const RealDriver& real) {
+  for (const auto& object : drivers) {
+    if (object.find("cuInit") != reinterpret_cast<void*>(real.init)) continue;
+#define X(symbol, wrapper, result, parameters)                               \
+  if (stands_for_driver(reinterpret_cast<void*>(&hooks::wrapper)))           \
+    redirections.add(object, #symbol, reinterpret_cast<void*>(real.wrapper), \
+                     reinterpret_cast<void*>(&hooks::wrapper));
     GMLAKE_DRIVER_HOOKS(X)
 #undef X
   }
@@ -60,15 +107,18 @@ void take_driver(Redirections& redirections, const Libraries& found) {
 
 void redirect() {
   const Libraries found;
-  if (found.driver_count + found.runtime_count == 0) return;
+  if (found.drivers.empty() && found.runtimes.empty() && found.other_dlsyms.empty()) return;
   const auto& process = Process::get();
+  if (!process.takes_back()) return;
   Redirections redirections;
-  if (process.driver_door()) take_driver(redirections, found);
-  if (process.runtime_door()) take_runtimes(redirections, found.runtimes, found.runtime_count);
+  const auto* real = found.drivers.empty() ? nullptr : find_driver(found.drivers);
+  if (real && real->complete) take_driver(redirections, found.drivers, *real);
+  if (process.runtime_door()) take_runtimes(redirections, found.runtimes);
+  take_dlsym(redirections, found.other_dlsyms);
   (void)dlerror();  // what our own lookups did not find is no error of the program's
   if (redirections.empty()) return;
   redirections.define();
-  each_object([&](const ElfObject& object) { redirections.rebind(object); });
+  each_object([&](const ElfObject& object, bool) { redirections.rebind(object); });
 }
 
 }  // namespace
