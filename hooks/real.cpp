@@ -4,6 +4,7 @@
 #include <link.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
@@ -23,12 +24,39 @@ namespace {
 
 RankedMutex<Rank::last> keeping;
 
+// By the driver's function, for those that we stand for: every function that a runtime asks for is
+// looked up here.
+struct Ours {
+  void* real;
+  void* wrapper;
+};
+constinit std::array<Ours, 1024> ours{};
+#define X(symbol, wrapper, result, parameters) +1
+static_assert(2 * (0 GMLAKE_DRIVER_HOOKS(X)) < std::size(ours), "so that there are gaps");
+#undef X
+std::size_t place_of(const void* real) {
+  return (reinterpret_cast<std::uintptr_t>(real) >> 4) * 0x9e3779b97f4a7c15 >> 54;
+}
+void put(void* real, void* wrapper) {
+  if (!real || !stands_for_driver(wrapper)) return;
+  auto at = place_of(real);
+  while (ours[at].real && ours[at].real != real) at = (at + 1) % std::size(ours);
+  if (!ours[at].real) ours[at] = {real, wrapper};
+}
+void put_all(const RealDriver& real) {
+#define X(symbol, wrapper, result, parameters) \
+  put(reinterpret_cast<void*>(real.wrapper), reinterpret_cast<void*>(&hooks::wrapper));
+  GMLAKE_DRIVER_HOOKS(X)
+#undef X
+}
+
 // In place: host memory may be short.
 const RealDriver* keep_first(const RealDriver& found) {
   static RealDriver place;
   const Lock lock(keeping);
   if (!kept_driver.load(std::memory_order_relaxed)) {
     place = found;
+    put_all(place);
     kept_driver.store(&place, std::memory_order_release);
   }
   return &place;
@@ -70,6 +98,7 @@ const RealDriver* keep_real_driver(void* libcuda, Lmid_t space) {
   if (const auto* known = kept_driver.load(std::memory_order_acquire)) return known;
   auto table = driver::DriverTable::load(
       [](const char* symbol, void* handle) { return real_dlsym()(handle, symbol); }, libcuda);
+  (void)Process::get();  // before a lock is held
   RealDriver real;
   real.space = space;
   if (table) {
@@ -80,11 +109,9 @@ const RealDriver* keep_real_driver(void* libcuda, Lmid_t space) {
   real.wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(libcuda, #symbol));
   GMLAKE_DRIVER_HOOKS(X)
 #undef X
-  if (!table) {
-    (void)Process::get();  // so that log.* is known
+  if (!table)
     log::warning("this driver lacks {}; gmlake leaves the program on native memory",
                  table.error().what);
-  }
   return keep_first(real);
 }
 
@@ -101,14 +128,11 @@ bool stands_for_driver(const void* wrapper) {
 
 void* substitute_driver(void* found) {
   const auto* real = real_driver();
-  void* ours = nullptr;
-  if (!real || !found) return found;
-#define X(symbol, wrapper, result, parameters)         \
-  if (found == reinterpret_cast<void*>(real->wrapper)) \
-    ours = reinterpret_cast<void*>(&hooks::wrapper);
-  GMLAKE_DRIVER_HOOKS(X)
-#undef X
-  return ours && stands_for_driver(ours) ? ours : found;
+  if (!real || !found || !Process::get().takes_back()) return found;
+  for (auto at = place_of(found);; at = (at + 1) % std::size(ours)) {
+    if (!ours[at].real) return found;
+    if (ours[at].real == found) return ours[at].wrapper;
+  }
 }
 
 }  // namespace gmlake::hooks

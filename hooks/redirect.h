@@ -16,6 +16,11 @@ class Redirections {
  public:
   // `real` of the object, which may be null, becomes `ours`.
   void add(const ElfObject& object, const char* name, const void* real, const void* ours);
+  void clear() {
+    count_ = 0;
+    lowest_ = UINTPTR_MAX;
+    highest_ = 0;
+  }
   bool empty() const { return count_ == 0; }
   // From now on the linker finds ours.
   void define();
@@ -28,7 +33,7 @@ class Redirections {
     const char* name = nullptr;
     std::uintptr_t real = 0, ours = 0;
   };
-  static constexpr std::size_t kMost = 512;
+  static constexpr std::size_t kMost = 1024;
   std::array<One, kMost> all_;
   std::size_t count_ = 0;
   std::uintptr_t lowest_ = UINTPTR_MAX, highest_ = 0;

@@ -110,7 +110,8 @@ void redirect() {
   if (found.drivers.empty() && found.runtimes.empty() && found.other_dlsyms.empty()) return;
   const auto& process = Process::get();
   if (!process.takes_back()) return;
-  Redirections redirections;
+  static constinit Redirections redirections;  // large for a stack, and the linker's lock is held
+  redirections.clear();
   const auto* real = found.drivers.empty() ? nullptr : find_driver(found.drivers);
   if (real && real->complete) take_driver(redirections, found.drivers, *real);
   if (process.runtime_door()) take_runtimes(redirections, found.runtimes);
