@@ -111,29 +111,29 @@ cudaError_t free_async(FreeAsync native, const RealRuntime& runtime, void* at, c
 
 }  // namespace
 
-cudaError_t rt_malloc(const RealRuntime& runtime, void** out, std::size_t bytes) {
+cudaError_t rt_malloc(void** out, std::size_t bytes, const RealRuntime& runtime) {
   return runtime_allocate(runtime, out, bytes, on_host,
                           [&] { return runtime.rt_malloc(out, bytes); });
 }
-cudaError_t rt_free(const RealRuntime& runtime, void* at) {
+cudaError_t rt_free(void* at, const RealRuntime& runtime) {
   return runtime_free(runtime, at, on_host, [&] { return runtime.rt_free(at); });
 }
-cudaError_t rt_malloc_async(const RealRuntime& runtime, void** out, std::size_t bytes,
-                            cudaStream_t stream) {
+cudaError_t rt_malloc_async(void** out, std::size_t bytes, cudaStream_t stream,
+                            const RealRuntime& runtime) {
   return allocate_async(runtime.rt_malloc_async, runtime, out, bytes, stream, false);
 }
-cudaError_t rt_malloc_async_ptsz(const RealRuntime& runtime, void** out, std::size_t bytes,
-                                 cudaStream_t stream) {
+cudaError_t rt_malloc_async_ptsz(void** out, std::size_t bytes, cudaStream_t stream,
+                                 const RealRuntime& runtime) {
   return allocate_async(runtime.rt_malloc_async_ptsz, runtime, out, bytes, stream, true);
 }
-cudaError_t rt_free_async(const RealRuntime& runtime, void* at, cudaStream_t stream) {
+cudaError_t rt_free_async(void* at, cudaStream_t stream, const RealRuntime& runtime) {
   return free_async(runtime.rt_free_async, runtime, at, stream, false);
 }
-cudaError_t rt_free_async_ptsz(const RealRuntime& runtime, void* at, cudaStream_t stream) {
+cudaError_t rt_free_async_ptsz(void* at, cudaStream_t stream, const RealRuntime& runtime) {
   return free_async(runtime.rt_free_async_ptsz, runtime, at, stream, true);
 }
 
-cudaError_t rt_mem_get_info(const RealRuntime& runtime, std::size_t* free, std::size_t* total) {
+cudaError_t rt_mem_get_info(std::size_t* free, std::size_t* total, const RealRuntime& runtime) {
   const auto result = runtime.rt_mem_get_info(free, total);
   // With the driver door open cudart has asked our cuMemGetInfo.
   const auto* real = driver_of(runtime);
@@ -142,13 +142,13 @@ cudaError_t rt_mem_get_info(const RealRuntime& runtime, std::size_t* free, std::
   return result;
 }
 
-cudaError_t rt_mem_pool_trim_to(const RealRuntime& runtime, cudaMemPool_t pool, std::size_t keep) {
+cudaError_t rt_mem_pool_trim_to(cudaMemPool_t pool, std::size_t keep, const RealRuntime& runtime) {
   const auto* real = driver_of(runtime);
   if (real && open() && !Process::get().driver_door()) trim_with(*real, pool, keep);
   return runtime.rt_mem_pool_trim_to(pool, keep);
 }
 
-cudaError_t rt_stream_destroy(const RealRuntime& runtime, cudaStream_t stream) {
+cudaError_t rt_stream_destroy(cudaStream_t stream, const RealRuntime& runtime) {
   const auto native = [&] { return runtime.rt_stream_destroy(stream); };
   const auto* real = sees_ends(runtime);
   return real ? end(*real, {.stream = stream}, native) : native();

@@ -17,7 +17,7 @@ struct Stub;
 template <auto kWrapper, std::size_t kPlace, typename Result, typename... Parameters>
 struct Stub<kWrapper, kPlace, Result (*)(Parameters...)> {
   static Result call(Parameters... parameters) {
-    return kWrapper(real_runtimes[kPlace], parameters...);
+    return kWrapper(parameters..., real_runtimes[kPlace]);
   }
 };
 template <auto kWrapper, std::size_t kPlace, auto kReal>

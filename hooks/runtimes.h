@@ -20,8 +20,8 @@ struct RealRuntime {
 #undef X
 };
 
-// Our functions, handed the runtime that they stand for.
-#define GMLAKE_WITH_RUNTIME(...) (const RealRuntime& __VA_OPT__(, ) __VA_ARGS__)
+// Our functions, handed the runtime that they stand for, behind what the caller has handed them.
+#define GMLAKE_WITH_RUNTIME(...) (__VA_ARGS__ __VA_OPT__(, ) const RealRuntime&)
 #define X(symbol, wrapper, result, parameters) result wrapper GMLAKE_WITH_RUNTIME parameters;
 GMLAKE_RUNTIME_HOOKS(X)
 #undef X
