@@ -1,26 +1,22 @@
-// The interposed dlsym: how programs with a static cudart, or any dlopen of libcuda, meet our
-// driver functions.
+// When we look at what has been loaded (settle.h): before the first code of an object that comes,
+// and again at a lookup of one of CUDA's names, should that have been missed.
 //
-// glibc takes the meaning of RTLD_NEXT and RTLD_DEFAULT from the caller's return address, so those
-// lookups must reach the real dlsym as if we were not there: a tail jump, in assembly because no
-// compiler promises one in every build. dlsym_target decides where to jump, before any lookup: no
-// malloc, no lock, no getenv for names that are not ours. Handles that programs name are looked up
-// for real first and replaced only if the result is exactly the function we stand in front of.
+// glibc takes the meaning of RTLD_NEXT and RTLD_DEFAULT from the caller's return address, so every
+// lookup must reach the real dlsym as if we were not there: a tail jump, in assembly because no
+// compiler promises one in every build.
 #include <dlfcn.h>
 
-#include <cstring>
+#include <iterator>
 
-#include "hooks/effects.h"
-#include "hooks/handed_out.h"
-#include "hooks/process.h"
 #include "hooks/real.h"
+#include "hooks/settle.h"
 
 #if defined(__x86_64__)
 __asm__(R"(
 .text
-.globl dlsym
-.type dlsym, @function
-dlsym:
+.macro gmlake_dlsym_as name, place
+.type \name, @function
+\name:
   .cfi_startproc
   endbr64
   pushq %rdi
@@ -29,6 +25,7 @@ dlsym:
   .cfi_adjust_cfa_offset 8
   subq $8, %rsp
   .cfi_adjust_cfa_offset 8
+  movl $\place, %edx
   call gmlake_dlsym_target
   addq $8, %rsp
   .cfi_adjust_cfa_offset -8
@@ -38,18 +35,20 @@ dlsym:
   .cfi_adjust_cfa_offset -8
   jmp *%rax
   .cfi_endproc
-.size dlsym, .-dlsym
+.size \name, .-\name
+.endm
 )");
 #elif defined(__aarch64__)
 __asm__(R"(
 .text
-.globl dlsym
-.type dlsym, %function
-dlsym:
+.macro gmlake_dlsym_as name, place
+.type \name, %function
+\name:
   .cfi_startproc
   stp x29, x30, [sp, #-32]!
   .cfi_adjust_cfa_offset 32
   stp x0, x1, [sp, #16]
+  mov w2, #\place
   bl gmlake_dlsym_target
   mov x16, x0
   ldp x0, x1, [sp, #16]
@@ -57,11 +56,23 @@ dlsym:
   .cfi_adjust_cfa_offset -32
   br x16
   .cfi_endproc
-.size dlsym, .-dlsym
+.size \name, .-\name
+.endm
 )");
 #else
 #error "dlsym's tail jump is written for x86-64 and aarch64 only"
 #endif
+__asm__(R"(
+.globl dlsym
+gmlake_dlsym_as dlsym, 0
+gmlake_dlsym_as gmlake_dlsym_1, 1
+gmlake_dlsym_as gmlake_dlsym_2, 2
+gmlake_dlsym_as gmlake_dlsym_3, 3
+gmlake_dlsym_as gmlake_dlsym_4, 4
+)");
+
+extern "C" __attribute__((visibility("hidden"))) void gmlake_dlsym_1(), gmlake_dlsym_2(),
+    gmlake_dlsym_3(), gmlake_dlsym_4();
 
 namespace gmlake::hooks {
 
@@ -82,41 +93,62 @@ Dlsym real_dlsym() {
 
 namespace {
 
-enum class Door { none, driver, runtime, unknown };
+constexpr void (*kInNamespaces[])() = {gmlake_dlsym_1, gmlake_dlsym_2, gmlake_dlsym_3,
+                                       gmlake_dlsym_4};
+constinit Dlsym real_in_namespaces[std::size(kInNamespaces)] = {};
 
-Door door_of(const char* name) {
-  if (name[0] != 'c' || name[1] != 'u') return Door::none;
-#define X(symbol, wrapper, result, parameters) \
-  if (std::strcmp(name, #symbol) == 0) return Door::driver;
-  GMLAKE_DRIVER_HOOKS(X)
-#undef X
-#define X(symbol, wrapper, result, parameters) \
-  if (std::strcmp(name, #symbol) == 0) return Door::runtime;
-  GMLAKE_RUNTIME_HOOKS(X)
-#undef X
-  const bool driver_name = name[2] >= 'A' && name[2] <= 'Z';
-  return driver_name && effects_of(name) != Effect::none ? Door::unknown : Door::none;
+// Names of CUDA's, not cublasCreate.
+bool is_cuda(const char* name) {
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  return name[0] == 'c' && name[1] == 'u' &&
+         (is_upper(name[2]) || (name[2] == 'd' && name[3] == 'a' && is_upper(name[4])));
 }
 
-void* substituting_dlsym(void* handle, const char* name) {
-  void* found = real_dlsym()(handle, name);
-  if (!found) return nullptr;
-  const auto& process = Process::get();
-  const auto door = door_of(name);
-  const bool driver = door == Door::driver || (door == Door::unknown && is_drivers(found));
-  if (driver && process.driver_door()) found = substitute_driver(found, name);
-  if (door == Door::runtime && process.runtime_door()) found = substitute_runtime(found);
-  (void)dlerror();  // what our own lookups did not find is no error of the program's
-  return found;
+// Every dlsym takes the linker's lock, so nobody waits here who would not have waited.
+void look() {
+  if (!is_settled()) (void)real_dlsym()(RTLD_DEFAULT, "gmlake_settle");
 }
 
 }  // namespace
 
-extern "C" __attribute__((visibility("hidden"), used)) Dlsym gmlake_dlsym_target(void* handle,
-                                                                                 const char* name) {
-  if (handle != RTLD_NEXT && handle != RTLD_DEFAULT && name && door_of(name) != Door::none)
-    return substituting_dlsym;
-  return real_dlsym();
+void take_dlsym(Redirections& redirections, std::span<const ElfObject> libraries) {
+  const auto ours = [](std::size_t place) { return reinterpret_cast<void*>(kInNamespaces[place]); };
+  take_places<std::size(kInNamespaces)>(
+      libraries,
+      [&](const ElfObject& object, std::size_t place) {
+        return object.find("dlsym") == ours(place);
+      },
+      [&](const ElfObject& object, std::size_t place) {
+        auto* real = object.find("dlsym");
+        real_in_namespaces[place] = reinterpret_cast<Dlsym>(real);
+        redirections.add(object, "dlsym", real, ours(place));
+      });
 }
+
+extern "C" {
+
+__attribute__((visibility("hidden"), used)) Dlsym gmlake_dlsym_target(void*, const char* name,
+                                                                      int place) {
+  // What comes in another namespace does not find our __gmon_start__.
+  if (has_namespaces() || (name && is_cuda(name))) look();
+  return place == 0 ? real_dlsym() : real_in_namespaces[place - 1];
+}
+
+// To look up an indirect function is to call its resolver, with the linker's lock held: the one way
+// to look at what is loaded while no other thread loads, unloads or is half through binding.
+__attribute__((visibility("hidden"), used)) void (*gmlake_resolve_settle())() {
+  settle();
+  return [] {};
+}
+GMLAKE_EXPORT void gmlake_settle() __attribute__((ifunc("gmlake_resolve_settle")));
+
+// Every object calls this weak symbol first of all in its initialisation, if there is one: the
+// start files of the C compiler see to it, for profilers. All objects that were opened together are
+// bound then, and none of their own code has run.
+GMLAKE_EXPORT void __gmon_start__() {
+  look();
+}
+
+}  // extern "C"
 
 }  // namespace gmlake::hooks

@@ -29,7 +29,7 @@ CUresult allocate_async(CUresult (*native)(CUdeviceptr*, std::size_t, CUstream),
 
 CUresult free_async(CUresult (*native)(CUdeviceptr, CUstream), const RealDriver& real,
                     CUdeviceptr at, CUstream stream, bool per_thread) {
-  if (!open()) return native(at, stream);
+  if (!Process::get().takes_back()) return native(at, stream);
   const auto caller = stream_caller(real, stream, per_thread);
   // Where the stream is not known nothing is freed: the driver says why.
   if (caller ? caller->capturing : Process::get().serving()) return native(at, stream);
@@ -54,7 +54,7 @@ CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CU
 CUresult get_proc_address(const char* symbol, void** out, int version, cuuint64_t flags) {
   GMLAKE_REAL(get_proc_address);
   const CUresult result = real->get_proc_address(symbol, out, version, flags);
-  if (result == CUDA_SUCCESS && out && open()) *out = substitute_driver(*out, symbol);
+  if (result == CUDA_SUCCESS && out) *out = substitute_driver(*out, symbol);
   return result;
 }
 
@@ -62,7 +62,7 @@ CUresult get_proc_address_v2(const char* symbol, void** out, int version, cuuint
                              CUdriverProcAddressQueryResult* status) {
   GMLAKE_REAL(get_proc_address_v2);
   const CUresult result = real->get_proc_address_v2(symbol, out, version, flags, status);
-  if (result == CUDA_SUCCESS && out && open()) *out = substitute_driver(*out, symbol);
+  if (result == CUDA_SUCCESS && out) *out = substitute_driver(*out, symbol);
   return result;
 }
 
@@ -81,7 +81,7 @@ CUresult mem_alloc(CUdeviceptr* out, std::size_t bytes) {
 
 CUresult mem_free(CUdeviceptr at) {
   GMLAKE_REAL(mem_free);
-  if (!open()) return real->mem_free(at);
+  if (!Process::get().takes_back()) return real->mem_free(at);
   return release(host_caller(*real), at, [&] { return real->mem_free(at); });
 }
 

@@ -1,12 +1,11 @@
 #include "hooks/handed_out.h"
 
-#include <dlfcn.h>
-
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <new>
 
+#include "hooks/process.h"
 #include "hooks/real.h"
 #include "hooks/stand_ins.h"
 #include "support/ranked_mutex.h"
@@ -36,7 +35,7 @@ class Ours {
 
  private:
   void add(void* real, void* ours) {
-    if (!real) return;
+    if (!real || !stands_for_driver(ours)) return;
     auto at = hash_of(real);
     while (places_[at].real && places_[at].real != real) at = (at + 1) % places_.size();
     // The first of two names of one function.
@@ -72,8 +71,10 @@ std::array<std::atomic<void*>, 1024> others;
 
 void* substitute_driver(void* found, const char* name) {
   const auto* real = real_driver();
-  if (!real || !found || !name) return found;
+  const auto& process = Process::get();
+  if (!real || !found || !name || !process.takes_back()) return found;
   if (auto* known = ours(*real).find(found)) return known;
+  if (!process.driver_door()) return found;
   auto& other = others[hash_of(found)];
   if (other.load(std::memory_order_relaxed) == found) return found;
   const auto effects = effects_of(name);
@@ -85,15 +86,6 @@ void* substitute_driver(void* found, const char* name) {
   unknown_call_comes(effects);
   say_unknown_call(name, effects);
   return found;
-}
-
-bool is_drivers(void* found) {
-  const auto* real = real_driver();
-  Dl_info asked{};
-  Dl_info known{};
-  return real && real->init && dladdr(found, &asked) != 0 &&
-         dladdr(reinterpret_cast<void*>(real->init), &known) != 0 &&
-         asked.dli_fbase == known.dli_fbase;
 }
 
 void handing_out_after_fork() {

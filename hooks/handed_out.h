@@ -9,9 +9,6 @@ namespace gmlake::hooks {
 // has been asked for before.
 void* substitute_driver(void* found, const char* name);
 
-// Whether the function is of the driver that we know, not of a library with names like its.
-bool is_drivers(void* found);
-
 // In a forked child: another thread may have been looking for the first time.
 void handing_out_after_fork();
 

@@ -1,5 +1,5 @@
-// The only list of intercepted symbols. Exports, the dlsym and cuGetProcAddress substitution, the
-// pointers to the real functions and the test of exported names all come from it.
+// The only list of intercepted symbols. What is redirected (settle.cpp), the cuGetProcAddress
+// substitution and the pointers to the real functions all come from it.
 //
 // X(symbol, wrapper, result, parameters): `symbol` is the exact name in libcuda.so.1 or
 // libcudart.so (never a base name: cuMemAlloc and cuMemAlloc_v2 are different functions), `wrapper`
@@ -182,7 +182,9 @@
   X(cudaStreamDestroy, rt_stream_destroy, cudaError_t, (cudaStream_t))                                               \
   X(cudaDeviceReset, rt_device_reset, cudaError_t, ())
 
-// Interposed in the dynamic linker and the C library, and our own small C API (gmlake.h).
+// Interposed in the dynamic linker and the C library, what these call of ours (dlsym.cpp), and our own small C API
+// (gmlake.h).
 #define GMLAKE_OTHER_EXPORTS(X)                                                                                      \
-  X(dlsym) X(dup2) X(dup3) X(gmlake_version) X(gmlake_trim) X(gmlake_malloc) X(gmlake_free) X(gmlake_record_use)
+  X(dlsym) X(__gmon_start__) X(gmlake_settle)                                                                        \
+  X(dup2) X(dup3) X(gmlake_version) X(gmlake_trim) X(gmlake_malloc) X(gmlake_free) X(gmlake_record_use)
 // clang-format on

@@ -37,6 +37,9 @@ class Process {
   const config::Config& config() const { return *loaded_.config; }
   bool driver_door() const { return is_active() && in_front_ && config().hooks_driver; }
   bool runtime_door() const { return is_active() && in_front_ && config().hooks_runtime; }
+  // Whether blocks may come back by the driver's functions: also with that door shut, by runtimes
+  // that the other door does not see.
+  bool takes_back() const { return driver_door() || runtime_door(); }
   // Whether the program's calls come through the doors at all: not those of one that opened the
   // library by path for its C API.
   bool in_front() const { return in_front_; }

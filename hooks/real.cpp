@@ -3,9 +3,11 @@
 #include <dlfcn.h>
 #include <link.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include "hooks/process.h"
@@ -14,35 +16,22 @@
 #include "support/ranked_mutex.h"
 
 namespace gmlake::hooks {
+
+std::atomic<const RealDriver*> kept_driver{nullptr};
+
 namespace {
 
 RankedMutex<Rank::last> keeping;
 
 // In place: host memory may be short.
-template <typename Table>
-const Table* keep_first(std::atomic<const Table*>& kept, const Table& found) {
-  static Table place;
+const RealDriver* keep_first(const RealDriver& found) {
+  static RealDriver place;
   const Lock lock(keeping);
-  if (!kept.load(std::memory_order_relaxed)) {
+  if (!kept_driver.load(std::memory_order_relaxed)) {
     place = found;
-    kept.store(&place, std::memory_order_release);
+    kept_driver.store(&place, std::memory_order_release);
   }
   return &place;
-}
-
-// The path of a loaded object whose file name begins with `prefix`: a cudart loaded RTLD_LOCAL (by
-// Python, say) is in nobody's search order, yet our exported names were bound to in its place.
-struct Wanted {
-  const char* prefix;
-  char path[4096];
-};
-int matches(dl_phdr_info* info, std::size_t, void* data) {
-  auto* wanted = static_cast<Wanted*>(data);
-  const char* slash = std::strrchr(info->dlpi_name, '/');
-  const char* name = slash ? slash + 1 : info->dlpi_name;
-  if (std::strncmp(name, wanted->prefix, std::strlen(wanted->prefix)) != 0) return 0;
-  std::strncpy(wanted->path, info->dlpi_name, sizeof wanted->path - 1);
-  return 1;
 }
 
 // The loader lists objects in the order in which it searches them.
@@ -66,9 +55,6 @@ bool loaded_in_front() {
   return dl_iterate_phdr(first_of_both, nullptr) == us;
 }
 
-std::atomic<const RealDriver*> kept_driver{nullptr};
-std::atomic<const RealRuntime*> kept_runtime{nullptr};
-
 void finding_after_fork() {
   new (&keeping) RankedMutex<Rank::last>;
 }
@@ -76,11 +62,17 @@ void finding_after_fork() {
 const RealDriver* find_real_driver() {
   const NoCancel whole;
   void* libcuda = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_NOLOAD);
-  if (!libcuda)
-    return nullptr;  // the handle is kept otherwise: the driver must not be unloaded under us
+  // The handle is kept otherwise: the driver must not be unloaded under us.
+  return libcuda ? keep_real_driver(libcuda, LM_ID_BASE) : nullptr;
+}
+
+const RealDriver* keep_real_driver(void* libcuda, Lmid_t space) {
+  if (const auto* known = kept_driver.load(std::memory_order_acquire)) return known;
   auto table = driver::DriverTable::load(
       [](const char* symbol, void* handle) { return real_dlsym()(handle, symbol); }, libcuda);
+  (void)Process::get();  // before a lock is held
   RealDriver real;
+  real.space = space;
   if (table) {
     real.table = *table;
     real.complete = true;
@@ -89,43 +81,21 @@ const RealDriver* find_real_driver() {
   real.wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(libcuda, #symbol));
   GMLAKE_DRIVER_HOOKS(X)
 #undef X
-  if (!table) {
-    (void)Process::get();  // so that log.* is known
+  if (!table)
     log::warning("this driver lacks {}; gmlake leaves the program on native memory",
                  table.error().what);
-  }
-  return keep_first(kept_driver, real);
+  return keep_first(real);
 }
 
-const RealRuntime* find_real_runtime() {
-  const NoCancel whole;
-  void* library = RTLD_NEXT;
-  if (!real_dlsym()(library, "cudaMalloc")) {
-    Wanted wanted{"libcudart.so", {}};
-    if (dl_iterate_phdr(matches, &wanted) == 0) return nullptr;
-    library = dlopen(wanted.path, RTLD_LAZY | RTLD_NOLOAD);
-    if (!library) return nullptr;
-  }
-  RealRuntime real;
-#define X(symbol, wrapper, result, parameters) \
-  real.wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(library, #symbol));
-  GMLAKE_RUNTIME_HOOKS(X)
-#undef X
-  using GetVersion = cudaError_t (*)(int*);
-  if (auto get = reinterpret_cast<GetVersion>(real_dlsym()(library, "cudaRuntimeGetVersion")))
-    (void)get(&real.version);
-  return keep_first(kept_runtime, real);
-}
-
-void* substitute_runtime(void* found) {
-  const auto* real = real_runtime();
-  if (!real || !found) return found;
-#define X(symbol, wrapper, result, parameters)         \
-  if (found == reinterpret_cast<void*>(real->wrapper)) \
-    return reinterpret_cast<void*>(&hooks::wrapper);
-  GMLAKE_RUNTIME_HOOKS(X)
-#undef X
-  return found;
+bool stands_for_driver(const void* wrapper) {
+  const auto& process = Process::get();
+  if (process.driver_door()) return true;
+  if (!process.takes_back()) return false;
+  const void* const kBack[] = {
+      reinterpret_cast<void*>(&mem_free), reinterpret_cast<void*>(&mem_free_async),
+      reinterpret_cast<void*>(&mem_free_async_ptsz), reinterpret_cast<void*>(&get_proc_address),
+      reinterpret_cast<void*>(&get_proc_address_v2)};
+  return std::find(std::begin(kBack), std::end(kBack), wrapper) != std::end(kBack);
 }
 
 }  // namespace gmlake::hooks

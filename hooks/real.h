@@ -1,9 +1,11 @@
-// The real functions behind the hooks: found once each, never through our own dlsym.
+// The driver's real functions: found once, never through our own dlsym.
 //
 // Thread-safe, and lock-free once found: loader calls are made under no lock of ours (another
 // thread may hold the loader's lock and be on its way into a hook), so two threads may look at
 // once; the first result is kept.
 #pragma once
+
+#include <dlfcn.h>
 
 #include <atomic>
 
@@ -23,6 +25,7 @@ bool loaded_in_front();
 struct RealDriver {
   driver::DriverTable table;  // what the pool calls
   bool complete = false;      // the table is; otherwise calls are only passed on
+  Lmid_t space = LM_ID_BASE;  // the dynamic linker's namespace that it is in
 #define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
   GMLAKE_DRIVER_HOOKS(X)  // what we stand in front of; null where this driver lacks it
 #undef X
@@ -30,6 +33,8 @@ struct RealDriver {
 // Null while libcuda is not loaded.
 extern std::atomic<const RealDriver*> kept_driver;
 const RealDriver* find_real_driver();
+// The same of the libcuda that `libcuda` is, unless another one is kept already.
+const RealDriver* keep_real_driver(void* libcuda, Lmid_t space);
 // In a forked child: another thread may have been about to keep what it found.
 void finding_after_fork();
 inline const RealDriver* real_driver() {
@@ -37,23 +42,8 @@ inline const RealDriver* real_driver() {
   return known ? known : find_real_driver();
 }
 
-// The shared cudart our exported names stand in front of.
-struct RealRuntime {
-  int version = 0;  // as cudaRuntimeGetVersion
-#define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
-  GMLAKE_RUNTIME_HOOKS(X)
-#undef X
-};
-// Null when no shared cudart is loaded.
-extern std::atomic<const RealRuntime*> kept_runtime;
-const RealRuntime* find_real_runtime();
-inline const RealRuntime* real_runtime() {
-  const auto* known = kept_runtime.load(std::memory_order_acquire);
-  return known ? known : find_real_runtime();
-}
-
-// Our wrapper for a function the real library returned for `symbol`, or `found` itself if it is not
-// exactly the function we stand in front of. For the driver's see handed_out.h.
-void* substitute_runtime(void* found);
+// Whether callers of the driver are to have this wrapper of ours. With the driver door shut these
+// are the ones by which blocks come back, and the gates to them.
+bool stands_for_driver(const void* wrapper);
 
 }  // namespace gmlake::hooks

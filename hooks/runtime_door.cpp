@@ -1,23 +1,24 @@
-// The runtime door: our functions for a shared cudart. A plain hit is served without entering
-// cudart; everything else (no context yet, a miss, an error) goes to the real cudart, which comes
-// back through the driver door, so that lazy initialisation, cudaGetLastError and error codes stay
-// native. With the driver door off, misses are served here too.
+// The runtime door: our functions for shared cudarts, each handed the one it stands for. A plain
+// hit is served without entering cudart; everything else (no context yet, a miss, an error) goes to
+// the real cudart, which comes back through the driver door, so that lazy initialisation,
+// cudaGetLastError and error codes stay native. With the driver door off, misses are served here
+// too.
 #include "hooks/ends.h"
+#include "hooks/runtimes.h"
 #include "hooks/serve.h"
 
 namespace gmlake::hooks {
 namespace {
 
-#define GMLAKE_REAL_RT(wrapper)         \
-  const auto* runtime = real_runtime(); \
-  if (!runtime || !runtime->wrapper) return cudaErrorInsufficientDriver
+bool open() {
+  return Process::get().runtime_door();
+}
 
-// Before CUDA 12 cudaSetDevice did not make the device's context current at once, so the current
-// context could be another device's: those runtimes are served by the driver door alone.
-constexpr int kEagerSetDevice = 12000;
-
-bool open(const RealRuntime& runtime) {
-  return runtime.version >= kEagerSetDevice && Process::get().runtime_door();
+// The driver that the runtime calls, if it is the one that is served: in each namespace of the
+// dynamic linker there is another, with memory of its own.
+const RealDriver* driver_of(const RealRuntime& runtime) {
+  const auto* real = real_driver();
+  return real && real->space == runtime.space ? real : nullptr;
 }
 
 // cudaError_t and CUresult share the numbers of the errors an allocation can have.
@@ -34,8 +35,8 @@ using FreeAsync = cudaError_t (*)(void*, cudaStream_t);
 template <typename WhoCalls, typename Native>
 cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t bytes,
                              WhoCalls who, Native native) {
-  if (!open(runtime) || !out || bytes == 0) return native();
-  const auto* real = real_driver();
+  if (!open() || !out || bytes == 0) return native();
+  const auto* real = driver_of(runtime);
   auto caller = real ? who(*real) : std::optional<Caller>{};
   if (Process::get().driver_door()) {
     Reason reason = nullptr;
@@ -50,7 +51,7 @@ cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t
   if (!caller) {
     // What cudart does first of all, too: the device's primary context.
     if (const auto error = runtime.rt_free(nullptr)) return error;
-    real = real_driver();
+    real = driver_of(runtime);
     if (real) caller = who(*real);
     if (!real || !caller) return native();
   }
@@ -66,9 +67,9 @@ cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t
 
 template <typename WhoCalls, typename Native>
 cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Native native) {
-  if (!open(runtime)) return native();
+  if (!open()) return native();
   const auto address = reinterpret_cast<CUdeviceptr>(at);
-  const auto* real = real_driver();
+  const auto* real = driver_of(runtime);
   auto* owner = real ? Process::get().owner(address) : nullptr;
   if (!owner) return native();
   auto caller = who(*real);
@@ -85,7 +86,7 @@ cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Nat
 
 // The driver, where cudart's own calls to it are not seen.
 const RealDriver* sees_ends(const RealRuntime& runtime) {
-  return open(runtime) && !Process::get().driver_door() ? real_driver() : nullptr;
+  return open() && !Process::get().driver_door() ? driver_of(runtime) : nullptr;
 }
 
 auto on_stream(cudaStream_t stream, bool per_thread) {
@@ -110,60 +111,52 @@ cudaError_t free_async(FreeAsync native, const RealRuntime& runtime, void* at, c
 
 }  // namespace
 
-cudaError_t rt_malloc(void** out, std::size_t bytes) {
-  GMLAKE_REAL_RT(rt_malloc);
-  return runtime_allocate(*runtime, out, bytes, on_host,
-                          [&] { return runtime->rt_malloc(out, bytes); });
+cudaError_t rt_malloc(void** out, std::size_t bytes, const RealRuntime& runtime) {
+  return runtime_allocate(runtime, out, bytes, on_host,
+                          [&] { return runtime.rt_malloc(out, bytes); });
 }
-cudaError_t rt_free(void* at) {
-  GMLAKE_REAL_RT(rt_free);
-  return runtime_free(*runtime, at, on_host, [&] { return runtime->rt_free(at); });
+cudaError_t rt_free(void* at, const RealRuntime& runtime) {
+  return runtime_free(runtime, at, on_host, [&] { return runtime.rt_free(at); });
 }
-cudaError_t rt_malloc_async(void** out, std::size_t bytes, cudaStream_t stream) {
-  GMLAKE_REAL_RT(rt_malloc_async);
-  return allocate_async(runtime->rt_malloc_async, *runtime, out, bytes, stream, false);
+cudaError_t rt_malloc_async(void** out, std::size_t bytes, cudaStream_t stream,
+                            const RealRuntime& runtime) {
+  return allocate_async(runtime.rt_malloc_async, runtime, out, bytes, stream, false);
 }
-cudaError_t rt_malloc_async_ptsz(void** out, std::size_t bytes, cudaStream_t stream) {
-  GMLAKE_REAL_RT(rt_malloc_async_ptsz);
-  return allocate_async(runtime->rt_malloc_async_ptsz, *runtime, out, bytes, stream, true);
+cudaError_t rt_malloc_async_ptsz(void** out, std::size_t bytes, cudaStream_t stream,
+                                 const RealRuntime& runtime) {
+  return allocate_async(runtime.rt_malloc_async_ptsz, runtime, out, bytes, stream, true);
 }
-cudaError_t rt_free_async(void* at, cudaStream_t stream) {
-  GMLAKE_REAL_RT(rt_free_async);
-  return free_async(runtime->rt_free_async, *runtime, at, stream, false);
+cudaError_t rt_free_async(void* at, cudaStream_t stream, const RealRuntime& runtime) {
+  return free_async(runtime.rt_free_async, runtime, at, stream, false);
 }
-cudaError_t rt_free_async_ptsz(void* at, cudaStream_t stream) {
-  GMLAKE_REAL_RT(rt_free_async_ptsz);
-  return free_async(runtime->rt_free_async_ptsz, *runtime, at, stream, true);
+cudaError_t rt_free_async_ptsz(void* at, cudaStream_t stream, const RealRuntime& runtime) {
+  return free_async(runtime.rt_free_async_ptsz, runtime, at, stream, true);
 }
 
-cudaError_t rt_mem_get_info(std::size_t* free, std::size_t* total) {
-  GMLAKE_REAL_RT(rt_mem_get_info);
-  const auto result = runtime->rt_mem_get_info(free, total);
+cudaError_t rt_mem_get_info(std::size_t* free, std::size_t* total, const RealRuntime& runtime) {
+  const auto result = runtime.rt_mem_get_info(free, total);
   // With the driver door open cudart has asked our cuMemGetInfo.
-  const auto* real = real_driver();
-  if (result == cudaSuccess && real && open(*runtime) && !Process::get().driver_door())
+  const auto* real = driver_of(runtime);
+  if (result == cudaSuccess && real && open() && !Process::get().driver_door())
     add_reusable(*real, free, total);
   return result;
 }
 
-cudaError_t rt_mem_pool_trim_to(cudaMemPool_t pool, std::size_t keep) {
-  GMLAKE_REAL_RT(rt_mem_pool_trim_to);
-  const auto* real = real_driver();
-  if (real && open(*runtime) && !Process::get().driver_door()) trim_with(*real, pool, keep);
-  return runtime->rt_mem_pool_trim_to(pool, keep);
+cudaError_t rt_mem_pool_trim_to(cudaMemPool_t pool, std::size_t keep, const RealRuntime& runtime) {
+  const auto* real = driver_of(runtime);
+  if (real && open() && !Process::get().driver_door()) trim_with(*real, pool, keep);
+  return runtime.rt_mem_pool_trim_to(pool, keep);
 }
 
-cudaError_t rt_stream_destroy(cudaStream_t stream) {
-  GMLAKE_REAL_RT(rt_stream_destroy);
-  const auto native = [&] { return runtime->rt_stream_destroy(stream); };
-  const auto* real = sees_ends(*runtime);
+cudaError_t rt_stream_destroy(cudaStream_t stream, const RealRuntime& runtime) {
+  const auto native = [&] { return runtime.rt_stream_destroy(stream); };
+  const auto* real = sees_ends(runtime);
   return real ? end(*real, {.stream = stream}, native) : native();
 }
 
-cudaError_t rt_device_reset() {
-  GMLAKE_REAL_RT(rt_device_reset);
-  const auto native = [&] { return runtime->rt_device_reset(); };
-  const auto* real = sees_ends(*runtime);
+cudaError_t rt_device_reset(const RealRuntime& runtime) {
+  const auto native = [&] { return runtime.rt_device_reset(); };
+  const auto* real = sees_ends(runtime);
   return real ? end(*real, {.primary_of = Ending::kAnyDevice}, native) : native();
 }
 

@@ -1,6 +1,5 @@
-// Declares our wrapper for every symbol of the hook table, under that symbol's name for the linker.
-// The C++ names differ because cuda.h renames functions by macro (cuMemAlloc is cuMemAlloc_v2
-// there).
+// Declares our wrapper for every driver symbol of the hook table. The C++ names differ because
+// cuda.h renames functions by macro (cuMemAlloc is cuMemAlloc_v2 there).
 #pragma once
 
 #include <cstddef>
@@ -27,10 +26,8 @@ using RecaptureCallback = CUresult (*)(void*, CUgraphNode, const CUgraphNodePara
                                        const CUgraphNodeParams*, int);
 #endif
 
-#define X(symbol, wrapper, result, parameters) \
-  extern "C" GMLAKE_EXPORT result wrapper parameters __asm__(#symbol);
+#define X(symbol, wrapper, result, parameters) result wrapper parameters;
 GMLAKE_DRIVER_HOOKS(X)
-GMLAKE_RUNTIME_HOOKS(X)
 #undef X
 
 }  // namespace gmlake::hooks

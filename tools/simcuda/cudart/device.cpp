@@ -5,7 +5,7 @@ using namespace gmlake::simcudart;
 
 cudaError_t cudaRuntimeGetVersion(int* version) {
   if (version == nullptr) return remember(cudaErrorInvalidValue);
-  *version = CUDART_VERSION;
+  *version = runtime_version;
   return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {

@@ -26,7 +26,7 @@ cudaError_t entry_point(const char* symbol, void** function, unsigned version,
 // The driver's own current version, as the real runtime asks for it: that of this runtime.
 cudaError_t cudaGetDriverEntryPoint(const char* symbol, void** function, unsigned long long flags,
                                     cudaDriverEntryPointQueryResult* status) {
-  return remember(entry_point(symbol, function, CUDART_VERSION, flags, status, false));
+  return remember(entry_point(symbol, function, runtime_version, flags, status, false));
 }
 cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned version,
                                              unsigned long long flags,
@@ -34,12 +34,12 @@ cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function
   return remember(entry_point(symbol, function, version, flags, status, false));
 }
 extern "C" {
-__attribute__((visibility("default"))) cudaError_t cudaGetDriverEntryPoint_ptsz(
-    const char* symbol, void** function, unsigned long long flags,
-    cudaDriverEntryPointQueryResult* status) {
-  return remember(entry_point(symbol, function, CUDART_VERSION, flags, status, true));
+SIMCUDART_API cudaError_t cudaGetDriverEntryPoint_ptsz(const char* symbol, void** function,
+                                                       unsigned long long flags,
+                                                       cudaDriverEntryPointQueryResult* status) {
+  return remember(entry_point(symbol, function, runtime_version, flags, status, true));
 }
-__attribute__((visibility("default"))) cudaError_t cudaGetDriverEntryPointByVersion_ptsz(
+SIMCUDART_API cudaError_t cudaGetDriverEntryPointByVersion_ptsz(
     const char* symbol, void** function, unsigned version, unsigned long long flags,
     cudaDriverEntryPointQueryResult* status) {
   return remember(entry_point(symbol, function, version, flags, status, true));

@@ -54,10 +54,11 @@ def main():
     stubs = sorted(declared(options.include) - defined(options.nm, options.objects))
     options.out.write_text(
         "// Written by generate_stubs.py. The headers are not included: these functions never look at arguments.\n"
+        "#include \"api.h\"\n"
         "namespace gmlake::simcudart {\nint refuse();\n}\n"
-        "#define STUB(name)                                            \\\n"
-        "  extern \"C\" __attribute__((visibility(\"default\"))) int name() { \\\n"
-        "    return gmlake::simcudart::refuse();                         \\\n"
+        "#define STUB(name)                      \\\n"
+        "  extern \"C\" SIMCUDART_API int name() { \\\n"
+        "    return gmlake::simcudart::refuse();   \\\n"
         "  }\n" + "".join(f"STUB({name})\n" for name in stubs), encoding="utf-8")
 
 

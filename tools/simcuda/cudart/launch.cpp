@@ -72,7 +72,7 @@ RT_BOTH(cudaLaunchKernelExC, _ptsz,
         launch(*driver, configuration, stub, arguments, driver->cuLaunchKernelEx),
         launch(*driver, configuration, stub, arguments, driver->cuLaunchKernelEx_ptsz))
 
-#pragma GCC visibility push(default)
+SIMCUDART_API_BEGIN
 extern "C" {
 cudaError_t __cudaLaunchKernel(cudaKernel_t stub, dim3 grid, dim3 block, void** arguments,
                                size_t shared, cudaStream_t stream) {
@@ -97,4 +97,4 @@ cudaError_t __cudaPopCallConfiguration(dim3* grid, dim3* block, size_t* shared, 
   return cudaSuccess;
 }
 }
-#pragma GCC visibility pop
+SIMCUDART_API_END

@@ -57,8 +57,7 @@ cudaError_t cudaFree(void* pointer) {
   }
 #define RT_ON_STREAM_PTSZ(name, parameters, function, arguments) \
   RT_ON_STREAM(name, parameters, function, arguments)            \
-  extern "C" __attribute__((visibility("default")))              \
-  RT_ON_STREAM(name##_ptsz, parameters, function##_ptsz, arguments)
+  extern "C" SIMCUDART_API RT_ON_STREAM(name##_ptsz, parameters, function##_ptsz, arguments)
 RT_ON_STREAM_PTSZ(cudaMallocAsync, (void** result, size_t size, cudaStream_t stream),
                   cuMemAllocAsync, (like(result), size, stream))
 RT_ON_STREAM_PTSZ(cudaFreeAsync, (void* pointer, cudaStream_t stream), cuMemFreeAsync,

@@ -66,7 +66,7 @@ void* find_stub(const void* kernel) {
 
 using namespace gmlake::simcudart;
 
-#pragma GCC visibility push(default)
+SIMCUDART_API_BEGIN
 extern "C" {
 // A cudaKernel_t is the stub's address here: nothing is asked of the driver before the launch.
 cudaError_t __cudaGetKernel(cudaKernel_t* kernel, const void* stub) {
@@ -109,4 +109,4 @@ int __cudaGetProcAddress() {
   return refuse();
 }
 }
-#pragma GCC visibility pop
+SIMCUDART_API_END

@@ -57,7 +57,7 @@ cudaError_t load(Driver& driver) {
   if (get == nullptr) return cudaErrorInsufficientDriver;
   resolve(driver, get);
   int version = 0;
-  if (driver.cuDriverGetVersion(&version) != CUDA_SUCCESS || version < CUDART_VERSION)
+  if (driver.cuDriverGetVersion(&version) != CUDA_SUCCESS || version < runtime_version)
     return cudaErrorInsufficientDriver;
   return from(driver.cuInit(0));
 }

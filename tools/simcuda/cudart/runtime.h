@@ -10,10 +10,12 @@
 #define __CUDA_API_VERSION_INTERNAL
 #include <cuda.h>
 
-#pragma GCC visibility push(default)
+#include "api.h"
+
+SIMCUDART_API_BEGIN
 #include <cuda_profiler_api.h>
 #include <cuda_runtime_api.h>
-#pragma GCC visibility pop
+SIMCUDART_API_END
 
 #include "alike.h"
 
@@ -23,6 +25,9 @@ struct Driver {
 #define D(symbol, base, version, flags) decltype(&::symbol) symbol = nullptr;
 #include "driver_functions.def"
 };
+
+// As CUDART_VERSION of the CUDA that this is the runtime of.
+extern const int runtime_version;
 
 // The driver's functions, after cuInit. An error if there is no driver, one that is too old, or one
 // that does not start; it stays so. A function this driver lacks answers "requires newer driver".
@@ -77,12 +82,12 @@ void* find_stub(const void* kernel);
 
 // A runtime function and its per-thread variant, each with a call of the driver function of the
 // same flavour.
-#define RT_BOTH(name, suffix, parameters, call_legacy, call_per_thread)                   \
-  cudaError_t name parameters {                                                           \
-    RT(call_legacy);                                                                      \
-  }                                                                                       \
-  extern "C" __attribute__((visibility("default"))) cudaError_t name##suffix parameters { \
-    RT(call_per_thread);                                                                  \
+#define RT_BOTH(name, suffix, parameters, call_legacy, call_per_thread) \
+  cudaError_t name parameters {                                         \
+    RT(call_legacy);                                                    \
+  }                                                                     \
+  extern "C" SIMCUDART_API cudaError_t name##suffix parameters {        \
+    RT(call_per_thread);                                                \
   }
 #define RT_PTSZ(name, parameters, function, arguments) \
   RT_BOTH(name, _ptsz, parameters, driver->function arguments, driver->function##_ptsz arguments)

@@ -1,0 +1,39 @@
+// The shared runtimes (libcudart, whatever its file is called) that are loaded: each keeps its own
+// last error and calls its own functions, so each has wrappers of its own.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include <driver_types.h>
+
+#include "hooks/hook_table.h"
+#include "hooks/redirect.h"
+
+namespace gmlake::hooks {
+
+// The real functions of one of them.
+struct RealRuntime {
+  Lmid_t space = LM_ID_BASE;  // the dynamic linker's namespace that it is in
+#define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
+  GMLAKE_RUNTIME_HOOKS(X)
+#undef X
+};
+
+// Our functions, handed the runtime that they stand for, behind what the caller has handed them.
+#define GMLAKE_WITH_RUNTIME(...) (__VA_ARGS__ __VA_OPT__(, ) const RealRuntime&)
+#define X(symbol, wrapper, result, parameters) result wrapper GMLAKE_WITH_RUNTIME parameters;
+GMLAKE_RUNTIME_HOOKS(X)
+#undef X
+#undef GMLAKE_WITH_RUNTIME
+
+// Whether the object is a runtime that we have wrappers for: it defines cudaMalloc under a version
+// node of a runtime, as import stubs and wrappers of others do not, and of one whose functions we
+// know. Before CUDA 12 cudaSetDevice did not make the device's context current at once, so the
+// current context could be another device's: those are served by the driver door alone.
+bool is_runtime(const ElfObject& object);
+
+// Each of these, all that are loaded, gets wrappers of its own, as far as there are any left.
+void take_runtimes(Redirections& redirections, std::span<const ElfObject> runtimes);
+
+}  // namespace gmlake::hooks
