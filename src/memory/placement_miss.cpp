@@ -65,8 +65,10 @@ std::vector<Bytes> Placement::handles_for(Bytes bytes) const {
   return handles;
 }
 
-std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissRules& given) {
+std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
+                                     const MissRules& given) {
   if (!home_.opened()) return {};
+  const Bytes size = request.size;
   const bool small = size <= rules_.small_limit;
   Miss miss;
   miss.size = size;
@@ -85,6 +87,7 @@ std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissR
   } else {
     PlanRules rules;
     rules.granule = rules_.granule;
+    rules.alignment = request.alignment;
     rules.may_stitch =
         rules_.stitch && (given.may_stitch || given.frugal) && size >= rules_.stitch_min_request;
     rules.max_pieces = rules_.stitch_max_pieces;
