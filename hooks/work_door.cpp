@@ -3,6 +3,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "hooks/pointer.h"
+#include "hooks/touched.h"
 #include "hooks/work.h"
 #include "support/fault.h"
 
@@ -25,12 +27,31 @@ CUstream stream_among(First first, Rest... rest) {
     return stream_among(rest...);
 }
 
-template <auto Native, bool kZeroIsPerThread, typename... Args>
+// A copy or a set that is synchronous by its name, though it may return before it is over
+// (cuda_runtime_api.h, "API synchronization behavior").
+constexpr bool is_synchronous(std::string_view symbol) {
+  return symbol.starts_with("cuMem") && symbol.find("Async") == std::string_view::npos;
+}
+
+// CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: where it touches a block that has it, it is over when the call
+// returns.
+template <typename... Args>
+CUresult finish(bool zero_is_per_thread, Args... args) {
+  bool touched = false;
+  each_address([&](CUdeviceptr at) { touched = touched || is_synchronous_block(at); }, args...);
+  if (!touched) return CUDA_SUCCESS;
+  return zero_is_per_thread ? stream_synchronize_ptsz(nullptr) : stream_synchronize(nullptr);
+}
+
+template <auto Native, bool kZeroIsPerThread, bool kWaits, typename... Args>
 CUresult give(Args... args) {
   const auto* real = real_driver();
   if (!real || !(real->*Native)) return CUDA_ERROR_NOT_FOUND;
   if (!GMLAKE_FAULT(fill_unseen)) before_work(*real, stream_among(args...), kZeroIsPerThread);
-  return (real->*Native)(args...);
+  const CUresult result = (real->*Native)(args...);
+  if constexpr (kWaits)
+    if (result == CUDA_SUCCESS && synchronous_blocks()) return finish(kZeroIsPerThread, args...);
+  return result;
 }
 
 }  // namespace
@@ -63,7 +84,8 @@ CUresult give(Args... args) {
 
 #define X(symbol, wrapper, result, parameters)                                               \
   result wrapper(GMLAKE_NAMED parameters) {                                                  \
-    return give<&RealDriver::wrapper, zero_is_per_thread(#symbol)>(GMLAKE_NAMES parameters); \
+    return give<&RealDriver::wrapper, zero_is_per_thread(#symbol), is_synchronous(#symbol)>( \
+        GMLAKE_NAMES parameters);                                                            \
   }
 GMLAKE_WORK_HOOKS(X)
 #undef X
