@@ -129,7 +129,10 @@
   X(cuGLCtxCreate_v2, gl_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice))                                     \
   X(cuVDPAUCtxCreate_v2, vdpau_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice, unsigned, void*))              \
   X(cuCtxFromGreenCtx, ctx_from_green, CUresult, (CUcontext*, CUgreenCtx))                                           \
+  /* which other devices may reach memory */                                                                         \
   X(cuCtxEnablePeerAccess, ctx_enable_peer_access, CUresult, (CUcontext, unsigned))                                  \
+  X(cuCtxDisablePeerAccess, ctx_disable_peer_access, CUresult, (CUcontext))                                          \
+  X(cuMemPoolSetAccess, mem_pool_set_access, CUresult, (CUmemoryPool, const CUmemAccessDesc*, std::size_t))          \
   /* contexts that begin, so that none gets the address of one that is ending */                                     \
   X(cuGreenCtxCreate, green_ctx_create, CUresult, (CUgreenCtx*, CUdevResourceDesc, CUdevice, unsigned))              \
   X(cuDevicePrimaryCtxRetain, primary_ctx_retain, CUresult, (CUcontext*, CUdevice))                                  \
