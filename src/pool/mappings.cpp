@@ -85,11 +85,11 @@ Status Mappings::shrink(Bytes start) {
 }
 
 Status Mappings::allow(driver::Address at, Bytes size) {
-  auto done = device_.set_access(at, size);
+  Status done;
   peers_.each_of_all([&](int device) {
     if (done) done = device_.set_peer_access(at, size, device, true);
   });
-  return done;
+  return done ? device_.set_access(at, size) : done;
 }
 
 Status Mappings::open_to(int device, driver::Address at, Bytes size) {

@@ -114,6 +114,12 @@ class Interpreter {
       case Kind::second:
         second_stream();
         break;
+      case Kind::open:
+        if (!live_.empty()) open(live_[operation.a % live_.size()], device_of(operation.b));
+        break;
+      case Kind::open_all:
+        open_all(device_of(operation.a), operation.b % 2 != 0);
+        break;
       default:
         break;
     }
@@ -277,6 +283,25 @@ class Interpreter {
     expect(seen && seen->start == block.at && seen->size == block.size &&
                seen->of_stream == block.from_stream,
            "a block that answers for another");
+    for (int device = 1; device <= kPeers; ++device)
+      expect(!pool_->reaches_all(device) || device_.reaches(device, block.at, block.size),
+             "a block that a device does not reach which may reach all");
+  }
+
+  static constexpr int kPeers = 2;
+  static int device_of(std::uint64_t number) { return 1 + static_cast<int>(number % kPeers); }
+  void open(const Block& block, int device) {
+    const auto seen = pool_->view(block.at);
+    expect(seen.has_value(), "a live block that is not known");
+    if (seen && pool_->open_to(device, *seen))
+      expect(device_.reaches(device, block.at, block.size), "a block that is not open");
+  }
+  void open_all(int device, bool wanted) {
+    if (!pool_->open_all_to(device, [=] { return wanted; })) return;
+    expect(pool_->reaches_all(device) == wanted, "access that is not what was wanted");
+    for (const auto& block : live_)
+      expect(!wanted || device_.reaches(device, block.at, block.size),
+             "a block that a device does not reach");
   }
 
   void allocate(Bytes size, std::uint64_t stream) {

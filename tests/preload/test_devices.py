@@ -33,7 +33,7 @@ class Devices(harness.Case):
     def test_the_pools_own_device_is_asked(self):
         for api in ("shared", "static"):
             with self.subTest(api=api):
-                _, report = self.served(harness.PROGRAMS / f"devices_{api}", "ask", **SETTINGS)
+                _, report = self.served(harness.PROGRAMS / f"devices_{api}", "ask", **{**SETTINGS, "SIMCUDA_MEMORY": "512MiB"})
                 self.assertEqual(report["ladder_harvests"], 0)
 
 

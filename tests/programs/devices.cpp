@@ -121,14 +121,14 @@ void what_a_pool_allows(cudaStream_t there_on) {
   CHECK(cudaFreeAsync(later, there_on));
 }
 
-// Device 0 is full; device 1 is asked for nearly all it has.
+// Device 0 is nearly full; device 1 is asked for nearly all of its 512 MiB.
 void ask(cudaStream_t there_on) {
   CUmemAllocationProp properties{};
   properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
   properties.location = {CU_MEM_LOCATION_TYPE_DEVICE, 0};
   CUmemGenericAllocationHandle handle = 0;
-  CHECK(cuMemCreate(&handle, 240 * kMiB, &properties, 0));
-  CHECK(cudaFreeAsync(make_async(there_on, 253 * kMiB), there_on));
+  CHECK(cuMemCreate(&handle, 480 * kMiB, &properties, 0));
+  CHECK(cudaFreeAsync(make_async(there_on, 510 * kMiB), there_on));
 }
 
 }  // namespace
