@@ -88,7 +88,7 @@ driver::Address Books::take(Front& front, Bytes bytes) {
 // last time, or without such memory of it simply one of the right size.
 driver::Address Books::take_parked(Front& front, Bytes bytes) {
   memory::Region* block = front.parked[static_cast<std::size_t>(front.parked_count.get() - 1)];
-  const Bytes size = wanted(front, bytes).size;
+  const Bytes size = taken_by(front, bytes);
   if (size_of(block) != size) return 0;
   if (block->of_stream == front.host) return 0;  // of the other family
   if (!block->small && !front.recall.takes_back(size, memory::place_of(*block))) return 0;

@@ -96,11 +96,16 @@ class Books {
 
   // What of the home range a request takes. As natively, large memory without a stream begins on a
   // page of 64 KiB, and has its pages for itself: GPUDirect and dma-buf hand out whole ones.
-  static memory::Wanted wanted(const Front& front, Bytes bytes) {
-    constexpr Bytes kPage = 64 * KiB;
-    return front.host && bytes >= MiB ? memory::Wanted(round_up(bytes, kPage), kPage)
-                                      : memory::Wanted(round_up(bytes, memory::kAlignment));
+  static bool on_pages(const Front& front, Bytes bytes) { return bytes >= MiB && front.host; }
+  static Bytes taken_by(const Front& front, Bytes bytes) {
+    if (on_pages(front, bytes)) [[unlikely]]
+      return round_up(bytes, kPage);
+    return round_up(bytes, memory::kAlignment);
   }
+  static memory::Wanted wanted(const Front& front, Bytes bytes) {
+    return {taken_by(front, bytes), on_pages(front, bytes) ? kPage : memory::kAlignment};
+  }
+  static constexpr Bytes kPage = 64 * KiB;
 
   // A hit, or 0.
   driver::Address take(Front& front, Bytes bytes) GMLAKE_EXCLUDES(front.lock, mutex_);
