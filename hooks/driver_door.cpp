@@ -2,6 +2,7 @@
 // as the driver.
 #include "hooks/ends.h"
 #include "hooks/handed_out.h"
+#include "hooks/peers.h"
 #include "hooks/serve.h"
 #include "hooks/single_stream.h"
 
@@ -144,12 +145,14 @@ CUresult ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(ctx_create_v1);
   const ContextBegins begins;
   context_made();
+  device_is_used(device);
   return real->ctx_create_v1(context, flags, device);
 }
 CUresult ctx_create_v2(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(ctx_create_v2);
   const ContextBegins begins;
   context_made();
+  device_is_used(device);
   return real->ctx_create_v2(context, flags, device);
 }
 CUresult ctx_create_v3(CUcontext* context, CUexecAffinityParam* affinity, int count, unsigned flags,
@@ -157,6 +160,7 @@ CUresult ctx_create_v3(CUcontext* context, CUexecAffinityParam* affinity, int co
   GMLAKE_REAL(ctx_create_v3);
   const ContextBegins begins;
   context_made();
+  device_is_used(device);
   return real->ctx_create_v3(context, affinity, count, flags, device);
 }
 CUresult ctx_create_v4(CUcontext* context, CUctxCreateParams* how, unsigned flags,
@@ -164,18 +168,21 @@ CUresult ctx_create_v4(CUcontext* context, CUctxCreateParams* how, unsigned flag
   GMLAKE_REAL(ctx_create_v4);
   const ContextBegins begins;
   context_made();
+  device_is_used(device);
   return real->ctx_create_v4(context, how, flags, device);
 }
 CUresult gl_ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(gl_ctx_create_v1);
   const ContextBegins begins;
   context_made();
+  device_is_used(device);
   return real->gl_ctx_create_v1(context, flags, device);
 }
 CUresult gl_ctx_create(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(gl_ctx_create);
   const ContextBegins begins;
   context_made();
+  device_is_used(device);
   return real->gl_ctx_create(context, flags, device);
 }
 CUresult vdpau_ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device, unsigned display,
@@ -190,6 +197,7 @@ CUresult vdpau_ctx_create(CUcontext* context, unsigned flags, CUdevice device, u
   GMLAKE_REAL(vdpau_ctx_create);
   const ContextBegins begins;
   context_made();
+  device_is_used(device);
   return real->vdpau_ctx_create(context, flags, device, display, get_proc_address);
 }
 CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
@@ -199,21 +207,18 @@ CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
   if (open()) second_stream(nullptr, "a green context became a context");
   return real->ctx_from_green(context, green);
 }
-CUresult ctx_enable_peer_access(CUcontext peer, unsigned flags) {
-  GMLAKE_REAL(ctx_enable_peer_access);
-  if (open() && peer) second_stream(peer, "another context may access its memory");
-  return real->ctx_enable_peer_access(peer, flags);
-}
 
 CUresult green_ctx_create(CUgreenCtx* green, CUdevResourceDesc resources, CUdevice device,
                           unsigned flags) {
   GMLAKE_REAL(green_ctx_create);
   const ContextBegins begins;
+  device_is_used(device);
   return real->green_ctx_create(green, resources, device, flags);
 }
 CUresult primary_ctx_retain(CUcontext* context, CUdevice device) {
   GMLAKE_REAL(primary_ctx_retain);
   const ContextBegins begins;
+  device_is_used(device);
   return real->primary_ctx_retain(context, device);
 }
 

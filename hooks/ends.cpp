@@ -6,6 +6,7 @@
 #include "driver/current_context.h"
 #include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/peers.h"
 #include "hooks/plugin.h"
 #include "support/fault.h"
 #include "support/lasting.h"
@@ -67,6 +68,7 @@ void context_is_gone(CUcontext context, bool takes_memory) {
   references().remove_all(context);
   forget_primary(context);
   forget_barrier(context);
+  forget_peers(context);
   captures_end(context);
   Process::get().streams().remove_context(context);
   (void)each_pool([&](pool::DevicePool& pool) { pool.forget_context(context, takes_memory); });

@@ -97,6 +97,18 @@
     (CUgraphNode, CUkernelNodeAttrID, const CUkernelNodeAttrValue*))                                                 \
   X(cuGraphExecNodeSetParams, graph_exec_set_params, CUresult, (CUgraphExec, CUgraphNode, CUgraphNodeParams*))
 
+// What can be asked about memory, which a block's answer is to be the same as natively.
+#define GMLAKE_POINTER_HOOKS(X)                                                                                      \
+  X(cuPointerGetAttribute, pointer_get_attribute, CUresult, (void*, CUpointer_attribute, CUdeviceptr))               \
+  X(cuPointerGetAttributes, pointer_get_attributes, CUresult,                                                        \
+    (unsigned, CUpointer_attribute*, void**, CUdeviceptr))                                                           \
+  X(cuPointerSetAttribute, pointer_set_attribute, CUresult, (const void*, CUpointer_attribute, CUdeviceptr))         \
+  X(cuMemGetAddressRange_v2, mem_get_address_range, CUresult, (CUdeviceptr*, std::size_t*, CUdeviceptr))             \
+  X(cuMemRetainAllocationHandle, mem_retain_allocation_handle, CUresult, (CUmemGenericAllocationHandle*, void*))     \
+  X(cuMemGetAccess, mem_get_access, CUresult, (unsigned long long*, const CUmemLocation*, CUdeviceptr))              \
+  X(cuMemSetAccess, mem_set_access, CUresult,                                                                        \
+    (CUdeviceptr, std::size_t, const CUmemAccessDesc*, std::size_t))
+
 #define GMLAKE_DRIVER_HOOKS(X)                                                                                       \
   /* the gate through which every cudart gets its driver functions */                                                \
   X(cuGetProcAddress, get_proc_address, CUresult, (const char*, void**, int, cuuint64_t))                            \
@@ -115,6 +127,7 @@
   X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
   GMLAKE_ORDER_HOOKS(X)                                                                                              \
   GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
+  GMLAKE_POINTER_HOOKS(X)                                                                                            \
   GMLAKE_WORK_HOOKS(X)                                                                                               \
   /* contexts besides the devices' primary ones */                                                                   \
   X(cuCtxCreate, ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice))                                          \
@@ -126,7 +139,10 @@
   X(cuVDPAUCtxCreate, vdpau_ctx_create_v1, CUresult, (CUcontext*, unsigned, CUdevice, unsigned, void*))              \
   X(cuVDPAUCtxCreate_v2, vdpau_ctx_create, CUresult, (CUcontext*, unsigned, CUdevice, unsigned, void*))              \
   X(cuCtxFromGreenCtx, ctx_from_green, CUresult, (CUcontext*, CUgreenCtx))                                           \
+  /* which other devices may reach memory */                                                                         \
   X(cuCtxEnablePeerAccess, ctx_enable_peer_access, CUresult, (CUcontext, unsigned))                                  \
+  X(cuCtxDisablePeerAccess, ctx_disable_peer_access, CUresult, (CUcontext))                                          \
+  X(cuMemPoolSetAccess, mem_pool_set_access, CUresult, (CUmemoryPool, const CUmemAccessDesc*, std::size_t))          \
   /* contexts that begin, so that none gets the address of one that is ending */                                     \
   X(cuGreenCtxCreate, green_ctx_create, CUresult, (CUgreenCtx*, CUdevResourceDesc, CUdevice, unsigned))              \
   X(cuDevicePrimaryCtxRetain, primary_ctx_retain, CUresult, (CUcontext*, CUdevice))                                  \

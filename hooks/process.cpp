@@ -16,6 +16,7 @@
 #include "hooks/gmlake.h"
 #include "hooks/handed_out.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/peers.h"
 #include "hooks/program_device.h"
 #include "hooks/real.h"
 #include "hooks/stand_ins.h"
@@ -116,6 +117,7 @@ pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driv
   if (device < 0 || device >= kMostDevices) return nullptr;
   pool::DevicePool* made_now = nullptr;
   (void)guarded([&] { made_now = try_to_make_pool(device, driver); });
+  if (made_now) pool_is_made(*made_now);
   return made_now;
 }
 

@@ -3,6 +3,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "hooks/peers.h"
+#include "hooks/pointer.h"
 #include "hooks/work.h"
 #include "support/fault.h"
 
@@ -25,12 +27,50 @@ CUstream stream_among(First first, Rest... rest) {
     return stream_among(rest...);
 }
 
-template <auto Native, bool kZeroIsPerThread, typename... Args>
+// What a function's name says of it.
+struct Kind {
+  bool zero_is_per_thread;
+  // A copy or a set that is synchronous by its name, though it may return before it is over
+  // (cuda_runtime_api.h, "API synchronization behavior").
+  bool waits;
+  Touch how;
+};
+constexpr Kind kind_of(std::string_view symbol) {
+  const auto has = [&](std::string_view part) {
+    return symbol.find(part) != std::string_view::npos;
+  };
+  const auto how = symbol.starts_with("cuMemset")    ? Touch::set
+                   : !symbol.starts_with("cuMemcpy") ? Touch::nothing
+                   : has("Peer")                     ? Touch::copy_between
+                                                     : Touch::copy;
+  return {zero_is_per_thread(symbol), how != Touch::nothing && !has("Async"), how};
+}
+
+// CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: where it touches a block that has it, it is over when the call
+// returns.
+template <typename... Args>
+CUresult finish(bool zero_is_per_thread, Args... args) {
+  bool touched = false;
+  each_address([&](CUdeviceptr at) { touched = touched || is_synchronous_block(at); }, args...);
+  if (!touched) return CUDA_SUCCESS;
+  return zero_is_per_thread ? stream_synchronize_ptsz(nullptr) : stream_synchronize(nullptr);
+}
+
+template <auto Native, Kind kKind, typename... Args>
 CUresult give(Args... args) {
   const auto* real = real_driver();
   if (!real || !(real->*Native)) return CUDA_ERROR_NOT_FOUND;
-  if (!GMLAKE_FAULT(fill_unseen)) before_work(*real, stream_among(args...), kZeroIsPerThread);
-  return (real->*Native)(args...);
+  if (!GMLAKE_FAULT(fill_unseen))
+    before_work(*real, stream_among(args...), kKind.zero_is_per_thread);
+  if constexpr (kKind.how != Touch::nothing)
+    if (const auto refused = before_touch(*real, stream_among(args...), kKind.zero_is_per_thread,
+                                          kKind.how, args...))
+      return refused;
+  const CUresult result = (real->*Native)(args...);
+  if constexpr (kKind.waits)
+    if (result == CUDA_SUCCESS && synchronous_blocks())
+      return finish(kKind.zero_is_per_thread, args...);
+  return result;
 }
 
 }  // namespace
@@ -61,9 +101,9 @@ CUresult give(Args... args) {
 #define GMLAKE_NAMED(...) GMLAKE_FOR_COUNT(GMLAKE_NAMED_, __VA_ARGS__)(__VA_ARGS__)
 #define GMLAKE_NAMES(...) GMLAKE_FOR_COUNT(GMLAKE_NAMES_, __VA_ARGS__)
 
-#define X(symbol, wrapper, result, parameters)                                               \
-  result wrapper(GMLAKE_NAMED parameters) {                                                  \
-    return give<&RealDriver::wrapper, zero_is_per_thread(#symbol)>(GMLAKE_NAMES parameters); \
+#define X(symbol, wrapper, result, parameters)                                    \
+  result wrapper(GMLAKE_NAMED parameters) {                                       \
+    return give<&RealDriver::wrapper, kind_of(#symbol)>(GMLAKE_NAMES parameters); \
   }
 GMLAKE_WORK_HOOKS(X)
 #undef X

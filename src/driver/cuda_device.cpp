@@ -1,5 +1,7 @@
 #include "driver/cuda_device.h"
 
+#include <utility>
+
 #include "driver/current_context.h"
 
 namespace gmlake::driver {
@@ -95,7 +97,40 @@ Status CudaDevice::set_access(Address at, Bytes size) {
                      std::size_t{size}, &access_, std::size_t{1}),
                 "cuMemSetAccess", ErrorKind::mappings);
 }
+Status CudaDevice::set_peer_access(Address at, Bytes size, int device, bool may) {
+  CUmemAccessDesc access{};
+  access.location = {CU_MEM_LOCATION_TYPE_DEVICE, device};
+  access.flags = may ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE : CU_MEM_ACCESS_FLAGS_PROT_NONE;
+  const auto result = call(DriverCall::cuMemSetAccess, driver_.cuMemSetAccess_, CUdeviceptr{at},
+                           std::size_t{size}, &std::as_const(access), std::size_t{1});
+  int can = 0;
+  const bool peers =
+      result == CUDA_SUCCESS || !driver_.cuDeviceCanAccessPeer_ ||
+      (driver_.cuDeviceCanAccessPeer_(&can, device, properties_.location.id) == CUDA_SUCCESS &&
+       can != 0);
+  return status(result, "cuMemSetAccess", peers ? ErrorKind::mappings : ErrorKind::unsupported);
+}
+// The driver answers for the current context's device. A context is not made for a question.
 Result<MemoryInfo> CudaDevice::memory_info() {
+  const int ordinal = properties_.location.id;
+  CUdevice device = 0;
+  if (driver_.cuCtxGetDevice_(&device) == CUDA_SUCCESS && device == ordinal) return ask_memory();
+  unsigned flags = 0;
+  int active = 0;
+  CUcontext own = nullptr;
+  if (driver_.cuDevicePrimaryCtxGetState_(ordinal, &flags, &active) != CUDA_SUCCESS || active == 0)
+    return fail(CUDA_ERROR_INVALID_CONTEXT, "cuMemGetInfo");
+  if (const auto retained = driver_.cuDevicePrimaryCtxRetain_(&own, ordinal))
+    return fail(retained, "cuDevicePrimaryCtxRetain");
+  auto info = [&]() -> Result<MemoryInfo> {
+    const CurrentContext current(driver_, own);
+    if (const auto pushed = current.result()) return fail(pushed, "cuCtxPushCurrent");
+    return ask_memory();
+  }();
+  (void)driver_.cuDevicePrimaryCtxRelease_v2_(ordinal);
+  return info;
+}
+Result<MemoryInfo> CudaDevice::ask_memory() {
   std::size_t free = 0;
   std::size_t total = 0;
   if (const auto result =

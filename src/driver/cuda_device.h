@@ -32,6 +32,7 @@ class CudaDevice : public Device {
   Status map(Address at, Bytes size, Handle handle) override;
   Status unmap(Address at, Bytes size) override;
   Status set_access(Address at, Bytes size) override;
+  Status set_peer_access(Address at, Bytes size, int device, bool may) override;
   Result<MemoryInfo> memory_info() override;
 
   Result<Event> create_event(Context context) override;
@@ -74,6 +75,8 @@ class CudaDevice : public Device {
   struct Count {
     std::atomic<std::uint64_t> calls{0}, nanoseconds{0}, failures{0};
   };
+  Result<MemoryInfo> ask_memory();
+
   CUmemAllocationProp properties_{};  // const once it is prepared
   CUmemAccessDesc access_{};
   Bytes granularity_ = 0;

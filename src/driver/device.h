@@ -40,7 +40,11 @@ class Device {
   virtual Status map(Address at, Bytes size, Handle handle) = 0;
   virtual Status unmap(Address at, Bytes size) = 0;
   virtual Status set_access(Address at, Bytes size) = 0;
-  virtual Result<MemoryInfo> memory_info() = 0;
+  // The same for another device, or its end. Kind unsupported: the devices are no peers.
+  virtual Status set_peer_access(Address, Bytes, int /*device*/, bool /*may*/) {
+    return fail(ErrorKind::unsupported, "access by other devices");
+  }
+  virtual Result<MemoryInfo> memory_info() = 0;  // of this device, whichever is current
 
   // Order. An event belongs to the context it was made in. `record_event` follows all work given to
   // the stream so far, `record_context` all given to the context; kind `captured`: not while it, or

@@ -20,6 +20,7 @@
   X(cuDeviceGet, CUresult (*)(CUdevice*, int), true)                                                         \
   X(cuDeviceGetCount, CUresult (*)(int*), true)                                                              \
   X(cuDeviceGetAttribute, CUresult (*)(int*, CUdevice_attribute, CUdevice), true)                            \
+  X(cuDeviceCanAccessPeer, CUresult (*)(int*, CUdevice, CUdevice), false)                                    \
   X(cuDevicePrimaryCtxRetain, CUresult (*)(CUcontext*, CUdevice), true)                                      \
   X(cuDevicePrimaryCtxRelease_v2, CUresult (*)(CUdevice), true)                                              \
   X(cuDevicePrimaryCtxGetState, CUresult (*)(CUdevice, unsigned*, int*), true)                               \

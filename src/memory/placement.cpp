@@ -5,12 +5,12 @@
 
 namespace gmlake::memory {
 
-Taken Placement::take(Bytes size, const Order& order, Recall& recall) {
+Taken Placement::take(const Wanted& wanted, const Order& order, Recall& recall) {
   if (!home_.opened()) return {};
-  if (size <= rules_.small_limit) return take_small(size, order, recall);
-  auto taken = take_large(size, order, recall);
+  if (wanted.size <= rules_.small_limit) return take_small(wanted, order, recall);
+  auto taken = take_large(wanted, order, recall);
   // What small requests keep for their next one is not kept from anybody else.
-  if (!taken && reclaim_idle(0, home_.size())) taken = take_large(size, order, recall);
+  if (!taken && reclaim_idle(0, home_.size())) taken = take_large(wanted, order, recall);
   return taken;
 }
 
@@ -23,7 +23,8 @@ Taken Placement::claim(Region* region, Bytes start, Bytes size, const Order& ord
   return {block, how, from};
 }
 
-Taken Placement::take_large(Bytes size, const Order& order, Recall& recall) {
+Taken Placement::take_large(const Wanted& wanted, const Order& order, Recall& recall) {
+  const Bytes size = wanted.size;
   const auto served = [&](Taken taken, const Place& place, bool recalled) {
     recall.record(size, live_, place, recalled);
     live_ += size;
@@ -34,11 +35,16 @@ Taken Placement::take_large(Bytes size, const Order& order, Recall& recall) {
     const Place place = *known;
     if (auto taken = take_place(place, size, order)) return served(taken, place, true);
   }
-  if (Window* window = windows_.find(size, [&](const Window& w) { return holds(w, order); }))
+  if (Window* window = windows_.find(size, [&](const Window& w) {
+        // It is seen where its first piece is, but for whole granules.
+        const Bytes start = w.pieces.front().start;
+        return wanted.start_in(start) == start && holds(w, order);
+      }))
     return served(take_window(window, order), {0, window, window->generation}, false);
-  Region* best = home_.index(false).best(size, order);
+  Region* best = home_.index(false).search(
+      size, order, [&](const Region& region) { return wanted.fits(region.start, region.size); });
   if (!best) return {};
-  const Place place{spot_in(*best, size), nullptr, 0};
+  const Place place{spot_in(*best, wanted), nullptr, 0};
   const auto how = best->size == size ? Served::exact : Served::split;
   return served(claim(best, place.start, size, order, how), place, false);
 }
@@ -46,8 +52,10 @@ Taken Placement::take_large(Bytes size, const Order& order, Recall& recall) {
 // Where in a free region: at its beginning, unless its end keeps more whole handles free, which
 // anybody can use. What takes whole granules is best put on borders, as it leaves whole ones when
 // it goes, whatever has become of its neighbours; but not for more than a little lost beside it.
-Bytes Placement::spot_in(const Region& region, Bytes size) const {
-  if (region.size == size || !rules_.stitch) return region.start;
+Bytes Placement::spot_in(const Region& region, const Wanted& wanted) const {
+  const Bytes size = wanted.size;
+  const Bytes left = wanted.start_in(region.start);
+  if (region.size == size || !rules_.stitch) return left;
   const auto whole = [&](Bytes start, Bytes end) {
     const Bytes up = home_.border_up(start), down = home_.border_down(end);
     return down > up ? down - up : 0;
@@ -55,8 +63,8 @@ Bytes Placement::spot_in(const Region& region, Bytes size) const {
   const auto kept = [&](Bytes at) {
     return whole(region.start, at) + whole(at + size, region.end());
   };
-  Bytes best = region.start, most = kept(best);
-  const Bytes right = region.end() - size;
+  Bytes best = left, most = kept(best);
+  const Bytes right = round_down(region.end() - size, wanted.alignment);
   if (const Bytes also = kept(right); also > most) best = right, most = also;
 
   const Bytes up = home_.border_up(region.start), down = home_.border_down(region.end());
@@ -105,9 +113,13 @@ Taken Placement::take_window(Window* window, const Order& order) {
 
 // The smallest, but a tiny request goes among many: one that stays keeps its granule from all
 // others, and where there are many it does so anyhow.
-Region* Placement::small_hole(Bytes size, const Order& order) const {
+Region* Placement::small_hole(const Wanted& wanted, const Order& order) const {
+  const Bytes size = wanted.size;
   const auto& holes = home_.index(true);
   constexpr unsigned kMany = 8;
+  if (wanted.alignment != kAlignment)
+    return holes.search(size, order,
+                        [&](const Region& hole) { return wanted.fits(hole.start, hole.size); });
   if (size <= rules_.granule / 32)
     if (Region* found = holes.search(
             size, order, [&](const Region& hole) { return home_.small_live(hole.start) >= kMany; }))
@@ -115,8 +127,9 @@ Region* Placement::small_hole(Bytes size, const Order& order) const {
   return holes.best(size, order);
 }
 
-Taken Placement::take_small(Bytes size, const Order& order, Recall& recall) {
-  Region* found = small_hole(size, order);
+Taken Placement::take_small(const Wanted& wanted, const Order& order, Recall& recall) {
+  const Bytes size = wanted.size;
+  Region* found = small_hole(wanted, order);
   // An empty granule that was kept is as good as a new one, unless last time it was another.
   if (const Bytes kept = found ? round_down(found->start, rules_.granule) : 0;
       found && is_idle(kept)) {
@@ -133,12 +146,12 @@ Taken Placement::take_small(Bytes size, const Order& order, Recall& recall) {
     recall.record_granule(*granule);
     home_.give_to_small(*granule);
     add_idle(*granule);
-    found = small_hole(size, order);
+    found = small_hole(wanted, order);
     // A granule of several fences may offer no part that is large enough alone: small requests do
     // not cross them.
     if (!found) return {};
   }
-  auto taken = claim(found, found->start, size, order, Served::small);
+  auto taken = claim(found, wanted.start_in(found->start), size, order, Served::small);
   home_.small_taken(*taken.block, [&](Bytes granule) { std::erase(idle_, granule); });
   small_live_ += size;
   return taken;

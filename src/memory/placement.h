@@ -5,7 +5,8 @@
 // them without any lock: begin() decides and takes the free bytes it needs, finish() or abandon()
 // settles. So has giving memory back: begin_trim() and finish_trim(). At most one of these may be
 // under way at a time; hits and releases may come in between. Offsets are bytes from the start of
-// home. Sizes are rounded to kAlignment by the caller.
+// home. Sizes are rounded by the caller
+// (Wanted).
 //
 // Knows no device, no stream, no lock. Policy and terms: docs/placement.md. Complexity: take of a
 // place that is recalled and release O(log64 g) in the granules of home; other takes O(1) in the
@@ -26,6 +27,18 @@
 namespace gmlake::memory {
 
 inline constexpr Bytes kAlignment = 512;
+
+// A request: its size is a multiple of the alignment, which is a power of two and of kAlignment,
+// and divides a granule.
+struct Wanted {
+  Bytes size;
+  Bytes alignment;
+  constexpr Wanted(Bytes bytes, Bytes aligned_to = kAlignment)
+      : size(bytes), alignment(aligned_to) {}
+  // Where in a range it may begin, and whether it has room there.
+  Bytes start_in(Bytes start) const { return (start + alignment - 1) & ~(alignment - 1); }
+  bool fits(Bytes start, Bytes bytes) const { return start_in(start) + size <= start + bytes; }
+};
 
 struct PlacementRules {
   Bytes granule = 2 * MiB;  // the least a handle has, and what small requests take over
@@ -85,10 +98,10 @@ class Placement {
   void open(Bytes bytes) { home_.open(bytes); }
 
   // Served from free bytes without any driver call, or nothing. `recall` is the asking timeline's.
-  Taken take(Bytes size, const Order& order, Recall& recall);
+  Taken take(const Wanted& wanted, const Order& order, Recall& recall);
 
   // Nothing if it can not be done within the rules.
-  std::optional<Miss> begin(Bytes size, const Order& order, const MissRules& rules);
+  std::optional<Miss> begin(const Wanted& wanted, const Order& order, const MissRules& rules);
   Taken finish(Miss&& miss, Recall& recall);       // all handles exist now
   void abandon(Miss&& miss, std::size_t handles);  // the first of them do
 
@@ -138,12 +151,12 @@ class Placement {
   std::optional<std::string> problem() const;
 
  private:
-  Taken take_small(Bytes size, const Order& order, Recall& recall);
-  Taken take_large(Bytes size, const Order& order, Recall& recall);
+  Taken take_small(const Wanted& wanted, const Order& order, Recall& recall);
+  Taken take_large(const Wanted& wanted, const Order& order, Recall& recall);
   Taken take_place(const Place& place, Bytes size, const Order& order);
   Taken take_window(Window* window, const Order& order);
-  Bytes spot_in(const Region& region, Bytes size) const;
-  Region* small_hole(Bytes size, const Order& order) const;
+  Bytes spot_in(const Region& region, const Wanted& wanted) const;
+  Region* small_hole(const Wanted& wanted, const Order& order) const;
   std::optional<Bytes> known_granule(const Order& order, const Recall& recall) const;
   bool holds(const Window& window, const Order& order);
   Taken claim(Region* region, Bytes start, Bytes size, const Order& order, Served how,

@@ -79,8 +79,10 @@ Bytes Placement::growth_for(Bytes lack, const Room& room, const MissRules& given
   return std::max(lack, round_down(more, rules_.granule));
 }
 
-std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissRules& given) {
+std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
+                                     const MissRules& given) {
   if (!home_.opened()) return {};
+  const Bytes size = request.size;
   const bool small = size <= rules_.small_limit;
   Miss miss;
   miss.size = size;
@@ -99,6 +101,7 @@ std::optional<Miss> Placement::begin(Bytes size, const Order& order, const MissR
   } else {
     PlanRules rules;
     rules.granule = rules_.granule;
+    rules.alignment = request.alignment;
     rules.may_stitch =
         rules_.stitch && (given.may_stitch || given.frugal) && size >= rules_.stitch_min_request;
     rules.max_pieces = rules_.stitch_max_pieces;

@@ -28,13 +28,15 @@ struct Parts {
   }
 };
 
-Parts parts_of(const std::vector<Run>& runs) {
+Parts parts_of(const std::vector<Run>& runs, Bytes alignment) {
   Parts parts;
   for (const auto& run : runs) {
     if (run.up > run.down) continue;
     if (run.whole() != 0) parts.whole.emplace(run.whole(), run.up);
     parts.whole_bytes += run.whole();
-    if (run.start != run.up) parts.heads.push_back({run.start, run.up - run.start});
+    // A stitch begins here: handle borders are aligned.
+    const Bytes start = round_up(run.start, alignment);
+    if (start < run.up) parts.heads.push_back({start, run.up - start});
     if (run.end() != run.down) parts.tails.push_back({run.down, run.end() - run.down});
   }
   const auto by_size = [](const Piece& a, const Piece& b) {
@@ -140,19 +142,22 @@ std::optional<Plan> plan(const std::vector<Run>& runs, const Room& room, Bytes s
                          const PlanRules& rules) {
   // The smallest run that holds it: only found here when it crosses regions of different timelines.
   const Run* fit = nullptr;
+  const auto start_in = [&](const Run& run) { return round_up(run.start, rules.alignment); };
   for (const auto& run : runs)
-    if (run.size >= size && (!fit || run.size < fit->size)) fit = &run;
-  if (fit) return Plan{{{fit->start, size}}, 0};
+    if (start_in(run) + size <= run.end() && (!fit || run.size < fit->size)) fit = &run;
+  if (fit) return Plan{{{start_in(*fit), size}}, 0};
 
   const auto before_room = std::find_if(runs.begin(), runs.end(),
                                         [&](const Run& run) { return run.end() == room.start; });
-  const Bytes tail = before_room == runs.end() ? 0 : before_room->size;
+  const Bytes tail = before_room == runs.end() || start_in(*before_room) >= room.start
+                         ? 0
+                         : room.start - start_in(*before_room);
   const Bytes extend = round_up(size - tail, rules.granule);
   const Bytes limit = std::min(rules.grow_limit, room.size);
   const bool may_extend = extend <= limit;
   const Plan contiguous{{{room.start - tail, size}}, extend};
 
-  auto parts = parts_of(runs);
+  auto parts = parts_of(runs, rules.alignment);
   const auto shape = shape_of(parts, size, rules.granule);
   const Bytes short_of =
       rules.may_stitch ? shape.body - std::min(shape.body, parts.whole_bytes) : extend;

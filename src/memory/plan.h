@@ -46,6 +46,7 @@ struct Plan {
 
 struct PlanRules {
   Bytes granule = 2 * MiB;  // what is created comes in whole ones
+  Bytes alignment = 1;      // of the first piece's start; the size is a multiple of it
   bool may_stitch = true;
   std::size_t max_pieces = ~std::size_t{0};
   Bytes physical = 0;            // bytes there are

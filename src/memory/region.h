@@ -52,8 +52,16 @@ struct alignas(64) Region {
   struct Live {
     Window* window;         // of a stitched block; null for a contiguous one
     std::uint64_t address;  // what the program was given; 0: no block starts here
-    std::uint32_t slack;    // bytes of the block that were not asked for
+    std::uint32_t slack;    // bytes that were not asked for, and kNoted
     Timeline used_on;       // by record of the program: kNoTimeline, one, or kManyTimelines
+
+    // Bytes of it that were not asked for. Its owner writes them, others may look meanwhile.
+    Bytes unused() { return std::atomic_ref(slack).load(std::memory_order_relaxed) & ~kNoted; }
+    Bytes unused() const { return slack & ~kNoted; }
+    // Whether something is noted of this block (pool/block_notes.h): not of the next one here.
+    bool noted() { return (std::atomic_ref(slack).load(std::memory_order_relaxed) & kNoted) != 0; }
+    void set_noted() { std::atomic_ref(slack).fetch_or(kNoted, std::memory_order_relaxed); }
+    static constexpr std::uint32_t kNoted = std::uint32_t{1} << 31;
   };
   union {
     Free free;

@@ -34,9 +34,24 @@ void Windows::forget(Window* window) {
   std::erase(same_size->second, window);
   if (same_size->second.empty()) by_size_.erase(same_size);
   lru_.erase(window->lru);
+  shown_.erase(window->address);
   ++window->generation;
   window->address = 0;
   unused_.push_back(window);
+}
+
+void Windows::show(Window* window, Bytes address, Bytes mapped_start, Bytes mapped_size) {
+  window->address = address;
+  window->mapped_start = mapped_start;
+  window->mapped_size = mapped_size;
+  shown_[address] = window;
+}
+
+Window* Windows::showing(Bytes address) const {
+  auto next = shown_.upper_bound(address);
+  if (next == shown_.begin()) return nullptr;
+  Window* window = (--next)->second;
+  return address - window->address < window->size ? window : nullptr;
 }
 
 }  // namespace gmlake::memory

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -35,7 +36,11 @@ struct Window {
   std::list<Window*>::iterator lru;
 };
 
-// Where a live block is.
+// Of a live block.
+inline Bytes size_of(const Region* block) {
+  const Window* window = block->live.window;
+  return window ? window->size : block->size;
+}
 inline Place place_of(const Region& block) {
   Window* window = block.live.window;
   return window ? Place{0, window, window->generation} : Place{block.start, nullptr, 0};
@@ -51,6 +56,10 @@ class Windows {
   void use(Window* window);
   void leave(Window* window, Fence last_use);
   void forget(Window* window);  // idle only
+  // It is mapped there, and its block is seen at `address`.
+  void show(Window* window, Bytes address, Bytes mapped_start, Bytes mapped_size);
+  // The window whose block, if it has one, `address` is in; or null. O(log w) for w windows.
+  Window* showing(Bytes address) const;
 
   // The least recently used idle window that `may_go` allows, or null.
   template <typename MayGo>
@@ -81,7 +90,8 @@ class Windows {
   std::vector<std::unique_ptr<Window>> all_;
   std::vector<Window*> unused_;  // forgotten records
   std::unordered_map<Bytes, std::vector<Window*>> by_size_;
-  std::list<Window*> lru_;  // least recently used first
+  std::list<Window*> lru_;          // least recently used first
+  std::map<Bytes, Window*> shown_;  // by address
 };
 
 template <typename Free>

@@ -39,11 +39,6 @@ static_assert(std::size(kServed) == static_cast<unsigned>(memory::Served::stitch
 static_assert(std::size(kReuse) == static_cast<unsigned>(memory::Provenance::proved) + 1);
 static_assert(std::size(kReuseBytes) == std::size(kReuse));
 
-Bytes size_of(const memory::Region* block) {
-  const auto* window = block->live.window;
-  return window ? window->size : block->size;
-}
-
 // Every allocation has one of these grounds.
 void sum_up(stats::DeviceCounters& c) {
   c.allocated_bytes =
@@ -81,8 +76,7 @@ driver::Address Books::take(Front& front, Bytes bytes) {
   const Lock books(mutex_);
   try {  // what an Opened does, at no cost where nothing is thrown
     unpark(front);
-    const auto taken =
-        placement_.take(round_up(bytes, memory::kAlignment), order_of(front), front.recall);
+    const auto taken = placement_.take(wanted(front, bytes), order_of(front), front.recall);
     return taken ? publish(front, taken, bytes) : 0;
   } catch (...) {
     mutex_.give_up();
@@ -94,7 +88,7 @@ driver::Address Books::take(Front& front, Bytes bytes) {
 // last time, or without such memory of it simply one of the right size.
 driver::Address Books::take_parked(Front& front, Bytes bytes) {
   memory::Region* block = front.parked[static_cast<std::size_t>(front.parked_count.get() - 1)];
-  const Bytes size = round_up(bytes, memory::kAlignment);
+  const Bytes size = taken_by(front, bytes);
   if (size_of(block) != size) return 0;
   if (block->of_stream == front.host) return 0;  // of the other family
   if (!block->small && !front.recall.takes_back(size, memory::place_of(*block))) return 0;
@@ -274,7 +268,7 @@ void Books::park_on(Front& front, memory::Region* block) {
 
 void Books::count_free(Front& front, const memory::Region* block) {
   front.frees.add(1);
-  front.live_bytes.add(-signed_of(size_of(block) - block->live.slack));
+  front.live_bytes.add(-signed_of(size_of(block) - block->live.unused()));
   front.live_blocks.add(-1);
 }
 
@@ -288,7 +282,7 @@ void Books::settle(Front& front, memory::Region* block) {
 std::optional<memory::Miss> Books::begin_miss(const Front& front, Bytes bytes,
                                               const memory::MissRules& rules) {
   const Opened books(mutex_);
-  return placement_.begin(round_up(bytes, memory::kAlignment), order_of(front), rules);
+  return placement_.begin(wanted(front, bytes), order_of(front), rules);
 }
 
 driver::Address Books::finish_miss(Front& front, memory::Miss&& miss, const Seen& window,
@@ -297,9 +291,8 @@ driver::Address Books::finish_miss(Front& front, memory::Miss&& miss, const Seen
   const Opened books(mutex_);
   const auto taken = placement_.finish(std::move(miss), front.recall);
   if (auto* seen_through = taken.block->live.window) {
-    seen_through->address = window.start + window.offset;
-    seen_through->mapped_start = window.start;
-    seen_through->mapped_size = window.size;
+    placement_.windows().show(seen_through, window.start + window.offset, window.start,
+                              window.size);
     ++counters_.windows;
     counters_.window_bytes += window.size;
   }

@@ -8,7 +8,8 @@
 // Complexity: finding a block O(1) without a lock; a hit and a free as in memory/placement.h. None
 // grows with the number of live blocks.
 //
-// books.cpp has hits and frees; books_order.cpp what is known of order.
+// books.cpp has hits and frees; books_order.cpp what is known of order; books_blocks.cpp what can
+// be asked about a block.
 #pragma once
 
 #include <atomic>
@@ -18,6 +19,7 @@
 
 #include "config/config.h"
 #include "memory/placement.h"
+#include "pool/block_notes.h"
 #include "pool/block_table.h"
 #include "pool/front.h"
 #include "pool/origin.h"
@@ -35,6 +37,16 @@ namespace gmlake::pool {
 struct Closed {
   stream::Batch batch;
   stream::Snapshot before;
+};
+
+// A block as it can be asked about by any address inside it.
+struct BlockView {
+  driver::Address start = 0;
+  Bytes size = 0;  // as asked for
+  bool of_stream = false;
+  driver::Context context = nullptr;  // null: a stream's, which belongs to none
+  driver::Address mapped_start = 0;   // the whole handles that it is seen through
+  Bytes mapped_size = 0;
 };
 
 class Books {
@@ -86,6 +98,19 @@ class Books {
     return blocking_fronts_.load(std::memory_order_relaxed) > (own ? 1U : 0U);
   }
 
+  // What of the home range a request takes. As natively, large memory without a stream begins on a
+  // page of 64 KiB, and has its pages for itself: GPUDirect and dma-buf hand out whole ones.
+  static bool on_pages(const Front& front, Bytes bytes) { return bytes >= MiB && front.host; }
+  static Bytes taken_by(const Front& front, Bytes bytes) {
+    if (on_pages(front, bytes)) [[unlikely]]
+      return round_up(bytes, kPage);
+    return round_up(bytes, memory::kAlignment);
+  }
+  static memory::Wanted wanted(const Front& front, Bytes bytes) {
+    return {taken_by(front, bytes), on_pages(front, bytes) ? kPage : memory::kAlignment};
+  }
+  static constexpr Bytes kPage = 64 * KiB;
+
   // A hit, or 0.
   driver::Address take(Front& front, Bytes bytes) GMLAKE_EXCLUDES(front.lock, mutex_);
   // Gives the block back. Nothing if `at` is not the start of a live block; else where its free is
@@ -98,6 +123,12 @@ class Books {
   // Its work is over.
   void settle(Front& front, memory::Region* block) GMLAKE_EXCLUDES(front.lock, mutex_);
   bool use_beside(driver::Address at, const Origin& by) GMLAKE_EXCLUDES(mutex_);
+  // The live block that `at` is in, if there is one; what is noted of it, made now if need be, with
+  // a change; and whether synchronous copies that touch it are to be waited for.
+  std::optional<BlockView> view(driver::Address at) GMLAKE_EXCLUDES(mutex_);
+  std::optional<BlockNote> note(driver::Address at, std::optional<bool> synchronous)
+      GMLAKE_EXCLUDES(mutex_);
+  bool is_synchronous(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   // Whether the program has recorded uses of the block that a free on this front is not ordered
   // behind by itself.
   static bool is_used_beside(const Front& front, const memory::Region* block);
@@ -198,6 +229,14 @@ class Books {
     std::size_t blocks = 0;       // its own, parked elsewhere or not
   };
 
+  // What was given out around an address, live or parked: its first region, who owned it when it
+  // was looked up, and where the program sees it. No block: nothing was.
+  struct Inside {
+    memory::Region* block = nullptr;
+    Front* owner = nullptr;
+    driver::Address start = 0;
+  };
+  Inside find_inside(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   Front& add_front(std::uint64_t key, const Origin& origin) GMLAKE_EXCLUDES(mutex_);
   void share_out() GMLAKE_REQUIRES(mutex_);
   driver::Address take_parked(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock)
@@ -234,6 +273,7 @@ class Books {
   stream::Clocks clocks_ GMLAKE_GUARDED_BY(mutex_);
   stats::DeviceCounters counters_ GMLAKE_GUARDED_BY(mutex_);
   UnprovedPairs unproved_ GMLAKE_GUARDED_BY(mutex_);
+  BlockNotes notes_ GMLAKE_GUARDED_BY(mutex_);
   std::vector<Standing> standings_ GMLAKE_GUARDED_BY(mutex_);  // by timeline
 };
 

@@ -263,6 +263,13 @@ void DevicePool::forget_context(driver::Context context, bool takes_blocks) {
   books_.forget_context(context, takes_blocks);
 }
 
+Status DevicePool::open_to(int device, const BlockView& block) {
+  if (supply_.reaches(device, block.mapped_start, block.mapped_size)) return {};
+  if (supply_.refuses(device)) return fail(ErrorKind::unsupported, "the devices are no peers");
+  const Growing growing(supply_.mutex());
+  return supply_.open_to(device, block.mapped_start, block.mapped_size);
+}
+
 Bytes DevicePool::trim(Bytes keep) {
   books_.unpark_all();
   follower_.harvest_all();

@@ -62,6 +62,21 @@ class DevicePool {
   // behind everything its context has been given until then. False as above.
   bool use_beside(driver::Address at, const Origin& by) { return books_.use_beside(at, by); }
   int ordinal() const { return ordinal_; }
+  // About the live block that an address is in (Books).
+  std::optional<BlockView> view(driver::Address at) { return books_.view(at); }
+  std::optional<BlockNote> note(driver::Address at, std::optional<bool> synchronous = {}) {
+    return books_.note(at, synchronous);
+  }
+  bool is_synchronous(driver::Address at) { return books_.is_synchronous(at); }
+  // Other devices (pool/peers.h): one may reach this live block from now on, and what it shares
+  // handles with; or all memory, what is to come included, if `wanted()` holds when it is decided.
+  Status open_to(int device, const BlockView& block);
+  bool reaches_all(int device) const { return supply_.reaches_all(device); }
+  template <typename Wanted>
+  Status open_all_to(int device, Wanted wanted) {
+    const Lock growing(supply_.mutex());
+    return supply_.open_all_to(device, wanted());
+  }
   // Whether `at` lies in the pool's virtual ranges. Lock-free.
   bool owns(driver::Address at) const { return supply_.owns(at); }
 

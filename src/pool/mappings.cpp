@@ -66,7 +66,7 @@ Status Mappings::grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t&
     end += size;
   }
   if (created == 0) return problem;
-  if (const auto access = device_.set_access(reach_.home() + start, end - start); !access) {
+  if (const auto access = allow(reach_.home() + start, end - start); !access) {
     (void)unmap(reach_.home() + start, end - start);
     created = 0;
     return problem ? access : problem;
@@ -78,9 +78,59 @@ Status Mappings::shrink(Bytes start) {
   if (auto clean = unmap_stuck(); !clean) return clean;
   const auto at = handles_.find(start);
   if (auto done = device_.unmap(reach_.home() + start, at->second.size); !done) return done;
+  peers_.unmapped(reach_.home() + start, at->second.size);
   (void)device_.release(at->second.handle);
   handles_.erase(at);
   return {};
+}
+
+Status Mappings::allow(driver::Address at, Bytes size) {
+  Status done;
+  peers_.each_of_all([&](int device) {
+    if (done) done = device_.set_peer_access(at, size, device, true);
+  });
+  return done ? device_.set_access(at, size) : done;
+}
+
+Status Mappings::open_to(int device, driver::Address at, Bytes size) {
+  if (peers_.reaches(device, at, size)) return {};
+  if (peers_.refuses(device)) return fail(ErrorKind::unsupported, "the devices are no peers");
+  auto done = device_.set_peer_access(at, size, device, true);
+  if (done) peers_.open(device, at, size);
+  if (!done && done.error().kind == ErrorKind::unsupported) peers_.refuse(device);
+  return done;
+}
+
+// Home in as few calls as it has holes, then the windows.
+template <typename Visit>
+void Mappings::each_range(Visit visit) const {
+  for (auto at = handles_.begin(); at != handles_.end();) {
+    const Bytes start = at->first;
+    Bytes end = start;
+    for (; at != handles_.end() && at->first == end; ++at) end += at->second.size;
+    visit(reach_.home() + start, end - start);
+  }
+  for (const auto& [start, size] : windows_) visit(start, size);
+}
+
+Status Mappings::open_all_to(int device, bool may) {
+  if (peers_.reaches_all(device) == may) return {};
+  const auto set = [&](bool wanted) {
+    Status done;
+    each_range([&](driver::Address at, Bytes size) {
+      if (!done && wanted) return;
+      auto one = device_.set_peer_access(at, size, device, wanted);
+      if (!one) done = std::move(one);
+    });
+    return done;
+  };
+  auto done = set(may);
+  if (!done && may) {
+    (void)set(false);
+    may = false;
+  }
+  peers_.set_all(device, may);
+  return done;
 }
 
 Result<Mappings::Range> Mappings::map_window(const std::vector<memory::Piece>& pieces) {
@@ -102,8 +152,9 @@ Result<Mappings::Range> Mappings::map_window(const std::vector<memory::Piece>& p
     if (!done) return give_up(range, mapped, done.error());
     mapped += physical.size;
   }
-  const auto access = device_.set_access(*base, range.size);
+  const auto access = allow(*base, range.size);
   if (!access) return give_up(range, mapped, access.error());
+  windows_.emplace(range.start, range.size);
   return range;
 }
 
@@ -122,7 +173,9 @@ Status Mappings::unmap_stuck() {
   for (; !stuck_.empty(); stuck_.pop_back()) {
     const auto [at, size] = stuck_.back();
     if (auto done = device_.unmap(at, size); !done) return done;
+    peers_.unmapped(at, size);
     if (!reach_.in_home(at)) {
+      windows_.erase(at);
       give_addresses(at, size);
       continue;
     }

@@ -17,14 +17,15 @@
 #include "driver/device.h"
 #include "memory/plan.h"
 #include "pool/address_ranges.h"
+#include "pool/peers.h"
 #include "pool/reach.h"
 
 namespace gmlake::pool {
 
 class Mappings {
  public:
-  Mappings(driver::Device& device, Bytes granule, Reach& reach)
-      : device_(device), granule_(granule), reach_(reach) {}
+  Mappings(driver::Device& device, Bytes granule, Reach& reach, Peers& peers)
+      : device_(device), granule_(granule), reach_(reach), peers_(peers) {}
   ~Mappings();  // unmaps and releases everything
   Mappings(const Mappings&) = delete;
   Mappings& operator=(const Mappings&) = delete;
@@ -44,6 +45,9 @@ class Mappings {
   };
   // Maps the handles of `pieces` side by side into a new range.
   Result<Range> map_window(const std::vector<memory::Piece>& pieces);
+  // Opens whole mappings to another device; and all there are, with those to come, or closes them.
+  Status open_to(int device, driver::Address at, Bytes size);
+  Status open_all_to(int device, bool may);
   // A window, or handles in the home range, which are released with it.
   Status unmap(driver::Address at, Bytes size);
 
@@ -54,6 +58,10 @@ class Mappings {
   };
 
   tl::unexpected<Error> give_up(const Range& range, Bytes mapped, Error error);
+  // Access for this device and those that may reach all.
+  Status allow(driver::Address at, Bytes size);
+  template <typename Visit>
+  void each_range(Visit visit) const;
   // What is stuck is tried again too, the last first.
   Status unmap_stuck();
   Result<driver::Address> take_addresses(Bytes size);
@@ -62,7 +70,9 @@ class Mappings {
   driver::Device& device_;
   const Bytes granule_;
   Reach& reach_;
+  Peers& peers_;
   std::map<Bytes, Physical> handles_;                     // by home offset
+  std::map<driver::Address, Bytes> windows_;              // those that are whole
   std::vector<std::pair<driver::Address, Bytes>> stuck_;  // ranges that could not be unmapped
   std::array<AddressRanges, Reach::kMostArenas> free_in_arena_;
 };

@@ -75,8 +75,7 @@ bool DevicePool::look(Bytes& at, std::vector<SeenRegion>& some) const {
       const auto* window = region.live.window;
       one.address = region.live.address;
       one.whole = window ? window->size : region.size;
-      one.requested =
-          one.whole - std::atomic_ref(region.live.slack).load(std::memory_order_relaxed);
+      one.requested = one.whole - region.live.unused();
     }
     some.push_back(one);
   });

@@ -11,7 +11,7 @@ Supply::Supply(driver::Device& device, const config::Config& config, Books& book
     : device_(device),
       config_(config),
       books_(books),
-      mappings_(device, std::bit_ceil(config.pool_chunk_size), reach_),
+      mappings_(device, std::bit_ceil(config.pool_chunk_size), reach_, peers_),
       budget_(config.stitch_time_budget) {}
 
 Status Supply::open() {

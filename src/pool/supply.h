@@ -46,6 +46,19 @@ class Supply {
   // Free memory that can not be mapped side by side is given back to be had in one piece.
   bool change_shape(Bytes bytes) GMLAKE_REQUIRES(mutex_);
 
+  // Other devices (pool/peers.h).
+  bool reaches(int device, driver::Address at, Bytes size) const {
+    return peers_.reaches(device, at, size);
+  }
+  bool reaches_all(int device) const { return peers_.reaches_all(device); }
+  bool refuses(int device) const { return peers_.refuses(device); }
+  Status open_to(int device, driver::Address at, Bytes size) GMLAKE_REQUIRES(mutex_) {
+    return mappings_.open_to(device, at, size);
+  }
+  Status open_all_to(int device, bool may) GMLAKE_REQUIRES(mutex_) {
+    return mappings_.open_all_to(device, may);
+  }
+
   Bytes physical() const;
   // By the program's own limits.
   Bytes most_physical() const;
@@ -66,6 +79,7 @@ class Supply {
   Books& books_;
   mutable Mutex mutex_;
   Reach reach_;
+  Peers peers_;
   Mappings mappings_ GMLAKE_GUARDED_BY(mutex_);
   StitchBudget budget_ GMLAKE_GUARDED_BY(mutex_);
 };

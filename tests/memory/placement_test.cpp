@@ -92,6 +92,51 @@ TEST_F(PlacementTest, ALargerFreeRegionIsSplit) {
   EXPECT_EQ(placement_.free_bytes(), 6 * MiB);
 }
 
+TEST_F(PlacementTest, WhatIsToBeAlignedIsWhereverItGoes) {
+  constexpr Bytes kPage = 64 * KiB;
+  const auto allocate_aligned = [&](Bytes size) {
+    auto taken = placement_.take({size, kPage}, order_, recall_);
+    if (!taken) {
+      auto miss = placement_.begin({size, kPage}, order_, miss_rules_);
+      EXPECT_TRUE(miss);
+      taken = placement_.finish(std::move(*miss), recall_);
+    }
+    EXPECT_EQ(taken.block->start % kPage, 0U);
+    balanced();
+    return taken;
+  };
+  // Beside a small block and a large one that end anywhere.
+  allocate(4096);
+  allocate_aligned(MiB);
+  allocate(5 * MiB + 512);
+  const auto behind = allocate_aligned(4 * MiB);
+  EXPECT_EQ(placement_.physical(), 12 * MiB) << "in the rest of the last granule";
+  // In a hole of its own size that is not where it may be.
+  std::array<Taken, 3> odd;
+  for (auto& block : odd) block = allocate(8 * MiB + 512);
+  release(odd[1]);
+  EXPECT_NE(allocate_aligned(8 * MiB).block->start, odd[1].block->start);
+  // And stitched: the first piece is the end of a handle.
+  const auto comb_ends = comb(3 * MiB + 512);
+  const auto stitched = allocate_aligned(5 * MiB);
+  EXPECT_TRUE(comb_ends[1] && stitched);
+  release(behind);
+  allocate_aligned(2 * MiB + kPage);
+}
+
+TEST_F(PlacementTest, AWindowServesOnlyWhatMayBeginThere) {
+  const auto parts = comb(3 * MiB + 512);
+  const auto stitched = allocate(5 * MiB);
+  ASSERT_EQ(stitched.how, Served::stitched);
+  const bool aligned = stitched.block->start % (64 * KiB) == 0;
+  ASSERT_FALSE(aligned) << "the test needs another";
+  release(stitched);
+  Recall other;
+  EXPECT_FALSE(placement_.take({5 * MiB, 64 * KiB}, order_, other));
+  EXPECT_TRUE(placement_.take(5 * MiB, order_, other));
+  EXPECT_TRUE(parts[1]);
+}
+
 TEST_F(PlacementTest, GrowsAtTheFreeEndInWholeGranules) {
   const auto first = allocate(64 * MiB);
   const auto small = allocate(10 * MiB + 512);

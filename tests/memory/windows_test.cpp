@@ -52,7 +52,7 @@ TEST(Windows, AForgottenOneIsNotFoundAndItsRecordIsToldApart) {
   Windows windows;
   Window* first = windows.add(MiB, pieces(0));
   windows.use(first);
-  first->address = 4096;
+  windows.show(first, 4096, 4096, MiB);
   first->regions.push_back(nullptr);
   windows.leave(first, {});
   const auto generation = first->generation;
@@ -105,6 +105,23 @@ TEST(Windows, AWalkInStepsMissesNoneThatStays) {
   EXPECT_EQ(seen, std::vector<Bytes>{5});
   EXPECT_FALSE(step());
   EXPECT_TRUE(seen.empty());
+}
+
+TEST(Windows, AreFoundByAnyAddressOfTheirBlock) {
+  Windows windows;
+  Window* low = windows.add(2 * MiB, pieces(0));
+  Window* high = windows.add(2 * MiB, pieces(32 * MiB));
+  windows.show(high, GiB + 4096, GiB, 4 * MiB);
+  windows.show(low, 4096, 0, 4 * MiB);
+  for (const Bytes at : {Bytes{4096}, MiB, 2 * MiB + 4095}) EXPECT_EQ(windows.showing(at), low);
+  for (const Bytes at : {Bytes{0}, Bytes{4095}, 2 * MiB + 4096, GiB, GiB + 3 * MiB})
+    EXPECT_FALSE(windows.showing(at));
+  EXPECT_EQ(windows.showing(GiB + MiB), high);
+  windows.use(high);
+  windows.leave(high, {});
+  windows.forget(high);
+  EXPECT_FALSE(windows.showing(GiB + MiB));
+  EXPECT_EQ(windows.showing(MiB), low);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -198,7 +199,7 @@ class FakeDevice final : public driver::Device {
     require(found != handles_.end() && size == found->second.size && at % chunk_ == 0,
             "an odd mapping");
     require(!mapped(at, size), "mapping over a mapping");
-    mappings_[at] = {handle, size, false, false};
+    mappings_[at] = {handle, size, false, false, {}};
     return {};
   }
   Status unmap(driver::Address at, Bytes size) override {
@@ -227,6 +228,37 @@ class FakeDevice final : public driver::Device {
     }
     return {};
   }
+  Status set_peer_access(driver::Address at, Bytes size, int device, bool may) override {
+    if (!are_peers) return fail(ErrorKind::unsupported, "cuMemSetAccess");
+    if (auto failed = call("cuMemSetAccess", __builtin_return_address(0))) return fail(*failed);
+    for (const auto end = at + size; at < end;) {
+      const auto found = mappings_.find(at);
+      require(found != mappings_.end(), "peer access to what is not mapped");
+      auto& peers = found->second.peers;
+      may ? (void)peers.insert(device) : (void)peers.erase(device);
+      at += found->second.size;
+    }
+    return {};
+  }
+  // Whether the device may reach all of the range.
+  bool reaches(int device, driver::Address at, Bytes size) const {
+    for (const auto end = at + size; at < end;) {
+      const auto next = mappings_.upper_bound(at);
+      if (next == mappings_.begin()) return false;
+      const auto& [start, mapping] = *std::prev(next);
+      if (start + mapping.size <= at || mapping.peers.count(device) == 0) return false;
+      at = start + mapping.size;
+    }
+    return true;
+  }
+  // Mappings that it may reach.
+  std::size_t reached(int device) const {
+    std::size_t count = 0;
+    for (const auto& [at, mapping] : mappings_) count += mapping.peers.count(device);
+    return count;
+  }
+  std::size_t mappings() const { return mappings_.size(); }
+  bool are_peers = true;
   Result<driver::MemoryInfo> memory_info() override {
     if (auto failed = call("cuMemGetInfo", __builtin_return_address(0))) return fail(*failed);
     return driver::MemoryInfo{memory_ - physical(), memory_};
@@ -307,6 +339,7 @@ class FakeDevice final : public driver::Device {
     Bytes size;
     bool accessible;
     bool stuck;
+    std::set<int> peers = {};
   };
   struct Physical {
     Bytes start;

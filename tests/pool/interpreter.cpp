@@ -114,6 +114,12 @@ class Interpreter {
       case Kind::second:
         second_stream();
         break;
+      case Kind::open:
+        if (!live_.empty()) open(live_[operation.a % live_.size()], device_of(operation.b));
+        break;
+      case Kind::open_all:
+        open_all(device_of(operation.a), operation.b % 2 != 0);
+        break;
       default:
         break;
     }
@@ -268,6 +274,36 @@ class Interpreter {
     return true;
   }
 
+  static Bytes unit_of(Bytes size, bool of_stream) {
+    return !of_stream && size >= MiB ? 64 * KiB : memory::kAlignment;
+  }
+  // Any address inside is the block's.
+  void ask(const Block& block) {
+    const auto seen = pool_->view(block.at + block.size / 2);
+    expect(seen && seen->start == block.at && seen->size == block.size &&
+               seen->of_stream == block.from_stream,
+           "a block that answers for another");
+    for (int device = 1; device <= kPeers; ++device)
+      expect(!pool_->reaches_all(device) || device_.reaches(device, block.at, block.size),
+             "a block that a device does not reach which may reach all");
+  }
+
+  static constexpr int kPeers = 2;
+  static int device_of(std::uint64_t number) { return 1 + static_cast<int>(number % kPeers); }
+  void open(const Block& block, int device) {
+    const auto seen = pool_->view(block.at);
+    expect(seen.has_value(), "a live block that is not known");
+    if (seen && pool_->open_to(device, *seen))
+      expect(device_.reaches(device, block.at, block.size), "a block that is not open");
+  }
+  void open_all(int device, bool wanted) {
+    if (!pool_->open_all_to(device, [=] { return wanted; })) return;
+    expect(pool_->reaches_all(device) == wanted, "access that is not what was wanted");
+    for (const auto& block : live_)
+      expect(!wanted || device_.reaches(device, block.at, block.size),
+             "a block that a device does not reach");
+  }
+
   void allocate(Bytes size, std::uint64_t stream) {
     const auto failures = device_.failures, unmaps = device_.faulted["cuMemUnmap"];
     device_.memory_error.reset();
@@ -283,10 +319,11 @@ class Interpreter {
       (void)pool_->shortage(size);  // as the program's log asks for it
       return;
     }
-    expect(*at % 512 == 0, "a block that is not aligned");
     // Rounded as the pool rounds: what lies between belongs to the block too.
-    Block block{
-        *at, size, device_.physical_of(*at, round_up(size, memory::kAlignment)), stream != 0, {}};
+    const Bytes unit = unit_of(size, stream != 0);
+    expect(*at % unit == 0, "a block that is not aligned");
+    Block block{*at, size, device_.physical_of(*at, round_up(size, unit)), stream != 0, {}};
+    ask(block);
     for (const auto& range : block.physical) {
       const auto next = taken_.lower_bound(range.start);
       expect((next == taken_.end() || next->first >= range.start + range.size) &&
@@ -357,7 +394,7 @@ class Interpreter {
     } else if (!settled) {
       behind = block.before;
     }
-    const Bytes size = round_up(block.size, memory::kAlignment);
+    const Bytes size = round_up(block.size, unit_of(block.size, block.from_stream));
     expect(device_.physical_of(block.at, size) == block.physical,
            "other memory behind a live block than at first");
     for (const auto& range : block.physical) {

@@ -39,6 +39,13 @@ class Generator {
           return {Kind::trim, random_() % 4 * memory_ / 8, 0};
         case 2:
           return {Kind::second, 0, 0};
+        case 3:
+        case 4:
+        case 5:
+          return {Kind::open, random_() % 64, 1 + random_() % 2};
+        case 6:
+        case 7:
+          return {Kind::open_all, 1 + random_() % 2, random_() % 2};
         default:
           break;
       }

@@ -35,7 +35,9 @@ constexpr std::uint64_t kEvents = 4;
   X(record)      /* event a on stream b */                                                \
   X(await)       /* stream b waits for event a */                                         \
   X(wait)        /* the host waits for event a, or with b odd for stream a */             \
-  X(second)      /* the context gets its second stream */
+  X(second)      /* the context gets its second stream */                                 \
+  X(open)        /* the a-th live block is opened to device b */                          \
+  X(open_all)    /* all memory is opened to device a (b = 1), or closed (b = 0) */
 
 enum class Kind : unsigned {
 #define X(name) name,

@@ -1,5 +1,6 @@
 // What the driver says about pointers.
 #include <cstring>
+#include <vector>
 
 #include "../fixture.h"
 
@@ -263,6 +264,92 @@ TEST_F(Pointers, AreSetToSynchronise) {
   EXPECT_EQ(ask<unsigned>(CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, at), 1U);
   EXPECT_EQ(d.cuPointerSetAttribute(&on, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, make_mapping()),
             CUDA_ERROR_NOT_SUPPORTED);
+  on = 0;
+  EXPECT_EQ(d.cuPointerSetAttribute(&on, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, at + 500), CUDA_SUCCESS);
+  EXPECT_EQ(ask<unsigned>(CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, at), 0U);
+}
+
+// [H 14246] "ensures that synchronous memory operations initiated on the memory region that ptr
+// points to will always synchronize".
+TEST_F(Pointers, SetToSynchroniseAreWaitedFor) {
+  const unsigned on = 1;
+  const CUdeviceptr other = make_memory(1000);
+  for (const CUdeviceptr at : {make_memory(1000), make_async(1000)}) {
+    EXPECT_EQ(d.cuPointerSetAttribute(&on, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, at), CUDA_SUCCESS);
+    const auto expect_wait = [&](auto call) {
+      Gate gate(nullptr);
+      const LateOpening opening(gate);
+      EXPECT_EQ(call(), CUDA_SUCCESS);
+      EXPECT_TRUE(gate.opened());
+    };
+    expect_wait([&] { return d.cuMemsetD8_v2(at + 8, 7, 100); });
+    expect_wait([&] { return d.cuMemcpyDtoD_v2(at, other, 100); });
+    expect_wait([&] { return d.cuMemcpyDtoD_v2(other, at, 100); });
+  }
+}
+
+// [M] memory of cuMemAlloc and cuMemAllocAsync is no mapping of a handle that a program could have,
+// nor is its access the program's to change.
+TEST_F(Pointers, ToPlainMemoryAreNoMappings) {
+  for (const CUdeviceptr at : {make_memory(kChunk), make_async(kChunk)}) {
+    CUmemGenericAllocationHandle handle = 0;
+    EXPECT_EQ(d.cuMemRetainAllocationHandle(&handle, pointer(at)), CUDA_ERROR_INVALID_VALUE);
+    unsigned long long flags = 0;
+    const auto here = read_write().location;
+    EXPECT_EQ(d.cuMemGetAccess(&flags, &here, at), CUDA_ERROR_INVALID_VALUE);
+    const auto all = read_write();
+    EXPECT_EQ(d.cuMemSetAccess(at, kChunk, &all, 1), CUDA_ERROR_INVALID_VALUE);
+  }
+}
+
+// [M] every kind of memory knows the whole allocation.
+TEST_F(Pointers, HaveTheAddressRangeOfTheirAllocation) {
+  for (const std::size_t size : {std::size_t{1000}, std::size_t{3} << 20}) {
+    for (const CUdeviceptr at : {make_memory(size), make_async(size)}) {
+      CUdeviceptr start = 0;
+      std::size_t bytes = 0;
+      EXPECT_EQ(d.cuMemGetAddressRange_v2(&start, &bytes, at + size - 1), CUDA_SUCCESS);
+      EXPECT_EQ(start, at);
+      EXPECT_EQ(bytes, size);
+      EXPECT_EQ(d.cuMemGetAddressRange_v2(nullptr, &bytes, at), CUDA_SUCCESS);
+      EXPECT_EQ(ask<CUdeviceptr>(CU_POINTER_ATTRIBUTE_RANGE_START_ADDR, at + size / 2), at);
+      EXPECT_EQ(ask<std::size_t>(CU_POINTER_ATTRIBUTE_RANGE_SIZE, at + size / 2), size);
+    }
+  }
+}
+
+// [M] once freed there is no range.
+TEST_F(Pointers, ToFreedMemoryHaveNoRange) {
+  CUdeviceptr at = 0;
+  ASSERT_EQ(d.cuMemAlloc_v2(&at, 3 << 20), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuMemFree_v2(at), CUDA_SUCCESS);
+  CUdeviceptr start = 0;
+  std::size_t bytes = 0;
+  EXPECT_EQ(d.cuMemGetAddressRange_v2(&start, &bytes, at), CUDA_ERROR_NOT_FOUND);
+}
+
+// [H 14876] all of them at once are what each is alone.
+TEST_F(Pointers, AreAskedForEverything) {
+  std::vector<CUpointer_attribute> wanted;
+  for (const int each :
+       {CU_POINTER_ATTRIBUTE_CONTEXT, CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+        CU_POINTER_ATTRIBUTE_DEVICE_POINTER, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS,
+        CU_POINTER_ATTRIBUTE_BUFFER_ID, CU_POINTER_ATTRIBUTE_IS_MANAGED,
+        CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, CU_POINTER_ATTRIBUTE_RANGE_START_ADDR,
+        CU_POINTER_ATTRIBUTE_RANGE_SIZE, CU_POINTER_ATTRIBUTE_MAPPED,
+        CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES, CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE})
+    wanted.push_back(static_cast<CUpointer_attribute>(each));
+  const CUdeviceptr plain = make_memory(1000);
+  for (const CUdeviceptr at : {plain, make_async(3 << 20) + 7, make_mapping() + 7}) {
+    std::vector<std::uint64_t> values(wanted.size(), 0);
+    std::vector<void*> places;
+    for (auto& value : values) places.push_back(&value);
+    ASSERT_EQ(d.cuPointerGetAttributes(static_cast<unsigned>(wanted.size()), wanted.data(),
+                                       places.data(), at),
+              CUDA_SUCCESS);
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      EXPECT_EQ(values[i], ask<std::uint64_t>(wanted[i], at)) << wanted[i];
+  }
 }
 
 }  // namespace

@@ -8,19 +8,28 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "costs.h"
 #include "faults.h"
 #include "findings.h"
+#include "leniency.h"
 
 namespace gmlake::simcuda {
 namespace {
 
-constexpr std::array<std::string_view, 9> kNames{
-    "SIMCUDA_DEVICES",     "SIMCUDA_MEMORY", "SIMCUDA_BACKING", "SIMCUDA_SEED", "SIMCUDA_CHECKS",
-    "SIMCUDA_EXIT_STATUS", "SIMCUDA_FAULTS", "SIMCUDA_COSTS",   "SIMCUDA_LOG"};
+constexpr std::array<std::string_view, 11> kNames{
+    "SIMCUDA_DEVICES", "SIMCUDA_MEMORY",       "SIMCUDA_BACKING", "SIMCUDA_SEED",
+    "SIMCUDA_CHECKS",  "SIMCUDA_EXIT_STATUS",  "SIMCUDA_FAULTS",  "SIMCUDA_COSTS",
+    "SIMCUDA_LOG",     "SIMCUDA_EARLY_RETURN", "SIMCUDA_PEERS"};
+
+struct Leniency {
+  unsigned early_return = 0;
+  unsigned peers = 1;
+};
+Leniency leniency;  // set once, with the rest
 
 Config& storage() {
   static Config* config = new Config;  // leaked: read until the process is gone
@@ -125,12 +134,23 @@ std::string load_config() {
   if (const char* text = value("SIMCUDA_EXIT_STATUS"))
     if (!parse_number(text, read.exit_status) || read.exit_status < 0 || read.exit_status > 255)
       return fmt::format("SIMCUDA_EXIT_STATUS: '{}' is not a number from 0 to 255", text);
+  for (const auto& [name, flag] : {std::pair("SIMCUDA_EARLY_RETURN", &leniency.early_return),
+                                   std::pair("SIMCUDA_PEERS", &leniency.peers)})
+    if (const char* text = value(name); text && (!parse_number(text, *flag) || *flag > 1))
+      return fmt::format("{}: '{}' is neither 0 nor 1", name, text);
   storage() = std::move(read);
   if (const char* text = value("SIMCUDA_COSTS"))
     if (auto wrong = load_costs(text); !wrong.empty()) return "SIMCUDA_COSTS: " + wrong;
   if (const char* text = value("SIMCUDA_FAULTS"))
     if (auto wrong = arm_faults(text); !wrong.empty()) return "SIMCUDA_FAULTS: " + wrong;
   return {};
+}
+
+bool returns_early() {
+  return leniency.early_return != 0;
+}
+bool devices_are_peers() {
+  return leniency.peers != 0;
 }
 
 const Config& config() {

@@ -1,7 +1,9 @@
 // Copies and fills. A copy is an operation of its stream; the forms without "Async" wait for it.
 //
 // Pageable host memory follows cuda_runtime_api.h, "API synchronization behavior": it is staged
-// when it is the source of an asynchronous copy, and waited for when it is the destination.
+// when it is the source of an asynchronous copy, and waited for when it is the destination. Sets of
+// a device's memory and copies within devices may return before they are over (leniency.h), but for
+// memory with CU_POINTER_ATTRIBUTE_SYNC_MEMOPS.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -10,6 +12,7 @@
 #include "capture.h"
 #include "entry.h"
 #include "findings.h"
+#include "leniency.h"
 #include "peer.h"
 #include "watch.h"
 
@@ -72,6 +75,15 @@ CUresult capture_copy(const StreamRef& stream, Address to, Side to_side, Address
   return capture(stream, std::move(params));
 }
 
+// Whether nobody waits for an operation on it to end.
+bool goes_on(Address at) {
+  Memory& m = memory();
+  if (!returns_early() || !m.owns(at)) return false;
+  const std::lock_guard lock(m.mutex);
+  const auto block = containing(m.allocations, at);
+  return block == m.allocations.end() || block->second.sync_memops == 0;
+}
+
 // Whose memory a copy reads and writes; null: the stream's context's.
 struct Peers {
   const Context* to = nullptr;
@@ -95,7 +107,7 @@ CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size
 
   auto* destination = reinterpret_cast<char*>(to);
   const auto* source = reinterpret_cast<const char*>(from);
-  const bool must_wait = wanted == Wait::yes || pageable(to);
+  const bool must_wait = (wanted == Wait::yes && !(goes_on(to) && goes_on(from))) || pageable(to);
   if (!must_wait && pageable(from) && memory().backed) {
     watch::host_touches(from, size, false);
     auto staged = std::make_shared<std::vector<char>>(source, source + size);
@@ -143,7 +155,7 @@ CUresult fill(Address at, T value, size_t count, CUstream handle, Implicit impli
               {Run::device,
                [=] { std::fill_n(reinterpret_cast<T*>(at), count, value); },
                {{at, size, true}}},
-              wanted == Wait::yes);
+              wanted == Wait::yes && !goes_on(at));
 }
 
 Address address(const void* pointer) {

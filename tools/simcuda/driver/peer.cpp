@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "entry.h"
+#include "leniency.h"
 #include "pool.h"
 
 namespace gmlake::simcuda {
@@ -55,7 +56,7 @@ CUresult cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
   if (can == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (const CUresult bad = check_device(device)) return bad;
   if (const CUresult bad = check_device(peer)) return bad;
-  *can = device != peer;
+  *can = device != peer && devices_are_peers();
   return CUDA_SUCCESS;
 }
 
@@ -73,7 +74,7 @@ CUresult cuDeviceGetP2PAttribute(int* value, CUdevice_P2PAttribute wanted, CUdev
       return CUDA_SUCCESS;
     case CU_DEVICE_P2P_ATTRIBUTE_ACCESS_SUPPORTED:
     case CU_DEVICE_P2P_ATTRIBUTE_NATIVE_ATOMIC_SUPPORTED:
-      *value = 1;
+      *value = devices_are_peers();
       return CUDA_SUCCESS;
     default:
       return CUDA_ERROR_INVALID_VALUE;
@@ -88,7 +89,8 @@ CUresult cuCtxEnablePeerAccess(CUcontext handle, unsigned flags) {
   if (flags != 0) return CUDA_ERROR_INVALID_VALUE;
   // For the current context itself, too (measured on driver 580; cuda.h:
   // CUDA_ERROR_INVALID_CONTEXT).
-  if (mine->device == peer->device) return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
+  if (mine->device == peer->device || !devices_are_peers())
+    return CUDA_ERROR_PEER_ACCESS_UNSUPPORTED;
   const SchedulerLock lock = lock_scheduler();
   if (enabled(*mine, peer)) return CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED;
   mine->peers.push_back(peer);

@@ -151,9 +151,7 @@ CUresult cuPointerGetAttribute(void* data, CUpointer_attribute wanted, CUdevicep
 }
 CUresult cuPointerSetAttribute(const void* value, CUpointer_attribute wanted, CUdeviceptr at) {
   SIM_ENTER();
-  // cuda.h, cuPointerSetAttribute: SYNC_MEMOPS is the only one that can be set. Copies that the
-  // program does not wait for are none of "synchronous memory operations", and those it waits for
-  // always synchronise here: nothing depends on it.
+  // cuda.h, cuPointerSetAttribute: SYNC_MEMOPS is the only one that can be set (copy.cpp).
   if (value == nullptr || wanted != CU_POINTER_ATTRIBUTE_SYNC_MEMOPS)
     return CUDA_ERROR_INVALID_VALUE;
   const unsigned on = *static_cast<const unsigned*>(value);

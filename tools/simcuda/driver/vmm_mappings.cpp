@@ -6,6 +6,7 @@
 #include "entry.h"
 #include "faults.h"
 #include "findings.h"
+#include "leniency.h"
 #include "vmm.h"
 #include "watch.h"
 
@@ -45,6 +46,12 @@ CUresult set_access(Address at, Bytes size, const CUmemAccessDesc* descriptions,
     // created by cuMemMap / cuMemCreate".
     if (!whole_mappings(at, size, first, last))
       return misuse(CUDA_ERROR_INVALID_VALUE, "range that is not mapped as a whole", at);
+    // Of another device's memory only a peer may have any.
+    for (auto mapping = first; mapping != last && !devices_are_peers(); ++mapping)
+      for (size_t i = 0; i < count; ++i)
+        if (descriptions[i].flags != CU_MEM_ACCESS_FLAGS_PROT_NONE &&
+            descriptions[i].location.id != mapping->second.handle->properties.location.id)
+          return CUDA_ERROR_INVALID_DEVICE;
     for (auto mapping = first; mapping != last; ++mapping) {
       const int before = host_protection(mapping->second);
       for (size_t i = 0; i < count; ++i)

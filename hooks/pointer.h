@@ -1,0 +1,18 @@
+// Blocks whose synchronous copies and sets the program wants to be over when they return
+// (CU_POINTER_ATTRIBUTE_SYNC_MEMOPS).
+#pragma once
+
+#include <atomic>
+
+#include "hooks/real.h"
+
+namespace gmlake::hooks {
+
+extern std::atomic<bool> any_synchronous_block;
+// Whether there has ever been one.
+inline bool synchronous_blocks() {
+  return any_synchronous_block.load(std::memory_order_acquire);
+}
+bool is_synchronous_block(CUdeviceptr at);
+
+}  // namespace gmlake::hooks

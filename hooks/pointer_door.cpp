@@ -1,0 +1,185 @@
+// The driver door: what a program asks about a pointer. A block of the pool answers as the memory
+// natively would that it stands for: by its own start, size, context and id, and never as virtual
+// memory that the program could get a handle of. All else about it (device, access, mapping) is the
+// driver's to say, as is everything about other memory.
+#include <array>
+
+#include "hooks/pointer.h"
+#include "hooks/serve.h"
+
+namespace gmlake::hooks {
+
+std::atomic<bool> any_synchronous_block{false};
+
+namespace {
+
+#define GMLAKE_REAL(wrapper)        \
+  const auto* real = real_driver(); \
+  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
+
+// The pool whose memory it is, or was, or will be.
+pool::DevicePool* owner_of(CUdeviceptr at) {
+  auto& process = Process::get();
+  return process.driver_door() && !process.has_given_up() ? process.owner(at) : nullptr;
+}
+
+template <typename Found, typename Look>
+std::optional<Found> found(Look look) {
+  std::optional<Found> seen;
+  (void)guarded([&] { seen = look(); });
+  return seen;
+}
+std::optional<pool::BlockView> view(pool::DevicePool& owner, CUdeviceptr at) {
+  return found<pool::BlockView>([&] { return owner.view(at); });
+}
+std::optional<pool::BlockNote> note(pool::DevicePool& owner, CUdeviceptr at,
+                                    std::optional<bool> synchronous = {}) {
+  return found<pool::BlockNote>([&] { return owner.note(at, synchronous); });
+}
+
+template <typename T>
+CUresult put(void* data, T value) {
+  *static_cast<T*>(data) = value;
+  return CUDA_SUCCESS;
+}
+
+// The device's own pool, which cudaMallocAsync stands for.
+CUmemoryPool memory_pool(const RealDriver& real, const pool::DevicePool& owner) {
+  CUmemoryPool pool = nullptr;
+  if (real.table.cuDeviceGetDefaultMemPool_)
+    (void)real.table.cuDeviceGetDefaultMemPool_(&pool, owner.ordinal());
+  return pool;
+}
+
+bool is_ours(CUpointer_attribute which) {
+  switch (which) {
+    case CU_POINTER_ATTRIBUTE_CONTEXT:
+    case CU_POINTER_ATTRIBUTE_SYNC_MEMOPS:
+    case CU_POINTER_ATTRIBUTE_BUFFER_ID:
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+CUresult answer(const RealDriver& real, pool::DevicePool& owner, const pool::BlockView& block,
+                CUpointer_attribute which, void* data) {
+  switch (which) {
+    case CU_POINTER_ATTRIBUTE_CONTEXT:
+      return put(data, static_cast<CUcontext>(block.context));
+    case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR:
+      return put(data, CUdeviceptr{block.start});
+    case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
+      return put(data, std::size_t{block.size});
+    // cuIpcGetMemHandle refuses it: who asks goes another way.
+    case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
+      return put(data, 0);
+    case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
+      return put(data, static_cast<unsigned long long>(CU_MEM_HANDLE_TYPE_NONE));
+    case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
+      return put(data, block.of_stream ? memory_pool(real, owner) : nullptr);
+    default:
+      break;
+  }
+  const auto noted = note(owner, block.start);
+  if (!noted) return CUDA_ERROR_INVALID_VALUE;
+  return which == CU_POINTER_ATTRIBUTE_BUFFER_ID
+             ? put(data, static_cast<unsigned long long>(noted->id))
+             : put(data, unsigned{noted->synchronous});
+}
+
+}  // namespace
+
+CUresult pointer_get_attribute(void* data, CUpointer_attribute which, CUdeviceptr at) {
+  GMLAKE_REAL(pointer_get_attribute);
+  auto* const owner = data ? owner_of(at) : nullptr;
+  if (!owner) return real->pointer_get_attribute(data, which, at);
+  const auto block = view(*owner, at);
+  if (!block) return CUDA_ERROR_INVALID_VALUE;
+  return is_ours(which) ? answer(*real, *owner, *block, which, data)
+                        : real->pointer_get_attribute(data, which, at);
+}
+
+CUresult pointer_get_attributes(unsigned count, CUpointer_attribute* which, void** data,
+                                CUdeviceptr at) {
+  GMLAKE_REAL(pointer_get_attributes);
+  auto* const owner = which && data ? owner_of(at) : nullptr;
+  if (!owner) return real->pointer_get_attributes(count, which, data, at);
+  const auto block = view(*owner, at);
+  // What is no memory of CUDA's is no error here, as natively.
+  constexpr CUdeviceptr kNothing = 1;
+  if (!block) return real->pointer_get_attributes(count, which, data, kNothing);
+
+  // Those that are not ours in few calls, with as many as there are attributes in one.
+  std::array<CUpointer_attribute, 32> theirs{};
+  std::array<void*, theirs.size()> into{};
+  unsigned gathered = 0;
+  const auto ask = [&] {
+    const unsigned n = std::exchange(gathered, 0);
+    return n == 0 ? CUDA_SUCCESS : real->pointer_get_attributes(n, theirs.data(), into.data(), at);
+  };
+  for (unsigned i = 0; i < count; ++i) {
+    if (is_ours(which[i])) continue;
+    theirs[gathered] = which[i];
+    into[gathered] = data[i];
+    if (++gathered == theirs.size())
+      if (const auto bad = ask()) return bad;
+  }
+  if (const auto bad = ask()) return bad;
+  for (unsigned i = 0; i < count; ++i)
+    if (is_ours(which[i]))
+      if (const auto bad = answer(*real, *owner, *block, which[i], data[i])) return bad;
+  return CUDA_SUCCESS;
+}
+
+CUresult pointer_set_attribute(const void* value, CUpointer_attribute which, CUdeviceptr at) {
+  GMLAKE_REAL(pointer_set_attribute);
+  auto* const owner = value && which == CU_POINTER_ATTRIBUTE_SYNC_MEMOPS ? owner_of(at) : nullptr;
+  if (!owner) return real->pointer_set_attribute(value, which, at);
+  const auto on = *static_cast<const unsigned*>(value);
+  if (on > 1 || !note(*owner, at, on != 0)) return CUDA_ERROR_INVALID_VALUE;
+  if (on != 0) any_synchronous_block.store(true, std::memory_order_release);
+  return CUDA_SUCCESS;
+}
+
+bool is_synchronous_block(CUdeviceptr at) {
+  auto* const owner = owner_of(at);
+  bool is = false;
+  if (owner) (void)guarded([&] { is = owner->is_synchronous(at); });
+  return is;
+}
+
+CUresult mem_get_address_range(CUdeviceptr* start, std::size_t* size, CUdeviceptr at) {
+  GMLAKE_REAL(mem_get_address_range);
+  const CUresult result = real->mem_get_address_range(start, size, at);
+  auto* const owner = result == CUDA_SUCCESS ? owner_of(at) : nullptr;
+  if (!owner) return result;
+  const auto block = view(*owner, at);
+  if (!block) return CUDA_ERROR_NOT_FOUND;
+  if (start) *start = block->start;
+  if (size) *size = block->size;
+  return CUDA_SUCCESS;
+}
+
+CUresult mem_retain_allocation_handle(CUmemGenericAllocationHandle* handle, void* at) {
+  GMLAKE_REAL(mem_retain_allocation_handle);
+  if (owner_of(reinterpret_cast<CUdeviceptr>(at))) return CUDA_ERROR_INVALID_VALUE;
+  return real->mem_retain_allocation_handle(handle, at);
+}
+CUresult mem_get_access(unsigned long long* flags, const CUmemLocation* location, CUdeviceptr at) {
+  GMLAKE_REAL(mem_get_access);
+  return owner_of(at) ? CUDA_ERROR_INVALID_VALUE : real->mem_get_access(flags, location, at);
+}
+CUresult mem_set_access(CUdeviceptr at, std::size_t size, const CUmemAccessDesc* descriptions,
+                        std::size_t count) {
+  GMLAKE_REAL(mem_set_access);
+  return owner_of(at) ? CUDA_ERROR_INVALID_VALUE
+                      : real->mem_set_access(at, size, descriptions, count);
+}
+
+}  // namespace gmlake::hooks
