@@ -42,17 +42,16 @@ class Mappings {
     Bytes size = 0;
     Bytes offset = 0;  // of the first piece's first byte
   };
+  // The handles under `pieces`, in their order, and where in the first of them the first piece
+  // begins.
+  std::vector<driver::Physical> handles_under(const std::vector<memory::Piece>& pieces,
+                                              Bytes& offset) const;
   // Maps the handles of `pieces` side by side into a new range.
   Result<Range> map_window(const std::vector<memory::Piece>& pieces);
   // A window, or handles in the home range, which are released with it.
   Status unmap(driver::Address at, Bytes size);
 
  private:
-  struct Physical {
-    Bytes size;
-    driver::Handle handle;
-  };
-
   tl::unexpected<Error> give_up(const Range& range, Bytes mapped, Error error);
   // What is stuck is tried again too, the last first.
   Status unmap_stuck();
@@ -62,7 +61,7 @@ class Mappings {
   driver::Device& device_;
   const Bytes granule_;
   Reach& reach_;
-  std::map<Bytes, Physical> handles_;                     // by home offset
+  std::map<Bytes, driver::Physical> handles_;             // by home offset
   std::vector<std::pair<driver::Address, Bytes>> stuck_;  // ranges that could not be unmapped
   std::array<AddressRanges, Reach::kMostArenas> free_in_arena_;
 };
