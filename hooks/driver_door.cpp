@@ -1,6 +1,7 @@
 // The driver door: our functions for the driver API. Thin: find out who calls, ask the pool, answer
 // as the driver.
 #include "hooks/ends.h"
+#include "hooks/ipc.h"
 #include "hooks/serve.h"
 #include "hooks/single_stream.h"
 
@@ -74,6 +75,8 @@ CUresult init(unsigned flags) {
 CUresult mem_alloc(CUdeviceptr* out, std::size_t bytes) {
   GMLAKE_REAL(mem_alloc);
   if (!open()) return real->mem_alloc(out, bytes);
+  if (native_sizes.has(bytes)) [[unlikely]]
+    return allocated_for_others(*real, bytes, real->mem_alloc(out, bytes));
   return allocate(*real, host_caller(*real), out, bytes,
                   [&] { return real->mem_alloc(out, bytes); });
 }

@@ -14,6 +14,7 @@
 #include "config/pattern.h"
 #include "config/processes.h"
 #include "hooks/gmlake.h"
+#include "hooks/ipc.h"
 #include "hooks/legacy_stream.h"
 #include "hooks/program_device.h"
 #include "hooks/real.h"
@@ -47,6 +48,7 @@ Process& Process::make() {
 
 Process::Process(bool in_front) : in_front_(in_front), loaded_(load()) {
   if (!is_active()) return;
+  if (config().pool_ipc == config::IpcMode::native) native_sizes.all();
   if (config().streams_single_stream && !driver_door())
     log::warning("streams.single_stream has no effect: {}",
                  in_front_ ? "hooks.driver is false, and streams are not seen to be created"
@@ -93,7 +95,10 @@ void Process::watch_for_the_end() {
   if (std::exchange(has_watched_, true)) return;
   // Registered this late, they run before the handlers of what was set up earlier, cudart's among
   // them.
-  std::atexit([] { get().stopped_ |= kExiting; });
+  std::atexit([] {
+    get().stopped_ |= kExiting;
+    stop_sharing();
+  });
 }
 
 // In a forked child a lock that another thread held is never given back. CUDA does not survive a
@@ -102,6 +107,7 @@ void Process::watch_for_the_end() {
 void Process::after_fork() {
   log::after_fork();
   finding_after_fork();
+  sharing_after_fork();
   if (!cuda_has_begun_) return;
   active_ = false;
   most_device_ = -1;

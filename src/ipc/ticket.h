@@ -5,7 +5,6 @@
 #pragma once
 
 #include <array>
-#include <compare>
 #include <cstdint>
 #include <optional>
 
@@ -18,7 +17,10 @@ namespace gmlake::ipc {
 struct ProcessName {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
-  auto operator<=>(const ProcessName&) const = default;
+  bool operator==(const ProcessName&) const = default;
+  bool operator<(const ProcessName& other) const {
+    return high != other.high ? high < other.high : low < other.low;
+  }
 };
 
 struct Ticket {
