@@ -18,8 +18,7 @@ namespace gmlake::ipc {
 namespace {
 
 constexpr int kType = SOCK_SEQPACKET | SOCK_CLOEXEC;
-constexpr int kWaiting = 128;         // connections that the owner has not looked at yet
-constexpr std::time_t kSettled = 10;  // seconds after which a socket that is made is listened at
+constexpr int kWaiting = 128;  // connections that the owner has not looked at yet
 
 constexpr char kPrefix[] = "gmlake-";
 
@@ -51,7 +50,7 @@ bool nobody_listens(const std::string& path) {
 }
 
 // Processes that were killed could not remove theirs.
-void remove_left_behind(const std::string& folder) {
+void remove_left_behind(const std::string& folder, long settled_seconds) {
   DIR* open = opendir(folder.c_str());
   if (!open) return;
   while (const dirent* entry = readdir(open)) {
@@ -59,7 +58,7 @@ void remove_left_behind(const std::string& folder) {
     const auto path = folder + "/" + entry->d_name;
     struct stat status {};
     if (lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode) ||
-        status.st_uid != geteuid() || std::time(nullptr) - status.st_ctime < kSettled)
+        status.st_uid != geteuid() || std::time(nullptr) - status.st_ctime < settled_seconds)
       continue;
     if (nobody_listens(path)) (void)unlink(path.c_str());
   }
@@ -78,7 +77,8 @@ ProcessName draw_name() {
   return name;
 }
 
-Descriptor listen_as(const ProcessName& name, const Folders& folders, std::string& path) {
+Descriptor listen_as(const ProcessName& name, const Folders& folders, std::string& path,
+                     long settled_seconds) {
   int error = ENOENT;
   for (const auto& folder : folders) {
     Descriptor made(socket(AF_UNIX, kType | SOCK_NONBLOCK, 0));
@@ -89,7 +89,7 @@ Descriptor listen_as(const ProcessName& name, const Folders& folders, std::strin
     if (address_of(path, address) && fchmod(made.number(), S_IRUSR | S_IWUSR) == 0 &&
         bind(made.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
       if (chmod(path.c_str(), S_IRUSR | S_IWUSR) == 0 && listen(made.number(), kWaiting) == 0) {
-        remove_left_behind(folder);
+        remove_left_behind(folder, settled_seconds);
         return made;
       }
       error = errno;

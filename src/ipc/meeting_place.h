@@ -18,9 +18,11 @@ Folders usual_folders();
 ProcessName draw_name();
 
 // Listens under that name in the first folder that lets it, until the socket is closed and `path`
-// removed. What ended processes have left in the folder is removed. None, with errno, if it can
-// not be had.
-Descriptor listen_as(const ProcessName& name, const Folders& folders, std::string& path);
+// removed. What ended processes have left in the folder is removed if it is older than that: who
+// begins to listen is given the time. None, with errno, if it can not be had.
+inline constexpr long kSettledSeconds = 10;
+Descriptor listen_as(const ProcessName& name, const Folders& folders, std::string& path,
+                     long settled_seconds = kSettledSeconds);
 
 // Of a connection that came in, whether it is this user's.
 bool is_same_user(int socket);

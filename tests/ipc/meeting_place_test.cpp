@@ -99,8 +99,10 @@ TEST_F(MeetingPlace, WhatIsLeftBehindIsRemoved) {
   std::string old_path, live_path;
   { (void)listen_as(draw_name(), {folder_}, old_path); }
   const auto live = listen_as(draw_name(), {folder_}, live_path);
-  std::this_thread::sleep_for(std::chrono::seconds(11));  // they may be about to listen until then
-  const auto listener = listen_as(draw_name(), {folder_}, path_);
+  const auto soon = listen_as(draw_name(), {folder_}, path_);
+  EXPECT_TRUE(std::filesystem::exists(old_path)) << "who made it may be about to listen";
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  const auto late = listen_as(draw_name(), {folder_}, path_, 1);
   EXPECT_FALSE(std::filesystem::exists(old_path));
   EXPECT_TRUE(std::filesystem::exists(live_path));
 }
