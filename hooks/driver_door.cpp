@@ -3,6 +3,7 @@
 #include "hooks/ends.h"
 #include "hooks/handed_out.h"
 #include "hooks/peers.h"
+#include "hooks/ipc.h"
 #include "hooks/serve.h"
 #include "hooks/single_stream.h"
 
@@ -76,6 +77,8 @@ CUresult init(unsigned flags) {
 CUresult mem_alloc(CUdeviceptr* out, std::size_t bytes) {
   GMLAKE_REAL(mem_alloc);
   if (!open()) return real->mem_alloc(out, bytes);
+  if (native_sizes.has(bytes)) [[unlikely]]
+    return allocated_for_others(*real, bytes, real->mem_alloc(out, bytes));
   return allocate(*real, host_caller(*real), out, bytes,
                   [&] { return real->mem_alloc(out, bytes); });
 }

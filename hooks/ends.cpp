@@ -5,6 +5,7 @@
 
 #include "driver/current_context.h"
 #include "hooks/captures.h"
+#include "hooks/ipc.h"
 #include "hooks/legacy_stream.h"
 #include "hooks/peers.h"
 #include "hooks/plugin.h"
@@ -70,6 +71,7 @@ void context_is_gone(CUcontext context, bool takes_memory) {
   forget_barrier(context);
   forget_peers(context);
   captures_end(context);
+  shared_context_ends(context);
   Process::get().streams().remove_context(context);
   (void)each_pool([&](pool::DevicePool& pool) { pool.forget_context(context, takes_memory); });
 }

@@ -123,6 +123,11 @@
   X(cuMemFreeAsync, mem_free_async, CUresult, (CUdeviceptr, CUstream))                                               \
   X(cuMemFreeAsync_ptsz, mem_free_async_ptsz, CUresult, (CUdeviceptr, CUstream))                                     \
   X(cuMemGetInfo_v2, mem_get_info, CUresult, (std::size_t*, std::size_t*))                                           \
+  /* memory between processes */                                                                                     \
+  X(cuIpcGetMemHandle, ipc_get_memory, CUresult, (CUipcMemHandle*, CUdeviceptr))                                     \
+  X(cuIpcOpenMemHandle, ipc_open_memory_v1, CUresult, (CUdeviceptr*, CUipcMemHandle, unsigned))                      \
+  X(cuIpcOpenMemHandle_v2, ipc_open_memory, CUresult, (CUdeviceptr*, CUipcMemHandle, unsigned))                      \
+  X(cuIpcCloseMemHandle, ipc_close_memory, CUresult, (CUdeviceptr))                                                  \
   /* giving memory back */                                                                                           \
   X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
   GMLAKE_ORDER_HOOKS(X)                                                                                              \
@@ -194,6 +199,9 @@
   X(cudaFreeAsync, rt_free_async, cudaError_t, (void*, cudaStream_t))                                                \
   X(cudaFreeAsync_ptsz, rt_free_async_ptsz, cudaError_t, (void*, cudaStream_t))                                      \
   X(cudaMemPoolTrimTo, rt_mem_pool_trim_to, cudaError_t, (cudaMemPool_t, std::size_t))                               \
+  X(cudaIpcGetMemHandle, rt_ipc_get_memory, cudaError_t, (cudaIpcMemHandle_t*, void*))                               \
+  X(cudaIpcOpenMemHandle, rt_ipc_open_memory, cudaError_t, (void**, cudaIpcMemHandle_t, unsigned))                   \
+  X(cudaIpcCloseMemHandle, rt_ipc_close_memory, cudaError_t, (void*))                                                \
   X(cudaMemGetInfo, rt_mem_get_info, cudaError_t, (std::size_t*, std::size_t*))                                      \
   X(cudaStreamDestroy, rt_stream_destroy, cudaError_t, (cudaStream_t))                                               \
   X(cudaDeviceReset, rt_device_reset, cudaError_t, ())

@@ -15,6 +15,7 @@
 #include "config/processes.h"
 #include "hooks/gmlake.h"
 #include "hooks/handed_out.h"
+#include "hooks/ipc.h"
 #include "hooks/legacy_stream.h"
 #include "hooks/peers.h"
 #include "hooks/program_device.h"
@@ -50,6 +51,7 @@ Process& Process::make() {
 
 Process::Process(bool in_front) : in_front_(in_front), loaded_(load()) {
   if (!is_active()) return;
+  if (config().pool_ipc == config::IpcMode::native) native_sizes.all();
   if (config().streams_single_stream && !driver_door())
     log::warning("streams.single_stream has no effect: {}",
                  in_front_ ? "hooks.driver is false, and streams are not seen to be created"
@@ -96,7 +98,10 @@ void Process::watch_for_the_end() {
   if (std::exchange(has_watched_, true)) return;
   // Registered this late, they run before the handlers of what was set up earlier, cudart's among
   // them.
-  std::atexit([] { get().stopped_ |= kExiting; });
+  std::atexit([] {
+    get().stopped_ |= kExiting;
+    stop_sharing();
+  });
 }
 
 // In a forked child a lock that another thread held is never given back. CUDA does not survive a
@@ -107,6 +112,7 @@ void Process::after_fork() {
   finding_after_fork();
   stand_ins_after_fork();
   handing_out_after_fork();
+  sharing_after_fork();
   if (!cuda_has_begun_) return;
   active_ = false;
   most_device_ = -1;

@@ -4,6 +4,7 @@
 
 #include "driver/current_context.h"
 #include "hooks/captures.h"
+#include "hooks/ipc.h"
 #include "support/this_thread.h"
 
 namespace gmlake::hooks {
@@ -24,6 +25,12 @@ bool ProgramDevice::captures() const {
 
 bool ProgramDevice::only_legacy_stream(driver::Context context) const {
   return streams_ && streams_->only_legacy(context);
+}
+
+// Other processes that have it keep it no longer than they use it.
+Status ProgramDevice::release(driver::Handle handle) {
+  shared_handle_leaves(handle);
+  return CudaDevice::release(handle);
 }
 
 // An error means the legacy stream while a blocking stream captures: as good as captured.

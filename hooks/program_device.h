@@ -27,6 +27,7 @@ class ProgramDevice final : public driver::CudaDevice {
   static Result<std::unique_ptr<ProgramDevice>> open(const driver::DriverTable& table, int ordinal,
                                                      bool in_front, const KnownStreams* streams);
 
+  Status release(driver::Handle handle) override;
   Status record_event(driver::Event event, driver::Context context, driver::Stream stream) override;
   Status record_context(driver::Event event, driver::Context context, bool may_order) override;
   Result<bool> query(driver::Event event) override;

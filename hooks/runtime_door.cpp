@@ -4,6 +4,7 @@
 // cudaGetLastError and error codes stay native. With the driver door off, misses are served here
 // too.
 #include "hooks/ends.h"
+#include "hooks/ipc.h"
 #include "hooks/runtimes.h"
 #include "hooks/serve.h"
 
@@ -112,6 +113,8 @@ cudaError_t free_async(FreeAsync native, const RealRuntime& runtime, void* at, c
 }  // namespace
 
 cudaError_t rt_malloc(void** out, std::size_t bytes, const RealRuntime& runtime) {
+  if (native_sizes.has(bytes)) [[unlikely]]
+    return runtime.rt_malloc(out, bytes);
   return runtime_allocate(runtime, out, bytes, on_host,
                           [&] { return runtime.rt_malloc(out, bytes); });
 }

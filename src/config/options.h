@@ -36,6 +36,9 @@
   OPTION(pool, release_threshold, size, kNoThreshold, 0, 1024 * TiB,                                                              \
          "free memory is given back when the host waits for the GPU while the pool owns more than this")                          \
   OPTION(pool, native_fallback, flag, true, 0, 0, "ask the driver's own allocator before an allocation fails")                    \
+  OPTION(pool, ipc, ipc_mode, IpcMode::emulate, 0, 0,                                                                             \
+         "cudaMalloc memory for other processes (cudaIpcGetMemHandle): emulate shares the pool's with those that run with "       \
+         "gmlake too, native leaves cudaMalloc to the driver, off shares none of the pool's")                                     \
   OPTION(stitch, enabled, flag, true, 0, 0, "serve a request from scattered free spans by mapping them side by side")             \
   OPTION(stitch, min_request, size, 2 * MiB, 0, 1024 * TiB,                                                                       \
          "smallest request that may be stitched (GMLake: fragLimit)")                                                             \
@@ -84,5 +87,6 @@ inline constexpr std::uint64_t kNoThreshold = 1024 * TiB;
 
 enum class FreePolicy { deferred, synchronous };
 enum class ReportKind { none, text };
+enum class IpcMode { emulate, native, off };
 
 }  // namespace gmlake::config

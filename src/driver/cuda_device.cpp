@@ -52,6 +52,10 @@ Status CudaDevice::prepare() {
       decompress != 0)
     properties_.allocFlags.usage |= CU_MEM_CREATE_USAGE_HW_DECOMPRESS;
 
+  // So that it can be shared with other processes. A handle that is not costs the same (measured).
+  if (has(CU_DEVICE_ATTRIBUTE_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR_SUPPORTED))
+    properties_.requestedHandleTypes = CU_MEM_HANDLE_TYPE_POSIX_FILE_DESCRIPTOR;
+
   std::size_t granularity = 0;
   if (const auto asked = driver_.cuMemGetAllocationGranularity_(&granularity, &properties_,
                                                                 CU_MEM_ALLOC_GRANULARITY_MINIMUM))

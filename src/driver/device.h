@@ -22,6 +22,12 @@ using Context = void*;          // CUcontext
 using Stream = void*;           // CUstream, as the program passed it
 using Event = void*;            // CUevent
 
+// A handle and how much it is.
+struct Physical {
+  Bytes size = 0;
+  Handle handle = 0;
+};
+
 struct MemoryInfo {
   Bytes free = 0;
   Bytes total = 0;

@@ -58,7 +58,12 @@
   X(cuMemMap,                                                                                                \
     CUresult (*)(CUdeviceptr, std::size_t, std::size_t, CUmemGenericAllocationHandle, unsigned long long), true) \
   X(cuMemUnmap, CUresult (*)(CUdeviceptr, std::size_t), true)                                                \
-  X(cuMemSetAccess, CUresult (*)(CUdeviceptr, std::size_t, const CUmemAccessDesc*, std::size_t), true)
+  X(cuMemSetAccess, CUresult (*)(CUdeviceptr, std::size_t, const CUmemAccessDesc*, std::size_t), true)       \
+  X(cuMemExportToShareableHandle,                                                                            \
+    CUresult (*)(void*, CUmemGenericAllocationHandle, CUmemAllocationHandleType, unsigned long long), false) \
+  X(cuMemImportFromShareableHandle,                                                                          \
+    CUresult (*)(CUmemGenericAllocationHandle*, void*, CUmemAllocationHandleType), false)                    \
+  X(cuMemGetAllocationPropertiesFromHandle, CUresult (*)(CUmemAllocationProp*, CUmemGenericAllocationHandle), false)
 // clang-format on
 
 namespace gmlake::driver {

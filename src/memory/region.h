@@ -74,6 +74,7 @@ struct alignas(64) Region {
   bool mergeable : 1 = true;  // its fence is, while it is free
   bool of_stream : 1 = true;  // a stream's block, not a context's, while it is live or parked
   bool listed : 1 = false;    // has a place in a bin of its free index
+  bool shared : 1 = false;    // another process was told of the block, while it is live
   // By the bits of the free indexes: which one it is in, and whose queues name it, also after it
   // was taken or recycled.
   std::uint8_t free_in = 0;

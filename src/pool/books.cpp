@@ -106,6 +106,10 @@ driver::Address Books::take_parked(Front& front, Bytes bytes) {
   std::atomic_ref(block->live.slack)
       .store(static_cast<std::uint32_t>(size - bytes), std::memory_order_relaxed);
   block->live.used_on = memory::kNoTimeline;
+  if (block->shared) [[unlikely]] {
+    const Opened books(mutex_);  // who walks over all regions looks at the bits beside it
+    block->shared = false;
+  }
   block->state.store(memory::State::live, std::memory_order_release);
   front.allocations.add(1);
   front.small_allocations.add(block->small ? 1 : 0);
@@ -169,6 +173,7 @@ driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes b
   block->live.used_on = memory::kNoTimeline;
   block->timeline.store(front.timeline, std::memory_order_relaxed);
   block->of_stream = !front.host;
+  block->shared = false;
   front.has_taken_back = front.has_taken_back || taken.from == memory::Provenance::in_order;
   ++standings_[front.timeline].blocks;
   blocks_.insert(at, block);
@@ -227,6 +232,30 @@ bool Books::use_beside(driver::Address at, const Origin& by) {
   auto& used_on = block->live.used_on;
   used_on = used_on == memory::kNoTimeline || used_on == user ? user : memory::kManyTimelines;
   return true;
+}
+
+std::optional<Books::Shown> Books::show(driver::Address at) {
+  Front* owner = nullptr;
+  memory::Region* block = find(at, owner);
+  if (!block) return {};
+  const Lock own(owner->lock);
+  if (!owner->owns(block, at) || block->of_stream) return {};
+  const Opened books(mutex_);
+  Shown shown{block->shared, size_of(block) - block->live.slack, {}};
+  block->shared = true;
+  if (const auto* window = block->live.window)
+    shown.pieces = window->pieces;
+  else
+    shown.pieces = {{block->start, block->size}};
+  return shown;
+}
+
+bool Books::is_shown(driver::Address at) {
+  Front* owner = nullptr;
+  memory::Region* block = find(at, owner);
+  if (!block) return false;
+  const Lock own(owner->lock);
+  return owner->owns(block, at) && block->shared;
 }
 
 // What the table has at `at`, and who owned that when it was looked up.

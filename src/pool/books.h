@@ -129,6 +129,16 @@ class Books {
   std::optional<BlockNote> note(driver::Address at, std::optional<bool> synchronous)
       GMLAKE_EXCLUDES(mutex_);
   bool is_synchronous(driver::Address at) GMLAKE_EXCLUDES(mutex_);
+  // Where a live block without a stream is, to be shown to another process, in the order in which
+  // it is seen; nothing for any other address. The block is marked: `again`: it was before.
+  struct Shown {
+    bool again = false;
+    Bytes bytes = 0;  // that were asked for
+    std::vector<memory::Piece> pieces;
+  };
+  std::optional<Shown> show(driver::Address at) GMLAKE_EXCLUDES(mutex_);
+  // Whether the block that is live there is one that was shown.
+  bool is_shown(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   // Whether the program has recorded uses of the block that a free on this front is not ordered
   // behind by itself.
   static bool is_used_beside(const Front& front, const memory::Region* block);

@@ -61,6 +61,14 @@ class DevicePool {
   // context), without the program's order behind it: unless the same stream frees it, it is freed
   // behind everything its context has been given until then. False as above.
   bool use_beside(driver::Address at, const Origin& by) { return books_.use_beside(at, by); }
+  // The block that begins at `at`, for another process to map; nothing if cudaMalloc did not give
+  // it out. Waits for a miss that is under way.
+  std::optional<Supply::Shown> show(driver::Address at) {
+    const Growing growing(supply_.mutex());
+    return supply_.show(at);
+  }
+  // Whether the block that is live there now was shown.
+  bool is_shown(driver::Address at) { return books_.is_shown(at); }
   int ordinal() const { return ordinal_; }
   // About the live block that an address is in (Books).
   std::optional<BlockView> view(driver::Address at) { return books_.view(at); }

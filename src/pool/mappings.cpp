@@ -62,7 +62,7 @@ Status Mappings::grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t&
       (void)device_.release(*handle);
       break;
     }
-    handles_.emplace(end, Physical{size, *handle});
+    handles_.emplace(end, driver::Physical{size, *handle});
     end += size;
   }
   if (created == 0) return problem;
@@ -133,16 +133,22 @@ Status Mappings::open_all_to(int device, bool may) {
   return done;
 }
 
-Result<Mappings::Range> Mappings::map_window(const std::vector<memory::Piece>& pieces) {
-  std::vector<Physical> shown;
-  Range range;
+std::vector<driver::Physical> Mappings::handles_under(const std::vector<memory::Piece>& pieces,
+                                                      Bytes& offset) const {
+  std::vector<driver::Physical> found;
   for (const auto& piece : pieces)
     for (auto at = std::prev(handles_.upper_bound(piece.start));
          at != handles_.end() && at->first < piece.end(); ++at) {
-      if (shown.empty()) range.offset = piece.start - at->first;
-      shown.push_back(at->second);
-      range.size += at->second.size;
+      if (found.empty()) offset = piece.start - at->first;
+      found.push_back(at->second);
     }
+  return found;
+}
+
+Result<Mappings::Range> Mappings::map_window(const std::vector<memory::Piece>& pieces) {
+  Range range;
+  const auto shown = handles_under(pieces, range.offset);
+  for (const auto& physical : shown) range.size += physical.size;
   const auto base = take_addresses(range.size);
   if (!base) return fail(base.error());
   range.start = *base;

@@ -43,6 +43,10 @@ class Mappings {
     Bytes size = 0;
     Bytes offset = 0;  // of the first piece's first byte
   };
+  // The handles under `pieces`, in their order, and where in the first of them the first piece
+  // begins.
+  std::vector<driver::Physical> handles_under(const std::vector<memory::Piece>& pieces,
+                                              Bytes& offset) const;
   // Maps the handles of `pieces` side by side into a new range.
   Result<Range> map_window(const std::vector<memory::Piece>& pieces);
   // Opens whole mappings to another device; and all there are, with those to come, or closes them.
@@ -52,11 +56,6 @@ class Mappings {
   Status unmap(driver::Address at, Bytes size);
 
  private:
-  struct Physical {
-    Bytes size;
-    driver::Handle handle;
-  };
-
   tl::unexpected<Error> give_up(const Range& range, Bytes mapped, Error error);
   // Access for this device and those that may reach all.
   Status allow(driver::Address at, Bytes size);
@@ -71,7 +70,7 @@ class Mappings {
   const Bytes granule_;
   Reach& reach_;
   Peers& peers_;
-  std::map<Bytes, Physical> handles_;                     // by home offset
+  std::map<Bytes, driver::Physical> handles_;                     // by home offset
   std::map<driver::Address, Bytes> windows_;              // those that are whole
   std::vector<std::pair<driver::Address, Bytes>> stuck_;  // ranges that could not be unmapped
   std::array<AddressRanges, Reach::kMostArenas> free_in_arena_;

@@ -103,6 +103,14 @@ Result<driver::Address> Supply::finish(Front& front, memory::Miss miss, Bytes by
   return fail(done.error());
 }
 
+std::optional<Supply::Shown> Supply::show(driver::Address at) {
+  auto block = books_.show(at);
+  if (!block) return {};
+  Shown shown{block->again, block->bytes, 0, {}};
+  shown.handles = mappings_.handles_under(block->pieces, shown.offset);
+  return shown;
+}
+
 // A pool with nothing live begins anew, even if it may not stitch. What the driver's own allocator
 // would lack counts too.
 bool Supply::change_shape(Bytes bytes) {

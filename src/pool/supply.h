@@ -35,6 +35,15 @@ class Supply {
   Result<driver::Address> serve(Front& front, Bytes bytes, Room room, Harvest harvest)
       GMLAKE_REQUIRES(mutex_);
 
+  // Where a live block without a stream is, for another process to map (Books::show).
+  struct Shown {
+    bool again = false;
+    Bytes bytes = 0;
+    Bytes offset = 0;                       // of the block in the first handle
+    std::vector<driver::Physical> handles;  // side by side, as the block is seen
+  };
+  std::optional<Shown> show(driver::Address at) GMLAKE_REQUIRES(mutex_);
+
   // Evicts a share of the idle windows whose work is over, oldest first; whether any went.
   bool evict_some() GMLAKE_REQUIRES(mutex_);
   bool has_idle_window() const GMLAKE_REQUIRES(mutex_);

@@ -69,12 +69,17 @@
   X(out_of_memory, count, calls, "allocations that failed")                                        \
   X(native_retries, count, calls,                                                                  \
     "calls of the program that ran out of memory and were tried again after giving some back")     \
+  /* between processes */                                                                          \
+  X(ipc_exports, count, calls, "handles for other processes given for blocks of the pool")         \
+  X(ipc_opens, count, calls, "blocks of other processes' pools opened here")                       \
+  X(ipc_refused, count, calls, "such blocks that could not be opened")                             \
   /* what went past the pool, and why */                                                           \
   X(native_allocations, count, calls, "allocations the driver's own allocator served")             \
   X(native_bytes, count, bytes, "bytes of those allocations")                                      \
   X(native_frees, count, calls, "frees passed to the driver")                                      \
   X(bypass_capture, count, calls, "passed to the driver: the stream was being captured")           \
-  X(bypass_off, count, calls, "passed to the driver: the pool is switched off")
+  X(bypass_off, count, calls, "passed to the driver: the pool is switched off")                    \
+  X(bypass_ipc, count, calls, "passed to the driver: memory of that size is for other processes")
 
 // The driver functions the pool itself calls, with how often and how long.
 #define GMLAKE_DRIVER_CALLS(X) \

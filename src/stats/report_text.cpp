@@ -112,6 +112,15 @@ void add_native(Page& page, const DeviceCounters& c) {
   page.row_unless_zero(c.native_frees, "frees by the driver");
   page.row_unless_zero(c.bypass_capture, "calls because a stream was being captured");
   page.row_unless_zero(c.bypass_off, "calls because the pool is switched off");
+  page.row_unless_zero(c.bypass_ipc, "calls for memory of a size that other processes are given");
+}
+
+void add_processes(Page& page, const DeviceCounters& c) {
+  if (c.ipc_exports + c.ipc_opens + c.ipc_refused == 0) return;
+  page.heading("between processes");
+  page.row_unless_zero(c.ipc_exports, "handles of blocks given to others");
+  page.row_unless_zero(c.ipc_opens, "blocks of others opened");
+  page.row_unless_zero(c.ipc_refused, "blocks of others that could not be opened");
 }
 
 void add_shortage(Page& page, const DeviceCounters& c) {
@@ -163,6 +172,7 @@ std::string to_text(const Report& report) {
     add_driver(page, sum);
     add_shortage(page, sum.counters);
     add_native(page, sum.counters);
+    add_processes(page, sum.counters);
   }
   page.heading("docs/statistics.md explains each line");
   return page.take();

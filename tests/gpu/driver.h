@@ -27,7 +27,9 @@
   X(cuGraphDestroy) X(cuEventCreate) X(cuEventRecord) X(cuEventQuery) X(cuEventSynchronize)          \
   X(cuEventDestroy_v2) X(cuModuleLoadData) X(cuModuleGetFunction) X(cuLaunchKernel)                  \
   X(cuMemGetAllocationGranularity) X(cuMemAddressReserve) X(cuMemAddressFree) X(cuMemCreate)         \
-  X(cuMemRelease) X(cuMemMap) X(cuMemUnmap) X(cuMemSetAccess) X(cuGetProcAddress_v2)
+  X(cuMemRelease) X(cuMemMap) X(cuMemUnmap) X(cuMemSetAccess) X(cuGetProcAddress_v2)               \
+  X(cuIpcOpenMemHandle_v2) X(cuIpcCloseMemHandle) X(cuMemExportToShareableHandle)                    \
+  X(cuMemImportFromShareableHandle)
 // clang-format on
 
 namespace gpu {

@@ -30,6 +30,7 @@ std::vector<Probe> copy_probes();
 std::vector<Probe> capture_probes();
 std::vector<Probe> order_probes();
 std::vector<Probe> limit_probes();
+std::vector<Probe> ipc_probes();
 
 template <typename Call>
 double microseconds(Call call) {

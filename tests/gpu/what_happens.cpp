@@ -31,7 +31,7 @@ std::string quoted(const std::string& plain) {
 std::vector<Probe> all_probes() {
   std::vector<Probe> all;
   for (auto part : {mapping_probes(), pointer_probes(), copy_probes(), capture_probes(),
-                    order_probes(), limit_probes()})
+                    order_probes(), ipc_probes(), limit_probes()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }

@@ -112,6 +112,7 @@ class FakeDevice final : public driver::Device {
     return !reservations_.empty() &&
            at - reservations_.begin()->first < reservations_.begin()->second.size;
   }
+  Bytes physical_of(driver::Handle handle) const { return handles_.at(handle).start; }
   // The physical byte behind an address, unique over the device's life.
   Bytes physical_at(driver::Address at) const {
     auto found = mappings_.upper_bound(at);

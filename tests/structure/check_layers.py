@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     "memory": {"support"},
     "stream": {"support", "driver/device.h"},
     "driver": {"support", "stats"},
+    "ipc": {"support", "driver/device.h"},
     "pool": {"support", "config", "stats", "memory", "stream", "driver/device.h"},
     "hooks": {ANY},
 }

@@ -118,6 +118,29 @@ TEST_F(Sharing, MemoryHasAHandleForOtherProcesses) {
   EXPECT_EQ(d.cuIpcGetMemHandle(&handle, at), CUDA_SUCCESS);
 }
 
+// Programs keep what they have opened by these bytes.
+TEST_F(Sharing, MemoryKeepsItsHandle) {
+  const CUdeviceptr at = make_memory(1000);
+  CUipcMemHandle first{};
+  CUipcMemHandle again{};
+  ASSERT_EQ(d.cuIpcGetMemHandle(&first, at), CUDA_SUCCESS);
+  ASSERT_EQ(d.cuIpcGetMemHandle(&again, at), CUDA_SUCCESS);
+  EXPECT_EQ(std::memcmp(&first, &again, sizeof first), 0);
+}
+
+// [H 9317] memory that is freed and allocated anew has "a unique handle", whatever its address.
+TEST_F(Sharing, NewMemoryHasAnotherHandle) {
+  CUipcMemHandle first{};
+  CUipcMemHandle second{};
+  for (CUipcMemHandle* handle : {&first, &second}) {
+    CUdeviceptr at = 0;
+    ASSERT_EQ(d.cuMemAlloc_v2(&at, kChunk), CUDA_SUCCESS);
+    EXPECT_EQ(d.cuIpcGetMemHandle(handle, at), CUDA_SUCCESS);
+    EXPECT_EQ(d.cuMemFree_v2(at), CUDA_SUCCESS);
+  }
+  EXPECT_NE(std::memcmp(&first, &second, sizeof first), 0);
+}
+
 // [M] only of cuMemAlloc: CUDA_ERROR_INVALID_VALUE.
 TEST_F(Sharing, OtherMemoryHasNoHandleForOtherProcesses) {
   CUipcMemHandle handle{};

@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstring>
 
 #include "config.h"
@@ -22,6 +24,18 @@ unsigned next_space() {
   return kMaxDevices + count.fetch_add(1) % ((1U << 19) - kMaxDevices);
 }
 
+// A device has no limit of descriptors: where the process has one, it is raised as far as it may.
+int make_memfd() {
+  constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+  const int fd = memfd_create("simcuda-shared", kFlags);
+  rlimit limit{};
+  if (fd >= 0 || errno != EMFILE || getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+      limit.rlim_cur >= limit.rlim_max)
+    return fd;
+  limit.rlim_cur = limit.rlim_max;
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? memfd_create("simcuda-shared", kFlags) : -1;
+}
+
 }  // namespace
 
 File::File(int descriptor) : fd(descriptor), space(next_space()) {
@@ -33,7 +47,7 @@ File::~File() {
 }
 
 FileRef make_file(FileKind kind, Bytes size, const CUmemAllocationProp& properties) {
-  const int fd = memfd_create("simcuda-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  const int fd = make_memfd();
   if (fd < 0) return nullptr;
   const auto file = std::make_shared<File>(fd);
   Label& label = file->label;

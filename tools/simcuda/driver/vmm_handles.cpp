@@ -109,7 +109,8 @@ CUresult cuMemCreate(CUmemGenericAllocationHandle* result, size_t size,
   handle->references = 1;
   Memory& m = memory();
   const CUdevice device = properties->location.id;
-  if (exported != CU_MEM_HANDLE_TYPE_NONE) {
+  // Memory that is only counted has no file, and is not exported.
+  if (exported != CU_MEM_HANDLE_TYPE_NONE && m.backed) {
     handle->file = make_file(FileKind::handle, size, *properties);
     if (handle->file == nullptr) return CUDA_ERROR_OUT_OF_MEMORY;
     handle->extents = {{0, size}};
