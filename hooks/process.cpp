@@ -17,6 +17,7 @@
 #include "hooks/legacy_stream.h"
 #include "hooks/program_device.h"
 #include "hooks/real.h"
+#include "hooks/tools_beside.h"
 #include "stats/report.h"
 #include "support/no_cancel.h"
 #include "support/stderr.h"
@@ -25,6 +26,7 @@ namespace gmlake::hooks {
 namespace {
 
 constexpr int kBadConfiguration = 78;  // EX_CONFIG of sysexits.h
+std::atomic<bool> is_checked{false};   // by a tool that knows native memory only
 
 }  // namespace
 
@@ -33,7 +35,8 @@ std::atomic<Process*> Process::made{nullptr};
 Process& Process::make() {
   const NoCancel whole;
   static std::atomic<bool> in_front{false};
-  in_front = loaded_in_front();  // before a lock is held: it asks the loader
+  in_front = loaded_in_front();  // before a lock is held: these ask the loader
+  is_checked = checked_by_sanitizer();
   // In place: there is one, whatever host memory is left. A child that is forked meanwhile begins
   // again.
   alignas(Process) static std::byte place[sizeof(Process)];
@@ -86,6 +89,13 @@ Process::Loaded Process::try_to_load() {
   if (!config::serves(loaded.config, executable)) return {};
   log::configure(loaded.config.log_level,
                  config::expand_pattern(loaded.config.log_file, config::process_pattern_values()));
+  if (loaded.config.processes_tools == config::ToolPolicy::aside && is_checked) {
+    log::warning(
+        "compute-sanitizer checks {}, and can check native memory only: it runs without gmlake "
+        "(processes.tools=serve serves it all the same)",
+        executable);
+    return {};
+  }
   return {std::move(loaded.config), std::move(executable)};
 }
 

@@ -23,6 +23,7 @@ using text = std::string;
 using list = std::vector<std::string>;
 using free_policy = FreePolicy;
 using report_kind = ReportKind;
+using tool_policy = ToolPolicy;
 using log_level = log::Level;
 }  // namespace kinds
 

@@ -8,9 +8,11 @@ namespace {
 
 constexpr std::array<std::string_view, 2> kFreePolicies{"deferred", "synchronous"};
 constexpr std::array<std::string_view, 2> kReportKinds{"none", "text"};
+constexpr std::array<std::string_view, 2> kToolPolicies{"aside", "serve"};
 constexpr std::array<std::string_view, 5> kLogLevels{"debug", "info", "warning", "error", "off"};
 static_assert(kFreePolicies.size() == static_cast<std::size_t>(FreePolicy::synchronous) + 1);
 static_assert(kReportKinds.size() == static_cast<std::size_t>(ReportKind::text) + 1);
+static_assert(kToolPolicies.size() == static_cast<std::size_t>(ToolPolicy::serve) + 1);
 static_assert(kLogLevels.size() == static_cast<std::size_t>(log::Level::off) + 1);
 
 struct SectionNames {
@@ -50,6 +52,8 @@ std::span<const std::string_view> choices(Kind kind) {
       return kFreePolicies;
     case Kind::report_kind:
       return kReportKinds;
+    case Kind::tool_policy:
+      return kToolPolicies;
     case Kind::log_level:
       return kLogLevels;
     default:

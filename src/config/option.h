@@ -15,11 +15,23 @@
 
 namespace gmlake::config {
 
-enum class Kind { flag, size, count, ratio, text, list, free_policy, report_kind, log_level };
+enum class Kind {
+  flag,
+  size,
+  count,
+  ratio,
+  text,
+  list,
+  free_policy,
+  report_kind,
+  tool_policy,
+  log_level
+};
 
-using Field = std::variant<bool Config::*, std::uint64_t Config::*, double Config::*,
-                           std::string Config::*, std::vector<std::string> Config::*,
-                           FreePolicy Config::*, ReportKind Config::*, log::Level Config::*>;
+using Field =
+    std::variant<bool Config::*, std::uint64_t Config::*, double Config::*, std::string Config::*,
+                 std::vector<std::string> Config::*, FreePolicy Config::*, ReportKind Config::*,
+                 ToolPolicy Config::*, log::Level Config::*>;
 
 struct Option {
   std::string_view section;

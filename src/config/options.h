@@ -22,6 +22,8 @@
          "intercept the runtime API of a shared cudart: cudaMalloc and its relatives; the shorter way to a hit")                  \
   OPTION(processes, include, list, {"*"}, 0, 0, "programs to serve: names of executables, * and ? match")                         \
   OPTION(processes, exclude, list, {}, 0, 0, "programs to leave alone even when included")                                        \
+  OPTION(processes, tools, tool_policy, ToolPolicy::aside, 0, 0,                                                                  \
+         "a program that compute-sanitizer watches: aside leaves it on native memory, which is all that the tool can check")      \
   OPTION(pool, enabled, flag, true, 0, 0, "serve allocations from the pool; false forwards and counts them only")                 \
   OPTION(pool, chunk_size, size, 2 * MiB, 2 * MiB, GiB,                                                                           \
          "least bytes of one physical handle; a power of two, at least the device's granularity (2MiB)")                          \
@@ -84,5 +86,6 @@ inline constexpr std::uint64_t kNoThreshold = 1024 * TiB;
 
 enum class FreePolicy { deferred, synchronous };
 enum class ReportKind { none, text };
+enum class ToolPolicy { aside, serve };
 
 }  // namespace gmlake::config

@@ -58,6 +58,8 @@ std::string other_value(const Option& option) {
       return "synchronous";
     case Kind::report_kind:
       return "none";
+    case Kind::tool_policy:
+      return "serve";
     case Kind::log_level:
       return "debug";
   }
