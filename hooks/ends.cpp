@@ -6,6 +6,7 @@
 #include "driver/current_context.h"
 #include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/own_memory.h"
 #include "hooks/plugin.h"
 #include "support/fault.h"
 #include "support/lasting.h"
@@ -70,6 +71,7 @@ void context_is_gone(CUcontext context, bool takes_memory) {
   captures_end(context);
   Process::get().streams().remove_context(context);
   (void)each_pool([&](pool::DevicePool& pool) { pool.forget_context(context, takes_memory); });
+  if (takes_memory) (void)guarded([&] { own_memory().forget_context(context); });
 }
 
 }  // namespace

@@ -102,6 +102,14 @@
   X(cuMemFreeAsync, mem_free_async, CUresult, (CUdeviceptr, CUstream))                                               \
   X(cuMemFreeAsync_ptsz, mem_free_async_ptsz, CUresult, (CUdeviceptr, CUstream))                                     \
   X(cuMemGetInfo_v2, mem_get_info, CUresult, (std::size_t*, std::size_t*))                                           \
+  /* the program's own physical memory, which counts for its limits (cuMemCreate is below) */                         \
+  X(cuMemRelease, mem_release, CUresult, (CUmemGenericAllocationHandle))                                             \
+  X(cuMemMap, mem_map, CUresult,                                                                                     \
+    (CUdeviceptr, std::size_t, std::size_t, CUmemGenericAllocationHandle, unsigned long long))                       \
+  X(cuMemUnmap, mem_unmap, CUresult, (CUdeviceptr, std::size_t))                                                     \
+  X(cuMemRetainAllocationHandle, mem_retain_handle, CUresult, (CUmemGenericAllocationHandle*, void*))                \
+  X(cuMemPoolCreate, mem_pool_create, CUresult, (CUmemoryPool*, const CUmemPoolProps*))                              \
+  X(cuMemPoolDestroy, mem_pool_destroy, CUresult, (CUmemoryPool))                                                    \
   /* giving memory back */                                                                                           \
   X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
   GMLAKE_ORDER_HOOKS(X)                                                                                              \

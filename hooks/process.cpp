@@ -14,6 +14,7 @@
 #include "config/pattern.h"
 #include "config/processes.h"
 #include "hooks/gmlake.h"
+#include "hooks/keeper.h"
 #include "hooks/legacy_stream.h"
 #include "hooks/program_device.h"
 #include "hooks/real.h"
@@ -103,7 +104,10 @@ void Process::watch_for_the_end() {
   if (std::exchange(has_watched_, true)) return;
   // Registered this late, they run before the handlers of what was set up earlier, cudart's among
   // them.
-  std::atexit([] { get().stopped_ |= kExiting; });
+  std::atexit([] {
+    get().stopped_ |= kExiting;
+    end_keeping();
+  });
 }
 
 // In a forked child a lock that another thread held is never given back. CUDA does not survive a
@@ -144,6 +148,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   }
   auto* pool = new pool::DevicePool(device, *opened->release(), config());
   pools_[index].store(pool, std::memory_order_release);
+  begin_keeping(config().pool_enabled ? config().pool_release_after : 0);
   if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
   return pool;
 }

@@ -70,7 +70,7 @@ cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Nat
   const auto address = reinterpret_cast<CUdeviceptr>(at);
   const auto* real = real_driver();
   auto* owner = real ? Process::get().owner(address) : nullptr;
-  if (!owner) return native();
+  if (!owner) return Process::get().driver_door() ? native() : free_past(address, native);
   auto caller = who(*real);
   // cudart sees to a context first of all.
   if (!caller && Process::get().serving()) {

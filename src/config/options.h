@@ -31,12 +31,14 @@
          "most bytes of one physical handle: larger ones grow with fewer driver calls, smaller ones stitch more freely")          \
   OPTION(pool, small_limit, size, MiB, 0, GiB,                                                                                    \
          "requests up to this size share chunks of their own; at most chunk_size")                                                \
-  OPTION(pool, max_bytes, size, 0, 0, 1024 * TiB, "most physical memory the pool may own on a device; 0: no limit")               \
+  OPTION(pool, max_bytes, size, 0, 0, 1024 * TiB, "most memory the process may take of a device, what is not the pool's included; 0: no limit")               \
   OPTION(pool, max_share, ratio, 1, 0, 1, "the same as a share of the device's memory: 0.9 is 90 %; the smaller limit holds")         \
   OPTION(pool, head_room, size, 256 * MiB, 0, TiB,                                                                                \
          "memory of the device that growth leaves to others, at most a 256th of it; used only before an allocation fails")         \
   OPTION(pool, release_threshold, size, kNoThreshold, 0, 1024 * TiB,                                                              \
          "free memory is given back when the host waits for the GPU while the pool owns more than this")                          \
+  OPTION(pool, release_after, ratio, 10, 0, 1000000,                                                                              \
+         "seconds after which free memory that nothing has wanted goes back to the device; 0: never")                             \
   OPTION(pool, native_fallback, flag, true, 0, 0, "ask the driver's own allocator before an allocation fails")                    \
   OPTION(stitch, enabled, flag, true, 0, 0, "serve a request from scattered free spans by mapping them side by side")             \
   OPTION(stitch, min_request, size, 2 * MiB, 0, 1024 * TiB,                                                                       \
