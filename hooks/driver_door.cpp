@@ -2,8 +2,8 @@
 // as the driver.
 #include "hooks/ends.h"
 #include "hooks/handed_out.h"
-#include "hooks/peers.h"
 #include "hooks/ipc.h"
+#include "hooks/peers.h"
 #include "hooks/serve.h"
 #include "hooks/single_stream.h"
 

@@ -7,6 +7,7 @@
 #include "hooks/captures.h"
 #include "hooks/ipc.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/own_memory.h"
 #include "hooks/peers.h"
 #include "hooks/plugin.h"
 #include "support/fault.h"
@@ -74,6 +75,7 @@ void context_is_gone(CUcontext context, bool takes_memory) {
   shared_context_ends(context);
   Process::get().streams().remove_context(context);
   (void)each_pool([&](pool::DevicePool& pool) { pool.forget_context(context, takes_memory); });
+  if (takes_memory) (void)guarded([&] { own_memory().forget_context(context); });
 }
 
 }  // namespace

@@ -128,6 +128,13 @@
   X(cuIpcOpenMemHandle, ipc_open_memory_v1, CUresult, (CUdeviceptr*, CUipcMemHandle, unsigned))                      \
   X(cuIpcOpenMemHandle_v2, ipc_open_memory, CUresult, (CUdeviceptr*, CUipcMemHandle, unsigned))                      \
   X(cuIpcCloseMemHandle, ipc_close_memory, CUresult, (CUdeviceptr))                                                  \
+  /* the program's own physical memory, which counts for its limits (cuMemCreate is below) */                         \
+  X(cuMemRelease, mem_release, CUresult, (CUmemGenericAllocationHandle))                                             \
+  X(cuMemMap, mem_map, CUresult,                                                                                     \
+    (CUdeviceptr, std::size_t, std::size_t, CUmemGenericAllocationHandle, unsigned long long))                       \
+  X(cuMemUnmap, mem_unmap, CUresult, (CUdeviceptr, std::size_t))                                                     \
+  X(cuMemPoolCreate, mem_pool_create, CUresult, (CUmemoryPool*, const CUmemPoolProps*))                              \
+  X(cuMemPoolDestroy, mem_pool_destroy, CUresult, (CUmemoryPool))                                                    \
   /* giving memory back */                                                                                           \
   X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
   GMLAKE_ORDER_HOOKS(X)                                                                                              \

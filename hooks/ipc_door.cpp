@@ -2,6 +2,7 @@
 // pools, which the driver refuses to share this way. Whatever is not a pool's is passed on, and so
 // is what can not be shared, for the driver to say so.
 #include "hooks/ipc.h"
+#include "hooks/runtimes.h"
 
 #include <unistd.h>
 
@@ -23,10 +24,6 @@ using config::IpcMode;
 #define GMLAKE_REAL(wrapper)        \
   const auto* real = real_driver(); \
   if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
-#define GMLAKE_REAL_RT(wrapper)         \
-  const auto* runtime = real_runtime(); \
-  if (!runtime || !runtime->wrapper) return cudaErrorInsufficientDriver
-
 // What this process shares and has opened.
 class Sharing {
  public:
@@ -195,16 +192,16 @@ bool open() {
   return Process::get().driver_door();
 }
 
-// The driver, where cudart's own calls to it are not seen.
-const RealDriver* runtime_only() {
+// The runtime's driver, where its own calls to it are not seen.
+const RealDriver* runtime_only(const RealRuntime& runtime) {
   auto& process = Process::get();
-  return process.runtime_door() && !process.driver_door() ? real_driver() : nullptr;
+  return process.runtime_door() && !process.driver_door() ? driver_of(runtime) : nullptr;
 }
 
 // The errors of these calls have the same numbers in both.
 template <typename Ours, typename Native>
-cudaError_t either(Ours ours, Native native) {
-  const auto* real = runtime_only();
+cudaError_t either(const RealRuntime& runtime, Ours ours, Native native) {
+  const auto* real = runtime_only(runtime);
   if (!real || !real->complete) return native();
   return static_cast<cudaError_t>(ours(*real, [&] { return static_cast<CUresult>(native()); }));
 }
@@ -294,29 +291,30 @@ CUresult ipc_close_memory(CUdeviceptr at) {
   return open() ? close_shared(at, native) : native();
 }
 
-cudaError_t rt_ipc_get_memory(cudaIpcMemHandle_t* handle, void* at) {
-  GMLAKE_REAL_RT(rt_ipc_get_memory);
+cudaError_t rt_ipc_get_memory(cudaIpcMemHandle_t* handle, void* at, const RealRuntime& runtime) {
   return either(
+      runtime,
       [&](const RealDriver& real, auto native) {
         return share(real, handle, reinterpret_cast<CUdeviceptr>(at), native);
       },
-      [&] { return runtime->rt_ipc_get_memory(handle, at); });
+      [&] { return runtime.rt_ipc_get_memory(handle, at); });
 }
-cudaError_t rt_ipc_open_memory(void** out, cudaIpcMemHandle_t handle, unsigned flags) {
-  GMLAKE_REAL_RT(rt_ipc_open_memory);
+cudaError_t rt_ipc_open_memory(void** out, cudaIpcMemHandle_t handle, unsigned flags,
+                               const RealRuntime& runtime) {
   return either(
+      runtime,
       [&](const RealDriver& real, auto native) {
         return open_shared(real, reinterpret_cast<CUdeviceptr*>(out), &handle, flags, native);
       },
-      [&] { return runtime->rt_ipc_open_memory(out, handle, flags); });
+      [&] { return runtime.rt_ipc_open_memory(out, handle, flags); });
 }
-cudaError_t rt_ipc_close_memory(void* at) {
-  GMLAKE_REAL_RT(rt_ipc_close_memory);
+cudaError_t rt_ipc_close_memory(void* at, const RealRuntime& runtime) {
   return either(
+      runtime,
       [&](const RealDriver&, auto native) {
         return close_shared(reinterpret_cast<CUdeviceptr>(at), native);
       },
-      [&] { return runtime->rt_ipc_close_memory(at); });
+      [&] { return runtime.rt_ipc_close_memory(at); });
 }
 
 }  // namespace gmlake::hooks

@@ -76,9 +76,10 @@ CUresult answer(const RealDriver& real, pool::DevicePool& owner, const pool::Blo
       return put(data, CUdeviceptr{block.start});
     case CU_POINTER_ATTRIBUTE_RANGE_SIZE:
       return put(data, std::size_t{block.size});
-    // cuIpcGetMemHandle refuses it: who asks goes another way.
+    // Who is told that cuIpcGetMemHandle refuses it goes another way.
     case CU_POINTER_ATTRIBUTE_IS_LEGACY_CUDA_IPC_CAPABLE:
-      return put(data, 0);
+      return put(data, int{!block.of_stream &&
+                           Process::get().config().pool_ipc == config::IpcMode::emulate});
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
       return put(data, static_cast<unsigned long long>(CU_MEM_HANDLE_TYPE_NONE));
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
@@ -169,7 +170,9 @@ CUresult mem_get_address_range(CUdeviceptr* start, std::size_t* size, CUdevicept
 CUresult mem_retain_allocation_handle(CUmemGenericAllocationHandle* handle, void* at) {
   GMLAKE_REAL(mem_retain_allocation_handle);
   if (owner_of(reinterpret_cast<CUdeviceptr>(at))) return CUDA_ERROR_INVALID_VALUE;
-  return real->mem_retain_allocation_handle(handle, at);
+  const CUresult result = real->mem_retain_allocation_handle(handle, at);
+  if (result == CUDA_SUCCESS) own_handle_retained(reinterpret_cast<CUdeviceptr>(at), *handle);
+  return result;
 }
 CUresult mem_get_access(unsigned long long* flags, const CUmemLocation* location, CUdeviceptr at) {
   GMLAKE_REAL(mem_get_access);

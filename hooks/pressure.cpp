@@ -2,6 +2,7 @@
 // want of memory that the pool keeps free for later, the pool gives it back and the call is made
 // once more.
 #include "hooks/order.h"
+#include "hooks/own_pools.h"
 #include "hooks/serve.h"
 #include "hooks/work.h"
 
@@ -12,11 +13,7 @@ template <auto Native, typename... Args>
 CUresult with_room(Args... args) {
   const auto* real = real_driver();
   if (!real || !(real->*Native)) return CUDA_ERROR_NOT_FOUND;
-  CUresult result = (real->*Native)(args...);
-  // Each time some of what the pool has free, until that is enough or all.
-  while (result == CUDA_ERROR_OUT_OF_MEMORY && Process::get().driver_door() && make_room(*real))
-    result = (real->*Native)(args...);
-  return result;
+  return with_room(*real, [&] { return (real->*Native)(args...); });
 }
 
 void before_work_of(CUstream stream, bool zero_is_per_thread) {
@@ -30,25 +27,57 @@ void before_launch_of(const CUlaunchConfig* how, bool zero_is_per_thread) {
     records_event(how->attrs[i].id, &how->attrs[i].value);
 }
 
+template <auto Native>
+CUresult in_pool(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool, CUstream stream) {
+  const auto native = [&] { return with_room<Native>(out, bytes, pool, stream); };
+  const auto* real = real_driver();
+  const bool counts = real && Process::get().driver_door() && Process::get().serving();
+  return counts ? allocate_in(*real, pool, bytes, native) : native();
+}
+
 }  // namespace
 
-CUresult mem_create(CUmemGenericAllocationHandle* handle, std::size_t bytes,
-                    const CUmemAllocationProp* properties, unsigned long long flags) {
-  return with_room<&RealDriver::mem_create>(handle, bytes, properties, flags);
+CUresult mem_pool_create(CUmemoryPool* pool, const CUmemPoolProps* properties) {
+  const auto* real = real_driver();
+  if (!real || !real->mem_pool_create) return CUDA_ERROR_NOT_FOUND;
+  const CUresult result = real->mem_pool_create(pool, properties);
+  if (result == CUDA_SUCCESS && Process::get().driver_door() &&
+      properties->location.type == CU_MEM_LOCATION_TYPE_DEVICE)
+    (void)guarded([&] { own_pools().add(*pool, properties->location.id); });
+  return result;
 }
+CUresult mem_pool_destroy(CUmemoryPool pool) {
+  const auto* real = real_driver();
+  if (!real || !real->mem_pool_destroy) return CUDA_ERROR_NOT_FOUND;
+  if (Process::get().driver_door()) (void)guarded([&] { own_pools().remove(pool); });
+  return real->mem_pool_destroy(pool);
+}
+
 CUresult mem_alloc_pitch(CUdeviceptr* out, std::size_t* pitch, std::size_t width,
                          std::size_t height, unsigned element) {
-  return with_room<&RealDriver::mem_alloc_pitch>(out, pitch, width, height, element);
+  const auto native = [&] {
+    return with_room<&RealDriver::mem_alloc_pitch>(out, pitch, width, height, element);
+  };
+  const auto* real = real_driver();
+  if (!real || !out || width == 0 || height == 0 || !Process::get().driver_door()) return native();
+  const auto caller = host_caller(*real);
+  auto* pool = caller && Process::get().serving() ? Process::get().pool(caller->device, real->table)
+                                                  : nullptr;
+  // The driver chooses the pitch: a multiple of some hundred bytes.
+  constexpr Bytes kPitch = 512;
+  return pool ? allocate_past(*pool, out, round_up(width, kPitch) * height, caller->origin.context,
+                              native)
+              : native();
 }
 CUresult mem_alloc_from_pool(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
                              CUstream stream) {
   before_work_of(stream, false);
-  return with_room<&RealDriver::mem_alloc_from_pool>(out, bytes, pool, stream);
+  return in_pool<&RealDriver::mem_alloc_from_pool>(out, bytes, pool, stream);
 }
 CUresult mem_alloc_from_pool_ptsz(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
                                   CUstream stream) {
   before_work_of(stream, true);
-  return with_room<&RealDriver::mem_alloc_from_pool_ptsz>(out, bytes, pool, stream);
+  return in_pool<&RealDriver::mem_alloc_from_pool_ptsz>(out, bytes, pool, stream);
 }
 CUresult array_create(CUarray* out, const CUDA_ARRAY_DESCRIPTOR* descriptor) {
   return with_room<&RealDriver::array_create>(out, descriptor);

@@ -16,11 +16,13 @@
 #include "hooks/gmlake.h"
 #include "hooks/handed_out.h"
 #include "hooks/ipc.h"
+#include "hooks/keeper.h"
 #include "hooks/legacy_stream.h"
 #include "hooks/peers.h"
 #include "hooks/program_device.h"
 #include "hooks/real.h"
 #include "hooks/stand_ins.h"
+#include "hooks/tools_beside.h"
 #include "stats/report.h"
 #include "support/no_cancel.h"
 #include "support/stderr.h"
@@ -29,6 +31,7 @@ namespace gmlake::hooks {
 namespace {
 
 constexpr int kBadConfiguration = 78;  // EX_CONFIG of sysexits.h
+std::atomic<bool> is_checked{false};   // by a tool that knows native memory only
 
 }  // namespace
 
@@ -37,7 +40,8 @@ std::atomic<Process*> Process::made{nullptr};
 Process& Process::make() {
   const NoCancel whole;
   static std::atomic<bool> in_front{false};
-  in_front = loaded_in_front();  // before a lock is held: it asks the loader
+  in_front = loaded_in_front();  // before a lock is held: these ask the loader
+  is_checked = checked_by_sanitizer();
   // In place: there is one, whatever host memory is left. A child that is forked meanwhile begins
   // again.
   alignas(Process) static std::byte place[sizeof(Process)];
@@ -91,6 +95,13 @@ Process::Loaded Process::try_to_load() {
   if (!config::serves(loaded.config, executable)) return {};
   log::configure(loaded.config.log_level,
                  config::expand_pattern(loaded.config.log_file, config::process_pattern_values()));
+  if (loaded.config.processes_tools == config::ToolPolicy::aside && is_checked) {
+    log::warning(
+        "compute-sanitizer checks {}, and can check native memory only: it runs without gmlake "
+        "(processes.tools=serve serves it all the same)",
+        executable);
+    return {};
+  }
   return {std::move(loaded.config), std::move(executable)};
 }
 
@@ -101,6 +112,7 @@ void Process::watch_for_the_end() {
   std::atexit([] {
     get().stopped_ |= kExiting;
     stop_sharing();
+    end_keeping();
   });
 }
 
@@ -146,6 +158,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   }
   auto* pool = new pool::DevicePool(device, *opened->release(), config());
   pools_[index].store(pool, std::memory_order_release);
+  begin_keeping(config().pool_enabled ? config().pool_release_after : 0);
   if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
   return pool;
 }

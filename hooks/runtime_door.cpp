@@ -15,13 +15,6 @@ bool open() {
   return Process::get().runtime_door();
 }
 
-// The driver that the runtime calls, if it is the one that is served: in each namespace of the
-// dynamic linker there is another, with memory of its own.
-const RealDriver* driver_of(const RealRuntime& runtime) {
-  const auto* real = real_driver();
-  return real && real->space == runtime.space ? real : nullptr;
-}
-
 // cudaError_t and CUresult share the numbers of the errors an allocation can have.
 cudaError_t translate(CUresult result) {
   return static_cast<cudaError_t>(result);
@@ -72,7 +65,7 @@ cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Nat
   const auto address = reinterpret_cast<CUdeviceptr>(at);
   const auto* real = driver_of(runtime);
   auto* owner = real ? Process::get().owner(address) : nullptr;
-  if (!owner) return native();
+  if (!owner) return Process::get().driver_door() ? native() : free_past(address, native);
   auto caller = who(*real);
   // cudart sees to a context first of all.
   if (!caller && Process::get().serving()) {

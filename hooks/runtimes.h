@@ -8,6 +8,7 @@
 #include <driver_types.h>
 
 #include "hooks/hook_table.h"
+#include "hooks/real.h"
 #include "hooks/redirect.h"
 
 namespace gmlake::hooks {
@@ -19,6 +20,13 @@ struct RealRuntime {
   GMLAKE_RUNTIME_HOOKS(X)
 #undef X
 };
+
+// The driver that the runtime calls, if it is the one that is served: in each namespace of the
+// dynamic linker there is another, with memory of its own.
+inline const RealDriver* driver_of(const RealRuntime& runtime) {
+  const auto* real = real_driver();
+  return real && real->space == runtime.space ? real : nullptr;
+}
 
 // Our functions, handed the runtime that they stand for, behind what the caller has handed them.
 #define GMLAKE_WITH_RUNTIME(...) (__VA_ARGS__ __VA_OPT__(, ) const RealRuntime&)

@@ -20,10 +20,25 @@ pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Calle
 
 void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* total) {
   const auto caller = host_caller(real);
-  const auto* pool = caller ? Process::get().pool_if_any(caller->device) : nullptr;
+  auto* pool = caller ? Process::get().pool_if_any(caller->device) : nullptr;
   if (!free || !pool) return;
-  (void)guarded([&] { *free += pool->reusable_bytes(); });
+  // The least of what the device has and of what the limits leave.
+  (void)guarded(
+      [&] { *free = std::min<Bytes>(*free + pool->reusable_bytes(), pool->limit_left()); });
   if (total) *free = std::min(*free, *total);
+}
+
+// The device's own pool is not seen to be created.
+CUmemoryPool current_pool(const RealDriver& real, int device) {
+  CUmemoryPool current = nullptr;
+  CUmemoryPool own = nullptr;
+  const auto& table = real.table;
+  if (!table.cuDeviceGetMemPool_ || table.cuDeviceGetMemPool_(&current, device) != CUDA_SUCCESS)
+    return nullptr;
+  if (table.cuDeviceGetDefaultMemPool_ &&
+      table.cuDeviceGetDefaultMemPool_(&own, device) == CUDA_SUCCESS && own == current)
+    (void)guarded([&] { own_pools().add_if_new(current, device); });
+  return current;
 }
 
 void trim_with(const RealDriver& real, CUmemoryPool memory_pool, std::size_t keep) {

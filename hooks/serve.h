@@ -6,6 +6,8 @@
 #include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
 #include "hooks/out_of_memory.h"
+#include "hooks/own_memory.h"
+#include "hooks/own_pools.h"
 
 namespace gmlake::hooks {
 
@@ -31,11 +33,22 @@ void count(pool::DevicePool& pool, Count add) {
   if (!Process::get().has_given_up()) (void)guarded([&] { pool.count(add); });
 }
 
+// The driver's pool that a device's stream-ordered allocations come from natively.
+CUmemoryPool current_pool(const RealDriver& real, int device);
+
 // Memory given back, because the program asks the device's own memory pool to, because it has
 // waited for the GPU, or because a native call of it ran out of memory (true: worth another try).
 void trim_with(const RealDriver& real, CUmemoryPool pool, std::size_t keep);
 void after_wait(const RealDriver& real);
 bool make_room(const RealDriver& real);
+// A native call, made again as long as there is no memory for it and the pool has some to give.
+template <typename Native>
+CUresult with_room(const RealDriver& real, Native native) {
+  CUresult result = native();
+  while (result == CUDA_ERROR_OUT_OF_MEMORY && Process::get().driver_door() && make_room(real))
+    result = native();
+  return result;
+}
 
 // The whole ladder down to the driver's own allocator. `native` allocates natively and gives its
 // result.
@@ -64,8 +77,15 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
     }
     reason = &stats::DeviceCounters::ladder_natives;
   }
-  const CUresult result = native();
-  if (!pool) return result;
+  if (!pool) return native();
+  const auto past = [&] {
+    if (caller->origin.host())
+      return allocate_past(*pool, out, bytes, caller->origin.context, native);
+    // In a capture it becomes a node of the graph.
+    return caller->capturing ? native()
+                             : allocate_in(real, current_pool(real, caller->device), bytes, native);
+  };
+  const CUresult result = past();
   count(*pool, [&](stats::DeviceCounters& counters) {
     ++(counters.*reason);
     if (result == CUDA_SUCCESS) {
@@ -98,7 +118,7 @@ template <typename Native>
 CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native native) {
   auto& process = Process::get();
   if (auto* owner = process.owner(at)) return give_back(*owner, caller, at);
-  const CUresult result = native();
+  const CUresult result = free_past(at, native);
   if (at != 0 && result == CUDA_SUCCESS && caller)
     if (auto* pool = process.pool_if_any(caller->device))
       count(*pool, [](stats::DeviceCounters& counters) { ++counters.native_frees; });

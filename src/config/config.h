@@ -24,6 +24,7 @@ using list = std::vector<std::string>;
 using free_policy = FreePolicy;
 using report_kind = ReportKind;
 using ipc_mode = IpcMode;
+using tool_policy = ToolPolicy;
 using log_level = log::Level;
 }  // namespace kinds
 

@@ -13,6 +13,8 @@ constexpr std::array<std::string_view, 5> kLogLevels{"debug", "info", "warning",
 static_assert(kFreePolicies.size() == static_cast<std::size_t>(FreePolicy::synchronous) + 1);
 static_assert(kReportKinds.size() == static_cast<std::size_t>(ReportKind::text) + 1);
 static_assert(kIpcModes.size() == static_cast<std::size_t>(IpcMode::off) + 1);
+constexpr std::array<std::string_view, 2> kToolPolicies{"aside", "serve"};
+static_assert(kToolPolicies.size() == static_cast<std::size_t>(ToolPolicy::serve) + 1);
 static_assert(kLogLevels.size() == static_cast<std::size_t>(log::Level::off) + 1);
 
 struct SectionNames {
@@ -54,6 +56,8 @@ std::span<const std::string_view> choices(Kind kind) {
       return kReportKinds;
     case Kind::ipc_mode:
       return kIpcModes;
+    case Kind::tool_policy:
+      return kToolPolicies;
     case Kind::log_level:
       return kLogLevels;
     default:

@@ -25,13 +25,14 @@ enum class Kind {
   free_policy,
   report_kind,
   ipc_mode,
+  tool_policy,
   log_level
 };
 
 using Field =
     std::variant<bool Config::*, std::uint64_t Config::*, double Config::*, std::string Config::*,
                  std::vector<std::string> Config::*, FreePolicy Config::*, ReportKind Config::*,
-                 IpcMode Config::*, log::Level Config::*>;
+                 IpcMode Config::*, ToolPolicy Config::*, log::Level Config::*>;
 
 struct Option {
   std::string_view section;

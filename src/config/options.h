@@ -22,6 +22,8 @@
          "intercept the runtime API of a shared cudart: cudaMalloc and its relatives; the shorter way to a hit")                  \
   OPTION(processes, include, list, {"*"}, 0, 0, "programs to serve: names of executables, * and ? match")                         \
   OPTION(processes, exclude, list, {}, 0, 0, "programs to leave alone even when included")                                        \
+  OPTION(processes, tools, tool_policy, ToolPolicy::aside, 0, 0,                                                                  \
+         "a program that compute-sanitizer watches: aside leaves it on native memory, which is all that the tool can check")      \
   OPTION(pool, enabled, flag, true, 0, 0, "serve allocations from the pool; false forwards and counts them only")                 \
   OPTION(pool, chunk_size, size, 2 * MiB, 2 * MiB, GiB,                                                                           \
          "least bytes of one physical handle; a power of two, at least the device's granularity (2MiB)")                          \
@@ -29,12 +31,14 @@
          "most bytes of one physical handle: larger ones grow with fewer driver calls, smaller ones stitch more freely")          \
   OPTION(pool, small_limit, size, MiB, 0, GiB,                                                                                    \
          "requests up to this size share chunks of their own; at most chunk_size")                                                \
-  OPTION(pool, max_bytes, size, 0, 0, 1024 * TiB, "most physical memory the pool may own on a device; 0: no limit")               \
+  OPTION(pool, max_bytes, size, 0, 0, 1024 * TiB, "most memory the process may take of a device, what is not the pool's included; 0: no limit")               \
   OPTION(pool, max_share, ratio, 1, 0, 1, "the same as a share of the device's memory: 0.9 is 90 %; the smaller limit holds")         \
   OPTION(pool, head_room, size, 256 * MiB, 0, TiB,                                                                                \
          "memory of the device that growth leaves to others, at most a 256th of it; used only before an allocation fails")         \
   OPTION(pool, release_threshold, size, kNoThreshold, 0, 1024 * TiB,                                                              \
          "free memory is given back when the host waits for the GPU while the pool owns more than this")                          \
+  OPTION(pool, release_after, ratio, 10, 0, 1000000,                                                                              \
+         "seconds after which free memory that nothing has wanted goes back to the device; 0: never")                             \
   OPTION(pool, native_fallback, flag, true, 0, 0, "ask the driver's own allocator before an allocation fails")                    \
   OPTION(pool, ipc, ipc_mode, IpcMode::emulate, 0, 0,                                                                             \
          "cudaMalloc memory for other processes (cudaIpcGetMemHandle): emulate shares the pool's with those that run with "       \
@@ -88,5 +92,6 @@ inline constexpr std::uint64_t kNoThreshold = 1024 * TiB;
 enum class FreePolicy { deferred, synchronous };
 enum class ReportKind { none, text };
 enum class IpcMode { emulate, native, off };
+enum class ToolPolicy { aside, serve };
 
 }  // namespace gmlake::config

@@ -28,6 +28,7 @@
   X(cuCtxPushCurrent_v2, CUresult (*)(CUcontext), true)                                                      \
   X(cuDeviceGetMemPool, CUresult (*)(CUmemoryPool*, CUdevice), false)                                        \
   X(cuDeviceGetDefaultMemPool, CUresult (*)(CUmemoryPool*, CUdevice), false)                                 \
+  X(cuMemPoolGetAttribute, CUresult (*)(CUmemoryPool, CUmemPool_attribute, void*), false)                    \
   X(cuCtxPopCurrent_v2, CUresult (*)(CUcontext*), true)                                                      \
   X(cuCtxGetDevice, CUresult (*)(CUdevice*), true)                                                           \
   X(cuCtxSynchronize, CUresult (*)(), true)                                                                  \

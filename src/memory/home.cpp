@@ -11,6 +11,7 @@ void Home::open(Bytes size) {
   has_start_ = BitTree(granules);
   handle_.assign(granules, kAbsent);
   handle_size_.assign(granules, 0);
+  wanted_.assign(granules, 0);
   small_live_.assign(granules, kLarge);
   first_ = last_ = slab_.take();
   first_->start = 0;

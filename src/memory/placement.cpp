@@ -187,12 +187,15 @@ void Placement::release(Region* block, Fence fence) {
   Window* window = block->live.window;
   if (!window) {
     live_ -= block->size;
+    home_.wanted(block->start, block->size, look_);
     home_.set_free(block, fence);
     return;
   }
   live_ -= window->size;
-  for (Region* piece : window->regions)
+  for (Region* piece : window->regions) {
+    home_.wanted(piece->start, piece->size, look_);
     home_.set_free(piece, GMLAKE_FAULT(window_fence_dropped) ? Fence{} : fence);
+  }
   windows_.leave(window, fence);
 }
 
@@ -202,6 +205,7 @@ void Placement::release_small(Region* block, Fence fence) {
   constexpr std::size_t kKeep = 1;
   const Bytes start = block->start, size = block->size;
   small_live_ -= size;
+  home_.wanted(start, size, look_);
   home_.set_free(block, fence);
   home_.small_freed(start, size, [&](Bytes granule) { add_idle(granule); });
   while (idle_.size() > kKeep) {

@@ -92,6 +92,8 @@ struct Trim {
 
 class Placement {
  public:
+  static constexpr std::uint32_t kAnyTime = ~std::uint32_t{0};
+
   explicit Placement(const PlacementRules& rules) : rules_(rules), home_(rules.granule) {}
 
   // Makes room for `bytes` of home; until then every take is a miss.
@@ -108,10 +110,16 @@ class Placement {
   // The bytes become free behind `fence`.
   void release(Region* block, Fence fence);
 
-  // Whole free handles whose fences have passed, from the end of home, of `bytes` at most.
-  Trim begin_trim(Bytes bytes, const Order& order);
+  // Whole free handles whose fences have passed, from the end of home, of `bytes` at most. With
+  // `since` only those that nothing has wanted since that look.
+  Trim begin_trim(Bytes bytes, const Order& order, std::uint32_t since = kAnyTime);
   // The windows are gone; so are the first `released` of the handles, the others are free again.
   void finish_trim(Trim&& trim, std::size_t released);
+
+  // Time, as far as it is known here: somebody has looked again. Gives the number of the look.
+  std::uint32_t look_again() { return ++look_; }
+  // The region is free and has a handle's worth that nothing has wanted since that look.
+  bool is_unwanted(const Region& region, std::uint32_t since) const;
 
   // The timeline's fences that are not mergeable have passed up to `value`.
   void settle(Timeline timeline, std::uint64_t value);
@@ -180,6 +188,7 @@ class Placement {
   Bytes peak_ = 0;           // highest live_
   Bytes held_ = 0;           // taken by the miss or trim under way
   std::size_t handle_count_ = 0;
+  std::uint32_t look_ = 1;
   // What there is to begin with, parameters and the like, mostly stays: until a thousandth of it
   // has been freed.
   static constexpr Bytes kThousand = 1000;

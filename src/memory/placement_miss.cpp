@@ -149,6 +149,7 @@ std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
 Taken Placement::finish(Miss&& miss, Recall& recall) {
   Bytes at = miss.grow_start;
   for (const Bytes size : miss.handles) {
+    home_.wanted(at, size, look_);
     home_.set_free(home_.add_handle(at, size), miss.fresh);
     ++handle_count_;
     at += size;
@@ -198,6 +199,7 @@ Taken Placement::finish(Miss&& miss, Recall& recall) {
 void Placement::abandon(Miss&& miss, std::size_t handles) {
   Bytes at = miss.grow_start;
   for (std::size_t i = 0; i < handles; ++i) {
+    home_.wanted(at, miss.handles[i], look_);
     home_.set_free(home_.add_handle(at, miss.handles[i]), miss.fresh);
     ++handle_count_;
     at += miss.handles[i];
@@ -209,8 +211,16 @@ void Placement::abandon(Miss&& miss, std::size_t handles) {
   }
 }
 
-Trim Placement::begin_trim(Bytes bytes, const Order& order) {
-  reclaim_idle(0, home_.size());
+bool Placement::is_unwanted(const Region& region, std::uint32_t since) const {
+  if (!region.is(State::free) || region.small) return false;
+  for (Bytes at = home_.border_up(region.start);
+       at < region.end() && home_.handle_end(at) <= region.end(); at = home_.handle_end(at))
+    if (home_.is_unwanted(at, home_.handle_end(at) - at, since)) return true;
+  return false;
+}
+
+Trim Placement::begin_trim(Bytes bytes, const Order& order, std::uint32_t since) {
+  if (since == kAnyTime) reclaim_idle(0, home_.size());
   std::vector<Piece> candidates;
   for (const auto& run : runs(order, ~std::size_t{0}))
     for (Bytes at = run.up; at < run.down; at = candidates.back().end())
@@ -231,7 +241,9 @@ Trim Placement::begin_trim(Bytes bytes, const Order& order) {
   Bytes found = 0;
   std::vector<Piece> chosen;
   for (const auto& candidate : candidates) {
-    if (candidate.size > bytes - found || shown(candidate)) continue;
+    if (candidate.size > bytes - found || shown(candidate) ||
+        !home_.is_unwanted(candidate.start, candidate.size, since))
+      continue;
     chosen.push_back(candidate);
     found += candidate.size;
     auto& fences = trim.fences.emplace_back();

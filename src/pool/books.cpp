@@ -338,7 +338,24 @@ void Books::abandon_miss(memory::Miss&& miss, std::size_t created) {
 void Books::note_physical() {
   counters_.physical_bytes = placement_.physical();
   counters_.peak_physical_bytes = std::max(counters_.peak_physical_bytes, counters_.physical_bytes);
+  note_taken();
   share_out();
+}
+
+void Books::note_taken() {
+  auto& c = counters_;
+  const Bytes has = beside() - claimed_;
+  c.peak_beside_bytes = std::max(c.peak_beside_bytes, has);
+  c.peak_taken_bytes = std::max(c.peak_taken_bytes, has + c.physical_bytes);
+}
+
+void Books::add_beside(stats::Gauge what, Bytes bytes) {
+  counters_.*what += bytes;
+  note_taken();
+}
+
+void Books::remove_beside(stats::Gauge what, Bytes bytes) {
+  counters_.*what -= std::min(counters_.*what, bytes);
 }
 
 void Books::forget_context(driver::Context context, bool takes_blocks) {

@@ -158,6 +158,17 @@ class Books {
       GMLAKE_EXCLUDES(front.lock, mutex_);
   void abandon_miss(memory::Miss&& miss, std::size_t created) GMLAKE_EXCLUDES(mutex_);
 
+  // Memory of the device that the program has past the pool, or is about to take: the sum of the
+  // three gauges and what is claimed. And one of the gauges becoming more or less.
+  Bytes beside() const GMLAKE_REQUIRES(mutex_) {
+    return counters_.native_live_bytes + counters_.own_handle_bytes + counters_.own_pool_bytes +
+           claimed_;
+  }
+  void claim(Bytes bytes) GMLAKE_REQUIRES(mutex_) { claimed_ += bytes; }
+  void unclaim(Bytes bytes) GMLAKE_REQUIRES(mutex_) { claimed_ -= bytes; }
+  void add_beside(stats::Gauge what, Bytes bytes) GMLAKE_REQUIRES(mutex_);
+  void remove_beside(stats::Gauge what, Bytes bytes) GMLAKE_REQUIRES(mutex_);
+
   // Order. Ends the timeline's open batch, and says what comes before the event that will follow
   // it.
   Closed close(stream::Timeline timeline) GMLAKE_REQUIRES(mutex_);
@@ -260,6 +271,7 @@ class Books {
   memory::Region* find(driver::Address at, Front*& owner) GMLAKE_EXCLUDES(mutex_);
   void append_given(Front& front, stream::Snapshot& out) GMLAKE_REQUIRES(front.lock, mutex_);
   void note_physical() GMLAKE_REQUIRES(mutex_);
+  void note_taken() GMLAKE_REQUIRES(mutex_);
   void count_fronts(stats::DeviceCounters& counters) const GMLAKE_REQUIRES(mutex_);
 
   const config::Config& config_;
@@ -282,6 +294,7 @@ class Books {
   stream::Timelines timelines_ GMLAKE_GUARDED_BY(mutex_);
   stream::Clocks clocks_ GMLAKE_GUARDED_BY(mutex_);
   stats::DeviceCounters counters_ GMLAKE_GUARDED_BY(mutex_);
+  Bytes claimed_ GMLAKE_GUARDED_BY(mutex_) = 0;
   UnprovedPairs unproved_ GMLAKE_GUARDED_BY(mutex_);
   BlockNotes notes_ GMLAKE_GUARDED_BY(mutex_);
   std::vector<Standing> standings_ GMLAKE_GUARDED_BY(mutex_);  // by timeline

@@ -90,7 +90,9 @@ Result<driver::Address> DevicePool::attempt(Request& request, Supply::Room room)
     if (const auto at = books_.take(front, bytes)) return at;
     served = supply_.serve(front, bytes, room, harvest);
   }
-  request.created += supply_.physical() - before;
+  const Bytes created = supply_.physical() - before;
+  request.created += created;
+  if (created != 0 && last_release_.load(std::memory_order_relaxed) != 0) note_growth();
   return served;
 }
 
@@ -285,6 +287,46 @@ Bytes DevicePool::trim_for_others() {
   }
   if (bytes != 0) count_rung(&stats::DeviceCounters::native_retries);
   return bytes;
+}
+
+bool DevicePool::claim_beside(Bytes bytes) {
+  for (;;) {
+    Bytes lack = 0;
+    Bytes have = 0;
+    {
+      const Growing growing(supply_.mutex());
+      // How much memory the device has is not known before, and then there is nothing to give back.
+      if (supply_.is_limited()) (void)supply_.open();
+      lack = supply_.claim_beside(bytes);
+      have = supply_.physical();
+    }
+    if (lack == 0) return true;
+    if (lack > have || (trim(have - lack) == 0 && !follower_.wait_for_frees())) return false;
+  }
+}
+
+void DevicePool::unclaim_beside(Bytes bytes) {
+  const Books::Opened books(books_.mutex());
+  books_.unclaim(bytes);
+}
+
+void DevicePool::leave_beside(stats::Gauge what, Bytes bytes) {
+  const Books::Opened books(books_.mutex());
+  books_.remove_beside(what, bytes);
+}
+
+void DevicePool::note_beside(stats::Gauge what, Bytes bytes) {
+  const Books::Opened books(books_.mutex());
+  books_.add_beside(what, bytes);
+}
+
+Bytes DevicePool::limit_left() {
+  if (!supply_.is_limited()) return ~Bytes{0};
+  {
+    const Growing growing(supply_.mutex());
+    if (!supply_.open()) return ~Bytes{0};
+  }
+  return supply_.growth_limit() + reusable_bytes();
 }
 
 void DevicePool::release_surplus() {

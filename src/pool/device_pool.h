@@ -10,6 +10,7 @@
 // shortage.cpp what is said when memory has run out.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -156,8 +157,26 @@ class DevicePool {
   // The same for a call of the program that just failed for want of memory: all free memory whose
   // work can be waited for, if there is any.
   Bytes trim_for_others();
+  // A look at what nothing has wanted for `looks` of them (pool.release_after): to be taken in even
+  // steps of time, by a thread that has nothing else to do. Gives back at most a part of it that
+  // takes some milliseconds; true if there may be more. More looks are let pass where memory that
+  // went was soon wanted again.
+  bool look_for_unwanted(unsigned looks);
+  // The same without another look.
+  bool release_unwanted();
   // After a host synchronisation: what the pool owns above pool.release_threshold.
   void release_surplus();
+
+  // The program is about to take memory of the device past the pool, which counts for
+  // pool.max_bytes and pool.max_share: free memory goes back to the device where that makes room
+  // within them. False: it may not. When the call has been made the claim is over, and what it has
+  // got is noted.
+  bool claim_beside(Bytes bytes);
+  void unclaim_beside(Bytes bytes);
+  void note_beside(stats::Gauge what, Bytes bytes);
+  void leave_beside(stats::Gauge what, Bytes bytes);  // it has that no more
+  // What the limits leave to the process, with what the pool itself can hand out.
+  Bytes limit_left();
 
   // Free bytes that an allocation could have without new physical memory, sooner or later.
   Bytes reusable_bytes() const { return books_.reusable_bytes(); }
@@ -209,6 +228,8 @@ class DevicePool {
     count([&](stats::DeviceCounters& counters) { ++(counters.*rung); });
   }
   // A walk over everything, with the books' lock held for some of it at a time (shortage.cpp).
+  bool has_unwanted(std::uint32_t since) const;
+  void note_growth();
   struct SeenRegion;
   struct SeenWindow;
   struct SeenTimeline;
@@ -228,6 +249,9 @@ class DevicePool {
   Books books_;
   Supply supply_;
   Follower follower_;
+  // Of looks: how many there were, since when what is free has to have been unwanted, how many are
+  // to pass, and when memory last went (0: all that went has been made again).
+  std::atomic<std::uint32_t> look_{0}, unwanted_since_{0}, patience_{0}, last_release_{0};
 };
 
 }  // namespace gmlake::pool

@@ -70,7 +70,7 @@ class Mappings {
   const Bytes granule_;
   Reach& reach_;
   Peers& peers_;
-  std::map<Bytes, driver::Physical> handles_;                     // by home offset
+  std::map<Bytes, driver::Physical> handles_;             // by home offset
   std::map<driver::Address, Bytes> windows_;              // those that are whole
   std::vector<std::pair<driver::Address, Bytes>> stuck_;  // ranges that could not be unmapped
   std::array<AddressRanges, Reach::kMostArenas> free_in_arena_;

@@ -27,15 +27,26 @@ Bytes Supply::physical() const {
 
 Bytes Supply::most_physical() const {
   const Bytes memory = reach_.device_memory();
-  Bytes most = memory;
-  if (config_.pool_max_share < 1)
+  Bytes most = memory != 0 ? memory : ~Bytes{0};  // not known yet
+  if (config_.pool_max_share < 1 && memory != 0)
     most = static_cast<Bytes>(static_cast<double>(memory) * config_.pool_max_share);
   return config_.pool_max_bytes != 0 ? std::min(most, config_.pool_max_bytes) : most;
 }
 
 Bytes Supply::growth_limit() const {
   const Bytes most = most_physical();
-  return most - std::min(most, physical());
+  const Books::Opened books(books_.mutex());
+  const Bytes taken = books_.placement().physical() + (is_limited() ? books_.beside() : 0);
+  return most - std::min(most, taken);
+}
+
+Bytes Supply::claim_beside(Bytes bytes) {
+  const Bytes most = most_physical();
+  const Books::Opened books(books_.mutex());
+  const Bytes then = books_.placement().physical() + books_.beside() + bytes;
+  if (is_limited() && then > most) return then - most;
+  books_.claim(bytes);
+  return 0;
 }
 
 // A small share of the device, which a program that needs nearly all of it does not miss.
@@ -201,13 +212,30 @@ Bytes Supply::give_back(Bytes keep, Bytes least) {
     auto& placement = books_.placement();
     const Bytes physical = placement.physical();
     if (physical <= keep) return 0;
-    trim = placement.begin_trim(physical - keep,
-                                {0, GMLAKE_FAULT(trim_at_work) ? 1 : memory::kNoTimeline,
-                                 &books_.timelines().all_passed()});
+    trim = placement.begin_trim(physical - keep, passed());
     Bytes found = 0;
     for (const auto* handle : trim.handles) found += handle->size;
     if (found < least || found == 0) return placement.finish_trim(std::move(trim), 0), 0;
   }
+  return finish(std::move(trim));
+}
+
+Bytes Supply::give_back_unwanted(Bytes most, std::uint32_t since) {
+  memory::Trim trim;
+  {
+    const Books::Opened books(books_.mutex());
+    trim = books_.placement().begin_trim(most, passed(), since);
+    if (trim.handles.empty()) return books_.placement().finish_trim(std::move(trim), 0), 0;
+  }
+  return finish(std::move(trim));
+}
+
+memory::Order Supply::passed() const {
+  return {0, GMLAKE_FAULT(trim_at_work) ? 1 : memory::kNoTimeline,
+          &books_.timelines().all_passed()};
+}
+
+Bytes Supply::finish(memory::Trim trim) {
   // Memory is given back only once no mapping shows it: a window that stays keeps all of it.
   bool unmapped = true;
   for (auto* window : trim.windows) unmapped = evict(window) && unmapped;

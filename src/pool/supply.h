@@ -52,6 +52,8 @@ class Supply {
   // Gives whole free handles back, down to `keep` bytes; nothing unless at least `least` can go.
   // Gives the bytes given back.
   Bytes give_back(Bytes keep, Bytes least) GMLAKE_REQUIRES(mutex_);
+  // Of what nothing has wanted since that look, `most` bytes.
+  Bytes give_back_unwanted(Bytes most, std::uint32_t since) GMLAKE_REQUIRES(mutex_);
   // Free memory that can not be mapped side by side is given back to be had in one piece.
   bool change_shape(Bytes bytes) GMLAKE_REQUIRES(mutex_);
 
@@ -69,15 +71,23 @@ class Supply {
   }
 
   Bytes physical() const;
-  // By the program's own limits.
+  // By the program's own limits, which are for all that the process takes of the device.
   Bytes most_physical() const;
+  bool is_limited() const {
+    return config_.pool_enabled && (config_.pool_max_bytes != 0 || config_.pool_max_share < 1);
+  }
   Bytes growth_limit() const;
+  // The program is about to take memory past the pool. 0: it may; else what the pool would have to
+  // give back for that, more than it has if that can not be enough.
+  Bytes claim_beside(Bytes bytes) GMLAKE_REQUIRES(mutex_);
   bool has_head_room() const { return head_room() != 0; }
 
  private:
   std::optional<memory::Miss> begin(Front& front, Bytes bytes, Room room) GMLAKE_REQUIRES(mutex_);
   Result<driver::Address> finish(Front& front, memory::Miss miss, Bytes bytes)
       GMLAKE_REQUIRES(mutex_);
+  memory::Order passed() const GMLAKE_REQUIRES(mutex_, books_.mutex());
+  Bytes finish(memory::Trim trim) GMLAKE_REQUIRES(mutex_);
   bool evict(memory::Window* window) GMLAKE_REQUIRES(mutex_);
   memory::MissRules rules(Room room, Bytes most) const GMLAKE_REQUIRES(mutex_);
   Bytes head_room() const;

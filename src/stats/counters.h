@@ -24,6 +24,14 @@
   /* what it cost in memory */                                                                     \
   X(physical_bytes, gauge, bytes, "physical memory the pool owns")                                 \
   X(peak_physical_bytes, peak, bytes, "highest physical_bytes")                                    \
+  X(native_live_bytes, gauge, bytes,                                                               \
+    "device memory past the pool: allocations the driver's own allocator served, not yet freed")   \
+  X(own_handle_bytes, gauge, bytes,                                                                \
+    "device memory past the pool: physical memory the program made itself (cuMemCreate)")          \
+  X(own_pool_bytes, gauge, bytes,                                                                  \
+    "device memory past the pool: what memory pools of the driver own")                            \
+  X(peak_beside_bytes, peak, bytes, "highest sum of these three")                                  \
+  X(peak_taken_bytes, peak, bytes, "highest sum of these three and physical_bytes")                \
   X(windows, gauge, blocks, "stitched virtual ranges kept for reuse or in use")                    \
   X(window_bytes, gauge, bytes, "virtual bytes of those ranges")                                   \
   /* how each allocation was served; these add up to allocations */                                \
@@ -57,6 +65,7 @@
   X(windows_evicted, count, calls, "stitched ranges unmapped to stay within their limits")         \
   X(trims, count, times, "times free memory was given back to the device")                         \
   X(trimmed_bytes, count, bytes, "bytes given back to the device")                                 \
+  X(unwanted_bytes, count, bytes, "bytes of those that nothing had wanted for pool.release_after") \
   /* out of memory: each rung of the ladder, then its end */                                       \
   X(ladder_harvests, count, calls, "out of memory: looked for completed work on other streams")    \
   X(ladder_inserted_waits, count, calls,                                                           \
@@ -67,6 +76,8 @@
   X(ladder_head_rooms, count, calls, "out of memory: went into the head room")                     \
   X(ladder_natives, count, calls, "out of memory: asked the driver's own allocator")               \
   X(out_of_memory, count, calls, "allocations that failed")                                        \
+  X(limit_refusals, count, calls,                                                                  \
+    "calls of the program past the pool that pool.max_bytes or pool.max_share did not allow")      \
   X(native_retries, count, calls,                                                                  \
     "calls of the program that ran out of memory and were tried again after giving some back")     \
   /* between processes */                                                                          \
@@ -125,6 +136,9 @@ struct DeviceCounters {
   GMLAKE_COUNTERS(X)
 #undef X
 };
+
+// One of them.
+using Gauge = std::uint64_t DeviceCounters::*;
 
 // One device's part of a report: a copy, owned by whoever holds it.
 struct DeviceReport {

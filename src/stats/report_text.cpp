@@ -45,8 +45,15 @@ void add_parts(Page& page, std::uint64_t whole, std::span<const Part> parts) {
 void add_benefit(Page& page, const DeviceCounters& c) {
   page.heading("memory");
   page.row(human_bytes(c.peak_live_bytes), "peak live: what the program held at once");
+  const bool alone = c.peak_beside_bytes == 0;
   page.row(human_bytes(c.peak_physical_bytes),
-           fmt::format("peak physical: the GPU memory it took, {} used", percent(utilization(c))));
+           fmt::format("peak physical: the GPU memory {} took, {} used", alone ? "it" : "the pool",
+                       percent(utilization(c))));
+  if (!alone) {
+    page.row(human_bytes(c.peak_taken_bytes), "peak taken: the GPU memory it took in all");
+    page.row(human_bytes(c.peak_beside_bytes),
+             "at most of that past the pool: native allocations, its own handles and memory pools");
+  }
   if (c.live_blocks != 0)
     page.row(human_bytes(c.live_bytes),
              fmt::format("in {} blocks not freed", grouped(c.live_blocks)));
@@ -126,7 +133,7 @@ void add_processes(Page& page, const DeviceCounters& c) {
 void add_shortage(Page& page, const DeviceCounters& c) {
   const auto steps = c.ladder_harvests + c.ladder_inserted_waits + c.ladder_waits +
                      c.ladder_evictions + c.ladder_trims + c.ladder_head_rooms + c.ladder_natives +
-                     c.native_retries;
+                     c.native_retries + c.limit_refusals;
   if (steps + c.out_of_memory == 0) return;
   page.heading("when memory ran out");
   page.row_unless_zero(c.ladder_harvests, "looks for completed work on other streams");
@@ -135,6 +142,8 @@ void add_shortage(Page& page, const DeviceCounters& c) {
   page.row_unless_zero(c.ladder_evictions, "times stitched ranges were given back");
   page.row_unless_zero(c.ladder_trims, "times free memory was given back and made anew");
   page.row_unless_zero(c.ladder_head_rooms, "requests went into the head room");
+  page.row_unless_zero(c.limit_refusals,
+                       "calls past the pool refused by pool.max_bytes or pool.max_share");
   page.row_unless_zero(c.native_retries, "calls of the program tried again with memory given back");
   page.row_unless_zero(c.ladder_natives, "requests to the driver's own allocator");
   page.row(grouped(c.out_of_memory), "allocations failed");

@@ -60,6 +60,8 @@ std::string other_value(const Option& option) {
       return "none";
     case Kind::ipc_mode:
       return "native";
+    case Kind::tool_policy:
+      return "serve";
     case Kind::log_level:
       return "debug";
   }

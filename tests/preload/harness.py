@@ -29,7 +29,7 @@ def environment(preload=True, simcuda=True, **settings):
 
     A setting that is None is taken away: SIMCUDA_SEED, for a test of the threaded mode.
     """
-    env = {k: v for k, v in os.environ.items() if k == "SIMCUDA_SEED" or not re.match(r"GMLAKE_|SIMCUDA_|CUDA_|LD_|CLIENT_", k)}
+    env = {k: v for k, v in os.environ.items() if k == "SIMCUDA_SEED" or not re.match(r"GMLAKE_|SIMCUDA_|CUDA_|NV_SANITIZER_|LD_|CLIENT_", k)}
     if preload:
         env["LD_PRELOAD"] = " ".join([*PRELOAD_FIRST, str(LIBRARY)])
     if simcuda:

@@ -1,0 +1,81 @@
+#include "hooks/keeper.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <ctime>
+
+#include "hooks/process.h"
+#include "hooks/real.h"
+
+namespace gmlake::hooks {
+namespace {
+
+constexpr unsigned kLooks = 4;  // in the time after which memory goes
+
+constinit std::atomic<pid_t> kept_by{0};
+constinit std::atomic<bool> at_work{false};  // the lock: held for a part, or for good
+timespec between{};
+
+bool may_work() {
+  return !at_work.exchange(true, std::memory_order_acquire);
+}
+
+// Ends where the process is not served any more; then somebody else has the lock, or nobody will.
+bool work(bool& more) {
+  if (!may_work()) return false;
+  const bool serving = Process::get().serving();
+  bool any = false;
+  if (serving)
+    (void)each_pool([&](pool::DevicePool& pool) {
+      any = (more ? pool.release_unwanted() : pool.look_for_unwanted(kLooks)) || any;
+    });
+  more = any;
+  at_work.store(false, std::memory_order_release);
+  return serving;
+}
+
+void* keep(void*) {
+  // What it does beside a capture is none of the capture's business.
+  if (const auto* real = real_driver(); real && real->table.cuThreadExchangeStreamCaptureMode_) {
+    auto mode = CU_STREAM_CAPTURE_MODE_RELAXED;
+    (void)real->table.cuThreadExchangeStreamCaptureMode_(&mode);
+  }
+  for (bool more = false;;) {
+    timespec left = between;
+    while (!more && clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) != 0) {
+    }
+    if (!work(more)) return nullptr;
+  }
+}
+
+}  // namespace
+
+void begin_keeping(double release_after) {
+  if (release_after <= 0 || kept_by.exchange(getpid()) == getpid()) return;
+  const auto nanoseconds = static_cast<long long>(release_after * 1e9 / kLooks);
+  between = {static_cast<time_t>(nanoseconds / 1'000'000'000),
+             static_cast<long>(nanoseconds % 1'000'000'000)};
+  // The program's signals are the program's.
+  sigset_t all, before;
+  sigfillset(&all);
+  if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0) return;
+  pthread_t thread{};
+  if (pthread_create(&thread, nullptr, keep, nullptr) == 0) {
+    (void)pthread_setname_np(thread, "gmlake");
+    (void)pthread_detach(thread);
+  }
+  (void)pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void end_keeping() {
+  using namespace std::chrono_literals;
+  if (kept_by.load() != getpid()) return;  // a forked child
+  const auto end = std::chrono::steady_clock::now() + 1s;
+  while (!may_work() && std::chrono::steady_clock::now() < end) usleep(100);
+}
+
+}  // namespace gmlake::hooks
