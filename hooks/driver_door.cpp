@@ -1,6 +1,7 @@
 // The driver door: our functions for the driver API. Thin: find out who calls, ask the pool, answer
 // as the driver.
 #include "hooks/ends.h"
+#include "hooks/program_pools.h"
 #include "hooks/serve.h"
 #include "hooks/single_stream.h"
 
@@ -22,8 +23,9 @@ CUresult allocate_async(CUresult (*native)(CUdeviceptr*, std::size_t, CUstream),
                         const RealDriver& real, CUdeviceptr* out, std::size_t bytes,
                         CUstream stream, bool per_thread) {
   if (!open()) return native(out, bytes, stream);
-  return allocate(real, stream_caller(real, stream, per_thread), out, bytes,
-                  [&] { return native(out, bytes, stream); });
+  auto caller = stream_caller(real, stream, per_thread);
+  use_current_pool(caller);
+  return allocate(real, caller, out, bytes, [&] { return native(out, bytes, stream); });
 }
 
 CUresult free_async(CUresult (*native)(CUdeviceptr, CUstream), const RealDriver& real,
@@ -106,12 +108,6 @@ CUresult mem_get_info(std::size_t* free, std::size_t* total) {
   const CUresult result = real->mem_get_info(free, total);
   if (result == CUDA_SUCCESS && open()) add_reusable(*real, free, total);
   return result;
-}
-
-CUresult mem_pool_trim_to(CUmemoryPool pool, std::size_t keep) {
-  GMLAKE_REAL(mem_pool_trim_to);
-  if (open()) trim_with(*real, pool, keep);
-  return real->mem_pool_trim_to(pool, keep);
 }
 
 CUresult stream_create(CUstream* stream, unsigned flags) {

@@ -32,16 +32,6 @@ CUresult mem_alloc_pitch(CUdeviceptr* out, std::size_t* pitch, std::size_t width
                          std::size_t height, unsigned element) {
   return with_room<&RealDriver::mem_alloc_pitch>(out, pitch, width, height, element);
 }
-CUresult mem_alloc_from_pool(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
-                             CUstream stream) {
-  before_work_of(stream, false);
-  return with_room<&RealDriver::mem_alloc_from_pool>(out, bytes, pool, stream);
-}
-CUresult mem_alloc_from_pool_ptsz(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
-                                  CUstream stream) {
-  before_work_of(stream, true);
-  return with_room<&RealDriver::mem_alloc_from_pool_ptsz>(out, bytes, pool, stream);
-}
 CUresult array_create(CUarray* out, const CUDA_ARRAY_DESCRIPTOR* descriptor) {
   return with_room<&RealDriver::array_create>(out, descriptor);
 }

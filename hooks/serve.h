@@ -31,9 +31,8 @@ void count(pool::DevicePool& pool, Count add) {
   if (!Process::get().has_given_up()) (void)guarded([&] { pool.count(add); });
 }
 
-// Memory given back, because the program asks the device's own memory pool to, because it has
-// waited for the GPU, or because a native call of it ran out of memory (true: worth another try).
-void trim_with(const RealDriver& real, CUmemoryPool pool, std::size_t keep);
+// Memory given back, because the program has waited for the GPU, or because a native call of it ran
+// out of memory (true: worth another try).
 void after_wait(const RealDriver& real);
 bool make_room(const RealDriver& real);
 
@@ -58,6 +57,7 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
       *out = *at;
       return CUDA_SUCCESS;
     }
+    if (at.error().kind == ErrorKind::pool_limit) return CUDA_ERROR_OUT_OF_MEMORY;
     if (!Process::get().config().pool_native_fallback) {
       say_out_of_memory(*pool, bytes);
       return result_of(at.error());

@@ -74,7 +74,9 @@
   X(native_bytes, count, bytes, "bytes of those allocations")                                      \
   X(native_frees, count, calls, "frees passed to the driver")                                      \
   X(bypass_capture, count, calls, "passed to the driver: the stream was being captured")           \
-  X(bypass_off, count, calls, "passed to the driver: the pool is switched off")
+  X(bypass_off, count, calls, "passed to the driver: the pool is switched off")                    \
+  X(bypass_pool, count, calls,                                                                     \
+    "passed to the driver: memory of one of the program's pools that is not served")
 
 // The driver functions the pool itself calls, with how often and how long.
 #define GMLAKE_DRIVER_CALLS(X) \
