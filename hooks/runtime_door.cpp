@@ -39,12 +39,18 @@ cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t
     if (!real || !caller) return native();
   }
   CUdeviceptr at = 0;
+  bool asked = false;
   const auto result = allocate(*real, caller, &at, bytes, [&] {
+    asked = true;
     const auto error = native();
     if (error == cudaSuccess) at = reinterpret_cast<CUdeviceptr>(*out);
     return translate(error);
   });
   if (result == CUDA_SUCCESS) *out = reinterpret_cast<void*>(at);
+  // Where cudart has not failed itself it is to remember that all the same.
+  void* none = nullptr;
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && !asked && runtime.rt_malloc)
+    return runtime.rt_malloc(&none, ~std::size_t{0} / 2);
   return translate(result);
 }
 

@@ -22,8 +22,8 @@ CUmemPoolProps translate(const cudaMemPoolProps& properties) {
   CUmemPoolProps same{};
   same.allocType = static_cast<CUmemAllocationType>(properties.allocType);
   same.handleTypes = static_cast<CUmemAllocationHandleType>(properties.handleTypes);
-  same.location = {static_cast<CUmemLocationType>(properties.location.type),
-                   {properties.location.id}};
+  same.location.type = static_cast<CUmemLocationType>(properties.location.type);
+  same.location.id = properties.location.id;
   same.maxSize = properties.maxSize;
   same.usage = properties.usage;
   return same;

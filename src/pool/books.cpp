@@ -126,6 +126,7 @@ driver::Address Books::take_parked(Front& front, Bytes bytes, PoolTag pool) {
   if (front.counted_parked.load(std::memory_order_relaxed)) [[unlikely]] {
     const Opened books(mutex_);
     front.counted_parked.store(false, std::memory_order_relaxed);
+    unpark(front);
     note_levels();
   }
   return block->live.address;
@@ -204,7 +205,7 @@ driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes b
   } else if (!front.host) {
     default_used_ += signed_of(bytes);
   }
-  note_levels();
+  if (note_levels()) count_on_parked();
   ++(c.*kServed[static_cast<unsigned>(taken.how)]);
   ++(c.*kReuse[static_cast<unsigned>(taken.from)]);
   c.*kReuseBytes[static_cast<unsigned>(taken.from)] += bytes;

@@ -228,7 +228,8 @@ class Books {
       GMLAKE_EXCLUDES(mutex_);
   void count_free(Front& front, memory::Region* block) GMLAKE_REQUIRES(front.lock);
   // books_accounts.cpp
-  void note_levels() GMLAKE_REQUIRES(mutex_);
+  bool note_levels() GMLAKE_REQUIRES(mutex_);
+  void count_on_parked() GMLAKE_REQUIRES(mutex_);
   Bytes default_used() const GMLAKE_REQUIRES(mutex_);
   Bytes used_of(PoolTag pool) const GMLAKE_REQUIRES(mutex_);
   Bytes live_besides(Bytes used) const GMLAKE_REQUIRES(mutex_);

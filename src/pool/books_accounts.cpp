@@ -18,8 +18,8 @@ constexpr std::size_t kFew = 64;
 }  // namespace
 
 // After a rise. Blocks parked on other streams still count in the sums; they are looked at only
-// where a sum is beyond its peak. Who takes one back looks again then.
-void Books::note_levels() {
+// where a sum is beyond its peak: whether it was.
+bool Books::note_levels() {
   auto& c = counters_;
   auto& own = accounts_.at(kDefaultPool);
   const auto used = not_negative(default_used_);
@@ -27,20 +27,25 @@ void Books::note_levels() {
   rise_to(own.held, held);
   rise_to(own.held_high, held);
   const bool new_peak = c.live_bytes > c.peak_live_bytes;
-  if (!new_peak && used <= own.used_high.load(std::memory_order_relaxed)) return;
+  if (!new_peak && used <= own.used_high.load(std::memory_order_relaxed)) return false;
 
   std::int64_t live = signed_of(c.live_bytes);
   std::int64_t in_use = default_used_;
-  const auto& all = fronts_.all();
-  for (const auto& front : all) {
-    const auto since = front->live_bytes.get();
-    live += since;
+  for (const auto& front : fronts_.all()) {
+    live += front->live_bytes.get();
     in_use += front->default_pool_bytes();
-    if (since < 0 && all.size() <= kFew)
-      front->counted_parked.store(true, std::memory_order_relaxed);
   }
   c.peak_live_bytes = std::max(c.peak_live_bytes, not_negative(live));
   rise_to(own.used_high, not_negative(in_use));
+  return true;
+}
+
+// Peaks are such that taking parked blocks back may be a new one: who does so next looks.
+void Books::count_on_parked() {
+  const auto& all = fronts_.all();
+  if (all.size() > kFew) return;
+  for (const auto& front : all)
+    if (front->live_bytes.get() < 0) front->counted_parked.store(true, std::memory_order_relaxed);
 }
 
 Bytes Books::default_used() const {
@@ -85,6 +90,7 @@ Books::Figures Books::figures(PoolTag pool) {
 void Books::reset_used_high(PoolTag pool) {
   const Opened books(mutex_);
   accounts_.at(pool).used_high.store(used_of(pool), std::memory_order_relaxed);
+  if (pool == kDefaultPool) count_on_parked();
 }
 
 void Books::reset_reserved_high(PoolTag pool) {

@@ -167,6 +167,7 @@ Result<driver::Address> DevicePool::ladder(Request& request, Error error) {
                           books_.accounts().at(request.origin.pool).inserts_waits;
   while (!served && may_insert && follower_.insert_wait(request.bytes, request.origin)) {
     ++request.stream_waits;
+    request.front.made_to_wait.store(true, std::memory_order_relaxed);
     served = again(&stats::DeviceCounters::ladder_inserted_waits);
   }
   while (!served && follower_.wait_for_frees()) {

@@ -90,6 +90,9 @@ struct alignas(128) Front {
   std::int64_t default_pool_bytes() const {
     return (host ? 0 : live_bytes.get()) + default_pool_besides.get();
   }
+  // It was made to wait for others by us: what that proves holds whatever the program has switched
+  // off (pool/accounts.h).
+  std::atomic<bool> made_to_wait{false};
   // Somebody has reckoned with blocks parked here as not in use: taking one back may be a new peak.
   std::atomic<bool> counted_parked{false};
 

@@ -81,6 +81,18 @@ TEST(Accounts, APeakMadeOfBlocksTakenBackIsSeen) {
   bench.use_and_free(b, on_stream(2));
 }
 
+TEST(Accounts, APeakIsReachedAgainAfterItWasReset) {
+  Bench bench;
+  const auto a = bench.get(10 * MiB, on_stream(1));
+  const auto b = bench.get(12 * MiB, on_stream(1));
+  bench.use_and_free(a, on_stream(1));
+  bench.use_and_free(b, on_stream(1));
+  bench.pool.reset_used_high(kDefaultPool);
+  EXPECT_EQ(bench.pool.figures(kDefaultPool).used_high, 0U);
+  for (int i = 0; i < 3; ++i) bench.use_and_free(bench.get(12 * MiB, on_stream(1)), on_stream(1));
+  EXPECT_EQ(bench.pool.figures(kDefaultPool).used_high, 12 * MiB);
+}
+
 TEST(Accounts, ALimitIsOneOnWhatIsInUse) {
   Bench bench;
   const auto mine = *bench.pool.open_account(nullptr, 10 * MiB);
