@@ -4,6 +4,7 @@
 #include "hooks/handed_out.h"
 #include "hooks/ipc.h"
 #include "hooks/peers.h"
+#include "hooks/program_pools.h"
 #include "hooks/serve.h"
 #include "hooks/single_stream.h"
 
@@ -25,8 +26,9 @@ CUresult allocate_async(CUresult (*native)(CUdeviceptr*, std::size_t, CUstream),
                         const RealDriver& real, CUdeviceptr* out, std::size_t bytes,
                         CUstream stream, bool per_thread) {
   if (!open()) return native(out, bytes, stream);
-  return allocate(real, stream_caller(real, stream, per_thread), out, bytes,
-                  [&] { return native(out, bytes, stream); });
+  auto caller = stream_caller(real, stream, per_thread);
+  use_current_pool(caller);
+  return allocate(real, caller, out, bytes, [&] { return native(out, bytes, stream); });
 }
 
 CUresult free_async(CUresult (*native)(CUdeviceptr, CUstream), const RealDriver& real,
@@ -111,12 +113,6 @@ CUresult mem_get_info(std::size_t* free, std::size_t* total) {
   const CUresult result = real->mem_get_info(free, total);
   if (result == CUDA_SUCCESS && open()) add_reusable(*real, free, total);
   return result;
-}
-
-CUresult mem_pool_trim_to(CUmemoryPool pool, std::size_t keep) {
-  GMLAKE_REAL(mem_pool_trim_to);
-  if (open()) trim_with(*real, pool, keep);
-  return real->mem_pool_trim_to(pool, keep);
 }
 
 CUresult stream_create(CUstream* stream, unsigned flags) {

@@ -16,9 +16,6 @@
     (CUmemGenericAllocationHandle*, std::size_t, const CUmemAllocationProp*, unsigned long long))                    \
   X(cuMemAllocPitch_v2, mem_alloc_pitch, CUresult,                                                                   \
     (CUdeviceptr*, std::size_t*, std::size_t, std::size_t, unsigned))                                                \
-  X(cuMemAllocFromPoolAsync, mem_alloc_from_pool, CUresult, (CUdeviceptr*, std::size_t, CUmemoryPool, CUstream))     \
-  X(cuMemAllocFromPoolAsync_ptsz, mem_alloc_from_pool_ptsz, CUresult,                                                \
-    (CUdeviceptr*, std::size_t, CUmemoryPool, CUstream))                                                             \
   X(cuArrayCreate_v2, array_create, CUresult, (CUarray*, const CUDA_ARRAY_DESCRIPTOR*))                              \
   X(cuArray3DCreate_v2, array_3d_create, CUresult, (CUarray*, const CUDA_ARRAY3D_DESCRIPTOR*))                       \
   X(cuMipmappedArrayCreate, mipmapped_array_create, CUresult,                                                        \
@@ -109,6 +106,19 @@
   X(cuMemSetAccess, mem_set_access, CUresult,                                                                        \
     (CUdeviceptr, std::size_t, const CUmemAccessDesc*, std::size_t))
 
+// The program's memory pools, which decide whose memory stream-ordered allocations are.
+#define GMLAKE_POOL_HOOKS(X)                                                                                         \
+  X(cuMemAllocFromPoolAsync, mem_alloc_from_pool, CUresult, (CUdeviceptr*, std::size_t, CUmemoryPool, CUstream))     \
+  X(cuMemAllocFromPoolAsync_ptsz, mem_alloc_from_pool_ptsz, CUresult,                                                \
+    (CUdeviceptr*, std::size_t, CUmemoryPool, CUstream))                                                             \
+  X(cuMemPoolCreate, mem_pool_create, CUresult, (CUmemoryPool*, const CUmemPoolProps*))                              \
+  X(cuMemPoolDestroy, mem_pool_destroy, CUresult, (CUmemoryPool))                                                    \
+  X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
+  X(cuMemPoolSetAttribute, mem_pool_set_attribute, CUresult, (CUmemoryPool, CUmemPool_attribute, void*))             \
+  X(cuMemPoolGetAttribute, mem_pool_get_attribute, CUresult, (CUmemoryPool, CUmemPool_attribute, void*))             \
+  X(cuDeviceSetMemPool, device_set_mem_pool, CUresult, (CUdevice, CUmemoryPool))                                     \
+  X(cuMemSetMemPool, set_mem_pool, CUresult, (CUmemLocation*, CUmemAllocationType, CUmemoryPool))
+
 #define GMLAKE_DRIVER_HOOKS(X)                                                                                       \
   /* the gate through which every cudart gets its driver functions */                                                \
   X(cuGetProcAddress, get_proc_address, CUresult, (const char*, void**, int, cuuint64_t))                            \
@@ -133,10 +143,7 @@
   X(cuMemMap, mem_map, CUresult,                                                                                     \
     (CUdeviceptr, std::size_t, std::size_t, CUmemGenericAllocationHandle, unsigned long long))                       \
   X(cuMemUnmap, mem_unmap, CUresult, (CUdeviceptr, std::size_t))                                                     \
-  X(cuMemPoolCreate, mem_pool_create, CUresult, (CUmemoryPool*, const CUmemPoolProps*))                              \
-  X(cuMemPoolDestroy, mem_pool_destroy, CUresult, (CUmemoryPool))                                                    \
-  /* giving memory back */                                                                                           \
-  X(cuMemPoolTrimTo, mem_pool_trim_to, CUresult, (CUmemoryPool, std::size_t))                                        \
+  GMLAKE_POOL_HOOKS(X)                                                                                               \
   GMLAKE_ORDER_HOOKS(X)                                                                                              \
   GMLAKE_PRESSURE_HOOKS(X)                                                                                           \
   GMLAKE_POINTER_HOOKS(X)                                                                                            \
@@ -205,10 +212,19 @@
   X(cudaMallocAsync_ptsz, rt_malloc_async_ptsz, cudaError_t, (void**, std::size_t, cudaStream_t))                    \
   X(cudaFreeAsync, rt_free_async, cudaError_t, (void*, cudaStream_t))                                                \
   X(cudaFreeAsync_ptsz, rt_free_async_ptsz, cudaError_t, (void*, cudaStream_t))                                      \
+  X(cudaMallocFromPoolAsync, rt_malloc_from_pool, cudaError_t, (void**, std::size_t, cudaMemPool_t, cudaStream_t))   \
+  X(cudaMallocFromPoolAsync_ptsz, rt_malloc_from_pool_ptsz, cudaError_t,                                             \
+    (void**, std::size_t, cudaMemPool_t, cudaStream_t))                                                              \
+  X(cudaMemPoolCreate, rt_mem_pool_create, cudaError_t, (cudaMemPool_t*, const cudaMemPoolProps*))                   \
+  X(cudaMemPoolDestroy, rt_mem_pool_destroy, cudaError_t, (cudaMemPool_t))                                           \
   X(cudaMemPoolTrimTo, rt_mem_pool_trim_to, cudaError_t, (cudaMemPool_t, std::size_t))                               \
   X(cudaIpcGetMemHandle, rt_ipc_get_memory, cudaError_t, (cudaIpcMemHandle_t*, void*))                               \
   X(cudaIpcOpenMemHandle, rt_ipc_open_memory, cudaError_t, (void**, cudaIpcMemHandle_t, unsigned))                   \
   X(cudaIpcCloseMemHandle, rt_ipc_close_memory, cudaError_t, (void*))                                                \
+  X(cudaMemPoolSetAttribute, rt_mem_pool_set_attribute, cudaError_t, (cudaMemPool_t, cudaMemPoolAttr, void*))        \
+  X(cudaMemPoolGetAttribute, rt_mem_pool_get_attribute, cudaError_t, (cudaMemPool_t, cudaMemPoolAttr, void*))        \
+  X(cudaDeviceSetMemPool, rt_device_set_mem_pool, cudaError_t, (int, cudaMemPool_t))                                 \
+  X(cudaMemSetMemPool, rt_set_mem_pool, cudaError_t, (cudaMemLocation*, cudaMemAllocationType, cudaMemPool_t))       \
   X(cudaMemGetInfo, rt_mem_get_info, cudaError_t, (std::size_t*, std::size_t*))                                      \
   X(cudaStreamDestroy, rt_stream_destroy, cudaError_t, (cudaStream_t))                                               \
   X(cudaDeviceReset, rt_device_reset, cudaError_t, ())

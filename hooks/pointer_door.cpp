@@ -4,7 +4,9 @@
 // driver's to say, as is everything about other memory.
 #include <array>
 
+#include "hooks/own_memory.h"
 #include "hooks/pointer.h"
+#include "hooks/program_pools.h"
 #include "hooks/serve.h"
 
 namespace gmlake::hooks {
@@ -43,14 +45,6 @@ CUresult put(void* data, T value) {
   return CUDA_SUCCESS;
 }
 
-// The device's own pool, which cudaMallocAsync stands for.
-CUmemoryPool memory_pool(const RealDriver& real, const pool::DevicePool& owner) {
-  CUmemoryPool pool = nullptr;
-  if (real.table.cuDeviceGetDefaultMemPool_)
-    (void)real.table.cuDeviceGetDefaultMemPool_(&pool, owner.ordinal());
-  return pool;
-}
-
 bool is_ours(CUpointer_attribute which) {
   switch (which) {
     case CU_POINTER_ATTRIBUTE_CONTEXT:
@@ -83,7 +77,7 @@ CUresult answer(const RealDriver& real, pool::DevicePool& owner, const pool::Blo
     case CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES:
       return put(data, static_cast<unsigned long long>(CU_MEM_HANDLE_TYPE_NONE));
     case CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE:
-      return put(data, block.of_stream ? memory_pool(real, owner) : nullptr);
+      return put(data, block.of_stream ? pool_of_block(real, owner, block.start) : nullptr);
     default:
       break;
   }

@@ -27,31 +27,7 @@ void before_launch_of(const CUlaunchConfig* how, bool zero_is_per_thread) {
     records_event(how->attrs[i].id, &how->attrs[i].value);
 }
 
-template <auto Native>
-CUresult in_pool(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool, CUstream stream) {
-  const auto native = [&] { return with_room<Native>(out, bytes, pool, stream); };
-  const auto* real = real_driver();
-  const bool counts = real && Process::get().driver_door() && Process::get().serving();
-  return counts ? allocate_in(*real, pool, bytes, native) : native();
-}
-
 }  // namespace
-
-CUresult mem_pool_create(CUmemoryPool* pool, const CUmemPoolProps* properties) {
-  const auto* real = real_driver();
-  if (!real || !real->mem_pool_create) return CUDA_ERROR_NOT_FOUND;
-  const CUresult result = real->mem_pool_create(pool, properties);
-  if (result == CUDA_SUCCESS && Process::get().driver_door() &&
-      properties->location.type == CU_MEM_LOCATION_TYPE_DEVICE)
-    (void)guarded([&] { own_pools().add(*pool, properties->location.id); });
-  return result;
-}
-CUresult mem_pool_destroy(CUmemoryPool pool) {
-  const auto* real = real_driver();
-  if (!real || !real->mem_pool_destroy) return CUDA_ERROR_NOT_FOUND;
-  if (Process::get().driver_door()) (void)guarded([&] { own_pools().remove(pool); });
-  return real->mem_pool_destroy(pool);
-}
 
 CUresult mem_alloc_pitch(CUdeviceptr* out, std::size_t* pitch, std::size_t width,
                          std::size_t height, unsigned element) {
@@ -68,16 +44,6 @@ CUresult mem_alloc_pitch(CUdeviceptr* out, std::size_t* pitch, std::size_t width
   return pool ? allocate_past(*pool, out, round_up(width, kPitch) * height, caller->origin.context,
                               native)
               : native();
-}
-CUresult mem_alloc_from_pool(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
-                             CUstream stream) {
-  before_work_of(stream, false);
-  return in_pool<&RealDriver::mem_alloc_from_pool>(out, bytes, pool, stream);
-}
-CUresult mem_alloc_from_pool_ptsz(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
-                                  CUstream stream) {
-  before_work_of(stream, true);
-  return in_pool<&RealDriver::mem_alloc_from_pool_ptsz>(out, bytes, pool, stream);
 }
 CUresult array_create(CUarray* out, const CUDA_ARRAY_DESCRIPTOR* descriptor) {
   return with_room<&RealDriver::array_create>(out, descriptor);

@@ -3,33 +3,24 @@
 // the real cudart, which comes back through the driver door, so that lazy initialisation,
 // cudaGetLastError and error codes stay native. With the driver door off, misses are served here
 // too.
+#include "hooks/runtime_door.h"
+
 #include "hooks/ends.h"
 #include "hooks/ipc.h"
-#include "hooks/runtimes.h"
+#include "hooks/program_pools.h"
 #include "hooks/serve.h"
 
 namespace gmlake::hooks {
 namespace {
 
-bool open() {
-  return Process::get().runtime_door();
-}
-
-// cudaError_t and CUresult share the numbers of the errors an allocation can have.
-cudaError_t translate(CUresult result) {
-  return static_cast<cudaError_t>(result);
-}
-CUresult translate(cudaError_t error) {
-  return static_cast<CUresult>(error);
-}
-
 using MallocAsync = cudaError_t (*)(void**, std::size_t, cudaStream_t);
+using MallocFromPool = cudaError_t (*)(void**, std::size_t, cudaMemPool_t, cudaStream_t);
 using FreeAsync = cudaError_t (*)(void*, cudaStream_t);
 
 template <typename WhoCalls, typename Native>
 cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t bytes,
                              WhoCalls who, Native native) {
-  if (!open() || !out || bytes == 0) return native();
+  if (!runtime_open() || !out || bytes == 0) return native();
   const auto* real = driver_of(runtime);
   auto caller = real ? who(*real) : std::optional<Caller>{};
   if (Process::get().driver_door()) {
@@ -50,18 +41,24 @@ cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t
     if (!real || !caller) return native();
   }
   CUdeviceptr at = 0;
+  bool asked = false;
   const auto result = allocate(*real, caller, &at, bytes, [&] {
+    asked = true;
     const auto error = native();
     if (error == cudaSuccess) at = reinterpret_cast<CUdeviceptr>(*out);
     return translate(error);
   });
   if (result == CUDA_SUCCESS) *out = reinterpret_cast<void*>(at);
+  // Where cudart has not failed itself it is to remember that all the same.
+  void* none = nullptr;
+  if (result == CUDA_ERROR_OUT_OF_MEMORY && !asked && runtime.rt_malloc)
+    return runtime.rt_malloc(&none, ~std::size_t{0} / 2);
   return translate(result);
 }
 
 template <typename WhoCalls, typename Native>
 cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Native native) {
-  if (!open()) return native();
+  if (!runtime_open()) return native();
   const auto address = reinterpret_cast<CUdeviceptr>(at);
   const auto* real = driver_of(runtime);
   auto* owner = real ? Process::get().owner(address) : nullptr;
@@ -80,7 +77,7 @@ cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Nat
 
 // The driver, where cudart's own calls to it are not seen.
 const RealDriver* sees_ends(const RealRuntime& runtime) {
-  return open() && !Process::get().driver_door() ? driver_of(runtime) : nullptr;
+  return runtime_open() && !Process::get().driver_door() ? driver_of(runtime) : nullptr;
 }
 
 auto on_stream(cudaStream_t stream, bool per_thread) {
@@ -94,8 +91,23 @@ std::optional<Caller> on_host(const RealDriver& real) {
 
 cudaError_t allocate_async(MallocAsync native, const RealRuntime& runtime, void** out,
                            std::size_t bytes, cudaStream_t stream, bool per_thread) {
-  return runtime_allocate(runtime, out, bytes, on_stream(stream, per_thread),
-                          [&] { return native(out, bytes, stream); });
+  const auto who = [=](const RealDriver& real) {
+    auto caller = stream_caller(real, stream, per_thread, Entry::runtime);
+    use_current_pool(caller);
+    return caller;
+  };
+  return runtime_allocate(runtime, out, bytes, who, [&] { return native(out, bytes, stream); });
+}
+cudaError_t allocate_from(MallocFromPool native, const RealRuntime& runtime, void** out,
+                          std::size_t bytes, cudaMemPool_t pool, cudaStream_t stream,
+                          bool per_thread) {
+  const auto who = [=](const RealDriver& real) {
+    auto caller = stream_caller(real, stream, per_thread, Entry::runtime);
+    use_pool(real, caller, pool);
+    return caller;
+  };
+  return runtime_allocate(runtime, out, bytes, who,
+                          [&] { return native(out, bytes, pool, stream); });
 }
 cudaError_t free_async(FreeAsync native, const RealRuntime& runtime, void* at, cudaStream_t stream,
                        bool per_thread) {
@@ -122,6 +134,14 @@ cudaError_t rt_malloc_async_ptsz(void** out, std::size_t bytes, cudaStream_t str
                                  const RealRuntime& runtime) {
   return allocate_async(runtime.rt_malloc_async_ptsz, runtime, out, bytes, stream, true);
 }
+cudaError_t rt_malloc_from_pool(void** out, std::size_t bytes, cudaMemPool_t pool,
+                                cudaStream_t stream, const RealRuntime& runtime) {
+  return allocate_from(runtime.rt_malloc_from_pool, runtime, out, bytes, pool, stream, false);
+}
+cudaError_t rt_malloc_from_pool_ptsz(void** out, std::size_t bytes, cudaMemPool_t pool,
+                                     cudaStream_t stream, const RealRuntime& runtime) {
+  return allocate_from(runtime.rt_malloc_from_pool_ptsz, runtime, out, bytes, pool, stream, true);
+}
 cudaError_t rt_free_async(void* at, cudaStream_t stream, const RealRuntime& runtime) {
   return free_async(runtime.rt_free_async, runtime, at, stream, false);
 }
@@ -133,15 +153,9 @@ cudaError_t rt_mem_get_info(std::size_t* free, std::size_t* total, const RealRun
   const auto result = runtime.rt_mem_get_info(free, total);
   // With the driver door open cudart has asked our cuMemGetInfo.
   const auto* real = driver_of(runtime);
-  if (result == cudaSuccess && real && open() && !Process::get().driver_door())
+  if (result == cudaSuccess && real && runtime_open() && !Process::get().driver_door())
     add_reusable(*real, free, total);
   return result;
-}
-
-cudaError_t rt_mem_pool_trim_to(cudaMemPool_t pool, std::size_t keep, const RealRuntime& runtime) {
-  const auto* real = driver_of(runtime);
-  if (real && open() && !Process::get().driver_door()) trim_with(*real, pool, keep);
-  return runtime.rt_mem_pool_trim_to(pool, keep);
 }
 
 cudaError_t rt_stream_destroy(cudaStream_t stream, const RealRuntime& runtime) {

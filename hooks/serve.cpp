@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hooks/gmlake.h"
+#include "hooks/program_pools.h"
 
 namespace gmlake::hooks {
 pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Caller>& caller,
@@ -15,6 +16,8 @@ pool::DevicePool* serving_pool(const RealDriver& real, const std::optional<Calle
     reason = &stats::DeviceCounters::bypass_off;
   else if (caller->capturing)
     reason = &stats::DeviceCounters::bypass_capture;
+  else if (caller->origin.pool == kNativePool)
+    reason = &stats::DeviceCounters::bypass_pool;
   return pool;
 }
 
@@ -41,24 +44,12 @@ CUmemoryPool current_pool(const RealDriver& real, int device) {
   return current;
 }
 
-void trim_with(const RealDriver& real, CUmemoryPool memory_pool, std::size_t keep) {
-  if (!Process::get().serving()) return;
-  (void)each_pool([&](pool::DevicePool& pool) {
-    const auto is = [&](CUresult (*get)(CUmemoryPool*, CUdevice)) {
-      CUmemoryPool one = nullptr;
-      return get && get(&one, pool.ordinal()) == CUDA_SUCCESS && one == memory_pool;
-    };
-    if (!is(real.table.cuDeviceGetMemPool_) && !is(real.table.cuDeviceGetDefaultMemPool_)) return;
-    (void)pool.trim(keep);
-  });
-}
-
 void after_wait(const RealDriver& real) {
   auto& process = Process::get();
-  if (!process.serving() || process.config().pool_release_threshold == config::kNoThreshold) return;
+  if (!process.has_pools() || !process.serving()) return;
   const auto caller = host_caller(real);
   if (auto* pool = caller ? process.pool_if_any(caller->device) : nullptr)
-    (void)guarded([&] { pool->release_surplus(); });
+    (void)guarded([&] { pool->after_wait(); });
 }
 
 bool make_room(const RealDriver& real) {

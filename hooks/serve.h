@@ -36,9 +36,8 @@ void count(pool::DevicePool& pool, Count add) {
 // The driver's pool that a device's stream-ordered allocations come from natively.
 CUmemoryPool current_pool(const RealDriver& real, int device);
 
-// Memory given back, because the program asks the device's own memory pool to, because it has
-// waited for the GPU, or because a native call of it ran out of memory (true: worth another try).
-void trim_with(const RealDriver& real, CUmemoryPool pool, std::size_t keep);
+// Memory given back, because the program has waited for the GPU, or because a native call of it ran
+// out of memory (true: worth another try).
 void after_wait(const RealDriver& real);
 bool make_room(const RealDriver& real);
 // A native call, made again as long as there is no memory for it and the pool has some to give.
@@ -71,6 +70,7 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
       *out = *at;
       return CUDA_SUCCESS;
     }
+    if (at.error().kind == ErrorKind::pool_limit) return CUDA_ERROR_OUT_OF_MEMORY;
     if (!Process::get().config().pool_native_fallback) {
       say_out_of_memory(*pool, bytes);
       return result_of(at.error());

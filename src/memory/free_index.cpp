@@ -6,7 +6,7 @@ namespace gmlake::memory {
 
 void FreeIndex::sort_in() const {
   for (Region* region : queue_) {
-    region->queued_in &= static_cast<std::uint8_t>(~bit_);
+    region->queued_in = (region->queued_in & ~bit_) & 0xF;
     if (region->free_in == bit_ && !region->listed) list(region);
   }
   queue_.clear();

@@ -30,10 +30,10 @@ class FreeIndex {
 
   void add(Region* region) {
     bytes_ += region->size;
-    region->free_in = bit_;
+    region->free_in = bit_ & 0xF;
     region->listed = false;
     if ((region->queued_in & bit_) != 0) return;
-    region->queued_in |= bit_;
+    region->queued_in = (region->queued_in | bit_) & 0xF;
     queue_.push_back(region);
   }
   void remove(Region* region) {

@@ -77,8 +77,10 @@ struct alignas(64) Region {
   bool shared : 1 = false;    // another process was told of the block, while it is live
   // By the bits of the free indexes: which one it is in, and whose queues name it, also after it
   // was taken or recycled.
-  std::uint8_t free_in = 0;
-  std::uint8_t queued_in = 0;
+  std::uint8_t free_in : 4 = 0;
+  std::uint8_t queued_in : 4 = 0;
+  // Which of the program's memory pools a live block is of; 0 of every other region.
+  std::uint8_t pool = 0;
 
   Region() : live{} {}
   Fence fence() const { return {timeline.load(std::memory_order_relaxed), free.value, mergeable}; }

@@ -69,15 +69,15 @@ bool Books::is_used_beside(const Front& front, const memory::Region* block) {
          !GMLAKE_FAULT(recorded_use_ignored);
 }
 
-driver::Address Books::take(Front& front, Bytes bytes) {
+driver::Address Books::take(Front& front, Bytes bytes, PoolTag pool) {
   const Lock own(front.lock);
   if (front.parked_count.get() != 0 && (front.in_order() || GMLAKE_FAULT(host_parks)))
-    if (const auto at = take_parked(front, bytes)) return at;
+    if (const auto at = take_parked(front, bytes, pool)) return at;
   const Lock books(mutex_);
   try {  // what an Opened does, at no cost where nothing is thrown
     unpark(front);
-    const auto taken = placement_.take(wanted(front, bytes), order_of(front), front.recall);
-    return taken ? publish(front, taken, bytes) : 0;
+    const auto taken = placement_.take(wanted(front, bytes), order_of(front, pool), front.recall);
+    return taken ? publish(front, taken, bytes, pool) : 0;
   } catch (...) {
     mutex_.give_up();
     throw;
@@ -86,7 +86,7 @@ driver::Address Books::take(Front& front, Bytes bytes) {
 
 // The block freed here last, if it is what the policy would give: the place the request had
 // last time, or without such memory of it simply one of the right size.
-driver::Address Books::take_parked(Front& front, Bytes bytes) {
+driver::Address Books::take_parked(Front& front, Bytes bytes, PoolTag pool) {
   memory::Region* block = front.parked[static_cast<std::size_t>(front.parked_count.get() - 1)];
   const Bytes size = taken_by(front, bytes);
   if (size_of(block) != size) return 0;
@@ -116,6 +116,17 @@ driver::Address Books::take_parked(Front& front, Bytes bytes) {
   front.allocated_bytes.add(signed_of(bytes));
   front.live_bytes.add(signed_of(bytes));
   front.live_blocks.add(1);
+  if (pool != kDefaultPool) [[unlikely]] {
+    block->pool = pool;
+    front.default_pool_besides.add(-signed_of(bytes));
+    accounts_.at(pool).add(bytes);
+  }
+  if (front.counted_parked.load(std::memory_order_relaxed)) [[unlikely]] {
+    const Opened books(mutex_);
+    front.counted_parked.store(false, std::memory_order_relaxed);
+    unpark(front);
+    note_levels();
+  }
   return block->live.address;
 }
 
@@ -123,6 +134,10 @@ driver::Address Books::take_parked(Front& front, Bytes bytes) {
 void Books::unpark(Front& front) {
   counters_.live_bytes += static_cast<std::uint64_t>(front.live_bytes.get());
   counters_.live_blocks += static_cast<std::uint64_t>(front.live_blocks.get());
+  default_used_ += front.default_pool_bytes();
+  front.default_pool_besides.reset();
+  let_go_parked_ -= front.let_go_parked.get();
+  front.let_go_parked.reset();
   front.live_bytes.reset();
   front.live_blocks.reset();
   const auto parked = static_cast<std::size_t>(front.parked_count.get());
@@ -163,7 +178,8 @@ void Books::release(memory::Region* block, memory::Fence fence) {
   placement_.release(block, fence);
 }
 
-driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes bytes) {
+driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes bytes,
+                               PoolTag pool) {
   memory::Region* block = taken.block;
   const auto* window = block->live.window;
   const auto at = window ? window->address : home_.load(std::memory_order_relaxed) + block->start;
@@ -182,13 +198,13 @@ driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes b
   ++c.allocations;
   ++c.live_blocks;
   c.live_bytes += bytes;
-  if (c.live_bytes > c.peak_live_bytes) {
-    // Blocks parked on other streams still count above.
-    std::int64_t parked = 0;
-    for (const auto& other : fronts_.all()) parked += other->live_bytes.get();
-    const auto live = static_cast<std::uint64_t>(signed_of(c.live_bytes) + parked);
-    c.peak_live_bytes = std::max(c.peak_live_bytes, live);
+  if (pool != kDefaultPool) {
+    block->pool = pool;
+    accounts_.at(pool).add(bytes);
+  } else if (!front.host) {
+    default_used_ += signed_of(bytes);
   }
+  if (note_levels()) count_on_parked();
   ++(c.*kServed[static_cast<unsigned>(taken.how)]);
   ++(c.*kReuse[static_cast<unsigned>(taken.from)]);
   c.*kReuseBytes[static_cast<unsigned>(taken.from)] += bytes;
@@ -295,10 +311,19 @@ void Books::park_on(Front& front, memory::Region* block) {
   count_free(front, block);
 }
 
-void Books::count_free(Front& front, const memory::Region* block) {
+void Books::count_free(Front& front, memory::Region* block) {
   front.frees.add(1);
-  front.live_bytes.add(-signed_of(size_of(block) - block->live.unused()));
+  const Bytes bytes = size_of(block) - block->live.unused();
+  front.live_bytes.add(-signed_of(bytes));
   front.live_blocks.add(-1);
+  const auto pool = block->pool;
+  const bool of_default = block->of_stream && pool == kDefaultPool;
+  if (of_default == front.host) [[unlikely]]
+    front.default_pool_besides.add(of_default ? -signed_of(bytes) : signed_of(bytes));
+  if (pool != kDefaultPool) [[unlikely]] {
+    block->pool = kDefaultPool;
+    accounts_.at(pool).remove(bytes);
+  }
 }
 
 void Books::settle(Front& front, memory::Region* block) {
@@ -309,13 +334,13 @@ void Books::settle(Front& front, memory::Region* block) {
 }
 
 std::optional<memory::Miss> Books::begin_miss(const Front& front, Bytes bytes,
-                                              const memory::MissRules& rules) {
+                                              const memory::MissRules& rules, PoolTag pool) {
   const Opened books(mutex_);
-  return placement_.begin(wanted(front, bytes), order_of(front), rules);
+  return placement_.begin(wanted(front, bytes), order_of(front, pool), rules);
 }
 
 driver::Address Books::finish_miss(Front& front, memory::Miss&& miss, const Seen& window,
-                                   Bytes bytes) {
+                                   Bytes bytes, PoolTag pool) {
   const Lock own(front.lock);
   const Opened books(mutex_);
   const auto taken = placement_.finish(std::move(miss), front.recall);
@@ -326,7 +351,7 @@ driver::Address Books::finish_miss(Front& front, memory::Miss&& miss, const Seen
     counters_.window_bytes += window.size;
   }
   note_physical();
-  return publish(front, taken, bytes);
+  return publish(front, taken, bytes, pool);
 }
 
 void Books::abandon_miss(memory::Miss&& miss, std::size_t created) {

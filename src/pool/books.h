@@ -9,7 +9,7 @@
 // grows with the number of live blocks.
 //
 // books.cpp has hits and frees; books_order.cpp what is known of order; books_blocks.cpp what can
-// be asked about a block.
+// be asked about a block; books_accounts.cpp what is the program's memory pools'.
 #pragma once
 
 #include <atomic>
@@ -19,6 +19,7 @@
 
 #include "config/config.h"
 #include "memory/placement.h"
+#include "pool/accounts.h"
 #include "pool/block_notes.h"
 #include "pool/block_table.h"
 #include "pool/front.h"
@@ -111,8 +112,9 @@ class Books {
   }
   static constexpr Bytes kPage = 64 * KiB;
 
-  // A hit, or 0.
-  driver::Address take(Front& front, Bytes bytes) GMLAKE_EXCLUDES(front.lock, mutex_);
+  // A hit, or 0. What is not the default pool's has been promised there (Account::promise).
+  driver::Address take(Front& front, Bytes bytes, PoolTag pool = kDefaultPool)
+      GMLAKE_EXCLUDES(front.lock, mutex_);
   // Gives the block back. Nothing if `at` is not the start of a live block; else where its free is
   // in order: the front it was parked on.
   Front* free(driver::Address at, const Origin& by) GMLAKE_EXCLUDES(mutex_);
@@ -148,14 +150,15 @@ class Books {
 
   // A miss that the device has made room for, or has not.
   std::optional<memory::Miss> begin_miss(const Front& front, Bytes bytes,
-                                         const memory::MissRules& rules) GMLAKE_EXCLUDES(mutex_);
+                                         const memory::MissRules& rules, PoolTag pool)
+      GMLAKE_EXCLUDES(mutex_);
   struct Seen {  // the virtual range of a stitch; no size: there is none
     driver::Address start = 0;
     Bytes size = 0;
     Bytes offset = 0;
   };
-  driver::Address finish_miss(Front& front, memory::Miss&& miss, const Seen& window, Bytes bytes)
-      GMLAKE_EXCLUDES(front.lock, mutex_);
+  driver::Address finish_miss(Front& front, memory::Miss&& miss, const Seen& window, Bytes bytes,
+                              PoolTag pool) GMLAKE_EXCLUDES(front.lock, mutex_);
   void abandon_miss(memory::Miss&& miss, std::size_t created) GMLAKE_EXCLUDES(mutex_);
 
   // Memory of the device that the program has past the pool, or is about to take: the sum of the
@@ -191,7 +194,8 @@ class Books {
   static bool names(const Awaited& awaited, stream::Timeline timeline) {
     return timeline < awaited.size() && awaited[timeline] != kNothing;
   }
-  memory::Order order_of(const Front& front) const GMLAKE_REQUIRES(mutex_);
+  memory::Order order_of(const Front& front, PoolTag pool = kDefaultPool) const
+      GMLAKE_REQUIRES(mutex_);
   // The asking stream's later work comes after the point.
   void comes_after(Front& front, const stream::Snapshot& snapshot) GMLAKE_REQUIRES(mutex_);
   // The stream is about to end: gives the batch of its frees that an event can still follow by its
@@ -214,6 +218,24 @@ class Books {
       GMLAKE_EXCLUDES(mutex_);
   void happened(driver::Event event, stream::Recording number) GMLAKE_EXCLUDES(mutex_);
   stream::Snapshot given(const Origin& origin) GMLAKE_EXCLUDES(mutex_);
+
+  // The program's memory pools. What each has in use and holds, as cuMemPoolGetAttribute gives it.
+  struct Figures {
+    Bytes used, used_high, reserved, reserved_high;
+  };
+  Figures figures(PoolTag pool) GMLAKE_EXCLUDES(mutex_);
+  void reset_used_high(PoolTag pool) GMLAKE_EXCLUDES(mutex_);
+  void reset_reserved_high(PoolTag pool) GMLAKE_EXCLUDES(mutex_);
+  // The program pool no longer holds more than `keep` and what is in use; gives how much less that
+  // is.
+  Bytes let_go(PoolTag pool, Bytes keep) GMLAKE_EXCLUDES(mutex_);
+  bool has_pending() const GMLAKE_EXCLUDES(mutex_);  // free memory whose work may not be over
+  // What is live of all else, in bytes that were asked for.
+  Bytes live_of_others(PoolTag pool) GMLAKE_EXCLUDES(mutex_);
+  // The pool of the live block that begins there; nothing if there is none or it is no stream's.
+  std::optional<PoolTag> pool_at(driver::Address at) GMLAKE_EXCLUDES(mutex_);
+  Accounts& accounts() { return accounts_; }
+  const Accounts& accounts() const { return accounts_; }
 
   // So much freed on one front, and no more, may go without an event that was recorded in time: the
   // sum over all of them is a small share of what the pool has.
@@ -260,14 +282,21 @@ class Books {
   Inside find_inside(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   Front& add_front(std::uint64_t key, const Origin& origin) GMLAKE_EXCLUDES(mutex_);
   void share_out() GMLAKE_REQUIRES(mutex_);
-  driver::Address take_parked(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock)
+  driver::Address take_parked(Front& front, Bytes bytes, PoolTag pool) GMLAKE_REQUIRES(front.lock)
       GMLAKE_EXCLUDES(mutex_);
-  driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes)
+  driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes, PoolTag pool)
       GMLAKE_REQUIRES(front.lock, mutex_);
   void release(memory::Region* block, memory::Fence fence) GMLAKE_REQUIRES(mutex_);
   void park_on(Front& front, memory::Region* block) GMLAKE_REQUIRES(front.lock)
       GMLAKE_EXCLUDES(mutex_);
-  static void count_free(Front& front, const memory::Region* block) GMLAKE_REQUIRES(front.lock);
+  void count_free(Front& front, memory::Region* block) GMLAKE_REQUIRES(front.lock);
+  // books_accounts.cpp
+  bool note_levels() GMLAKE_REQUIRES(mutex_);
+  void count_on_parked() GMLAKE_REQUIRES(mutex_);
+  Bytes default_used() const GMLAKE_REQUIRES(mutex_);
+  Bytes used_of(PoolTag pool) const GMLAKE_REQUIRES(mutex_);
+  Bytes live_besides(Bytes used) const GMLAKE_REQUIRES(mutex_);
+  Bytes reserved_of(PoolTag pool, Bytes used) const GMLAKE_REQUIRES(mutex_);
   memory::Region* find(driver::Address at, Front*& owner) GMLAKE_EXCLUDES(mutex_);
   void append_given(Front& front, stream::Snapshot& out) GMLAKE_REQUIRES(front.lock, mutex_);
   void note_physical() GMLAKE_REQUIRES(mutex_);
@@ -295,6 +324,11 @@ class Books {
   stream::Clocks clocks_ GMLAKE_GUARDED_BY(mutex_);
   stats::DeviceCounters counters_ GMLAKE_GUARDED_BY(mutex_);
   Bytes claimed_ GMLAKE_GUARDED_BY(mutex_) = 0;
+  // Of counters_.live_bytes, what is the default pool's; and of that, what was parked when it last
+  // let memory go, so that it is not held any more.
+  std::int64_t default_used_ GMLAKE_GUARDED_BY(mutex_) = 0;
+  std::int64_t let_go_parked_ GMLAKE_GUARDED_BY(mutex_) = 0;
+  Accounts accounts_;
   UnprovedPairs unproved_ GMLAKE_GUARDED_BY(mutex_);
   BlockNotes notes_ GMLAKE_GUARDED_BY(mutex_);
   std::vector<Standing> standings_ GMLAKE_GUARDED_BY(mutex_);  // by timeline

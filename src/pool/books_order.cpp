@@ -16,10 +16,14 @@ bool has_passed(const memory::Fence& last_use, const std::vector<std::uint64_t>&
 
 }  // namespace
 
-memory::Order Books::order_of(const Front& front) const {
+memory::Order Books::order_of(const Front& front, PoolTag pool) const {
   const bool in_order = front.in_order() || GMLAKE_FAULT(host_frees_own);
+  const auto* clock = standings_[front.timeline].clock;
+  if (clock && !front.host && !accounts_.at(pool).follows_events.load(std::memory_order_relaxed) &&
+      !front.made_to_wait.load(std::memory_order_relaxed))
+    clock = nullptr;
   return {front.timeline, in_order ? front.timeline : memory::kNoTimeline, &timelines_.all_passed(),
-          standings_[front.timeline].clock};
+          clock};
 }
 
 Front& Books::add_front(std::uint64_t key, const Origin& origin) {

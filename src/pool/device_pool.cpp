@@ -29,11 +29,22 @@ Front& DevicePool::front_of(const Origin& origin) {
 }
 
 driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
+  if (origin.pool != kDefaultPool) [[unlikely]]
+    return try_allocate_of(bytes, origin);
   return bytes > supply_.most_bytes() ? 0 : books_.take(front_of(origin), bytes);
 }
 
 Result<driver::Address> DevicePool::allocate(Bytes bytes, const Origin& origin) {
   if (const auto at = try_allocate(bytes, origin)) return at;
+  if (origin.pool == kDefaultPool) return allocate_anew(bytes, origin);
+  auto& account = books_.accounts().at(origin.pool);
+  if (!account.promise(bytes)) return fail(ErrorKind::pool_limit, "the memory pool's maxSize");
+  auto served = allocate_anew(bytes, origin);
+  if (!served) account.take_back_promise(bytes);
+  return served;
+}
+
+Result<driver::Address> DevicePool::allocate_anew(Bytes bytes, const Origin& origin) {
   {
     const Growing growing(supply_.mutex());
     if (auto ready = supply_.open(); !ready) return fail(ready.error());
@@ -52,13 +63,13 @@ Result<driver::Address> DevicePool::miss(Request& request) {
   books_.unpark_all();
   {
     const Growing growing(supply_.mutex());
-    if (config_.streams_reuse_completed) {
+    if (takes_completed(request)) {
       const auto awaited = books_.awaited_by(request.front, request.bytes, true);
       follower_.harvest(Stake::place, request.since, &awaited);
     }
     // Another thread may have freed or grown while this one waited for its turn; other streams may
     // be done.
-    if (const auto at = books_.take(request.front, request.bytes)) return at;
+    if (const auto at = books_.take(request.front, request.bytes, request.origin.pool)) return at;
   }
   const auto refused = refusal(request);
   const auto served = [&]() -> Result<driver::Address> {
@@ -74,10 +85,11 @@ Result<driver::Address> DevicePool::miss(Request& request) {
 Result<driver::Address> DevicePool::attempt(Request& request, Supply::Room room) {
   auto& front = request.front;
   const auto bytes = request.bytes;
+  const auto pool = request.origin.pool;
   const Growing growing(supply_.mutex());
   // What another thread has left while this one waited for its turn.
-  if (const auto at = books_.take(front, bytes)) return at;
-  bool asked = !config_.streams_reuse_completed;
+  if (const auto at = books_.take(front, bytes, pool)) return at;
+  bool asked = !takes_completed(request);
   const auto harvest = [&] {
     if (asked) return false;
     asked = true;
@@ -85,10 +97,10 @@ Result<driver::Address> DevicePool::attempt(Request& request, Supply::Room room)
     return follower_.harvest(Stake::growth, request.since, &awaited);
   };
   const Bytes before = supply_.physical();
-  auto served = supply_.serve(front, bytes, room, harvest);
+  auto served = supply_.serve(front, bytes, pool, room, harvest);
   if (served && *served == 0) {
-    if (const auto at = books_.take(front, bytes)) return at;
-    served = supply_.serve(front, bytes, room, harvest);
+    if (const auto at = books_.take(front, bytes, pool)) return at;
+    served = supply_.serve(front, bytes, pool, room, harvest);
   }
   const Bytes created = supply_.physical() - before;
   request.created += created;
@@ -153,9 +165,11 @@ Result<driver::Address> DevicePool::ladder(Request& request, Error error) {
   auto served = again(&stats::DeviceCounters::ladder_harvests);
   while (!served && lacks_mappings() && evict_or_wait())
     served = again(&stats::DeviceCounters::ladder_evictions);
-  const bool may_insert = !request.origin.host() && config_.streams_insert_waits;
+  const bool may_insert = !request.origin.host() && config_.streams_insert_waits &&
+                          books_.accounts().at(request.origin.pool).inserts_waits;
   while (!served && may_insert && follower_.insert_wait(request.bytes, request.origin)) {
     ++request.stream_waits;
+    request.front.made_to_wait.store(true, std::memory_order_relaxed);
     served = again(&stats::DeviceCounters::ladder_inserted_waits);
   }
   while (!served && follower_.wait_for_frees()) {

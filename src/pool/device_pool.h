@@ -6,8 +6,8 @@
 // waits for the GPU with any lock: while one thread waits, hits, frees, misses and streams of the
 // others go on.
 //
-// device_pool.cpp has the ladder; pool_unproved.cpp what was not reused for want of a proof;
-// shortage.cpp what is said when memory has run out.
+// device_pool.cpp has the ladder; pool_accounts.cpp the program's memory pools; pool_unproved.cpp
+// what was not reused for want of a proof; shortage.cpp what is said when memory has run out.
 #pragma once
 
 #include <atomic>
@@ -51,7 +51,7 @@ class DevicePool {
   DevicePool& operator=(const DevicePool&) = delete;
 
   // `bytes` > 0. The address is aligned to 512 bytes. On failure the error is the driver's own, or
-  // of kind limit.
+  // of kind limit or pool_limit.
   Result<driver::Address> allocate(Bytes bytes, const Origin& origin);
   // The same if no driver call is needed, otherwise nothing is done and the answer is 0.
   driver::Address try_allocate(Bytes bytes, const Origin& origin);
@@ -178,6 +178,27 @@ class DevicePool {
   // What the limits leave to the process, with what the pool itself can hand out.
   Bytes limit_left();
 
+  // The program's memory pools on the device that are served from this one: `Origin::pool` says of
+  // which one memory is. What each of them has is in its account (pool/accounts.h).
+  //
+  // A new one, which may have so much in use; 0: no limit. Nothing if there are too many.
+  std::optional<PoolTag> open_account(void* handle, Bytes limit) {
+    return books_.accounts().open(handle, limit);
+  }
+  // The program has destroyed it. Its live blocks stay.
+  void close_account(PoolTag pool);
+  Account& account(PoolTag pool) { return books_.accounts().at(pool); }
+  Books::Figures figures(PoolTag pool) { return books_.figures(pool); }
+  void reset_used_high(PoolTag pool) { books_.reset_used_high(pool); }
+  void reset_reserved_high(PoolTag pool) { books_.reset_reserved_high(pool); }
+  // The program gives back what the pool holds beyond `keep`: of the default pool, whatever is free
+  // beyond it, since nobody asks for that to be given back otherwise.
+  void trim_account(PoolTag pool, Bytes keep);
+  // After a host synchronisation: pools hold no more than their threshold. Memory goes back where
+  // the program has set that.
+  void after_wait();
+  std::optional<PoolTag> pool_at(driver::Address at) { return books_.pool_at(at); }
+
   // Free bytes that an allocation could have without new physical memory, sooner or later.
   Bytes reusable_bytes() const { return books_.reusable_bytes(); }
   // A copy of the counters. Waits for the pool's lock only so long: a thread may have died with it
@@ -216,6 +237,10 @@ class DevicePool {
   };
 
   Front& front_of(const Origin& origin);
+  driver::Address try_allocate_of(Bytes bytes, const Origin& origin);
+  Result<driver::Address> allocate_anew(Bytes bytes, const Origin& origin);
+  bool takes_completed(const Request& request) const;
+  void let_go(PoolTag pool, Bytes keep);
   void begin_one_stream(Front& front);
   bool free_synchronously(driver::Address at, const Origin& by);
   Result<driver::Address> miss(Request& request);

@@ -83,6 +83,18 @@ struct alignas(128) Front {
   FrontCount allocations, allocated_bytes, small_allocations, frees, deferred_frees;
   // Levels since the last time the pool's were brought up to date.
   FrontCount live_bytes, live_blocks;
+  // Of live_bytes, a stream's are taken to be the default pool's (pool/accounts.h), and a context's
+  // nobody's; what has to be added where they are not.
+  FrontCount default_pool_besides;
+  FrontCount let_go_parked;  // parked when the default pool last let memory go; the books' lock
+  std::int64_t default_pool_bytes() const {
+    return (host ? 0 : live_bytes.get()) + default_pool_besides.get();
+  }
+  // It was made to wait for others by us: what that proves holds whatever the program has switched
+  // off (pool/accounts.h).
+  std::atomic<bool> made_to_wait{false};
+  // Somebody has reckoned with blocks parked here as not in use: taking one back may be a new peak.
+  std::atomic<bool> counted_parked{false};
 
   // Of the stream that it stands for now.
   std::atomic<std::uint64_t> key{0};

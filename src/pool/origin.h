@@ -10,6 +10,11 @@
 
 namespace gmlake::pool {
 
+// Which of the program's memory pools on the device its memory is of (pool/accounts.h).
+using PoolTag = std::uint8_t;
+inline constexpr PoolTag kDefaultPool = 0;
+inline constexpr PoolTag kMostPools = 250;  // besides the default one
+
 struct Origin {
   driver::Context context = nullptr;
   std::uint64_t stream_id = 0;  // cuStreamGetId: unique for the life of the process; 0: the host
@@ -20,6 +25,7 @@ struct Origin {
   stats::StreamName::Kind kind = stats::StreamName::Kind::created;  // for reports
   // It waits for the legacy default stream and that one for it, or it is that one.
   bool blocking = false;
+  PoolTag pool = kDefaultPool;  // of what it takes, where that is a stream's
 
   bool host() const { return stream_id == 0; }
 };

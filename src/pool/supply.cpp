@@ -92,11 +92,11 @@ memory::MissRules Supply::rules(Room room, Bytes most) const {
   return rules;
 }
 
-std::optional<memory::Miss> Supply::begin(Front& front, Bytes bytes, Room room) {
-  return books_.begin_miss(front, bytes, rules(room, room_on_device(bytes, room)));
+std::optional<memory::Miss> Supply::begin(Front& front, Bytes bytes, PoolTag pool, Room room) {
+  return books_.begin_miss(front, bytes, rules(room, room_on_device(bytes, room)), pool);
 }
 
-Result<driver::Address> Supply::finish(Front& front, memory::Miss miss, Bytes bytes) {
+Result<driver::Address> Supply::finish(Front& front, memory::Miss miss, Bytes bytes, PoolTag pool) {
   std::size_t created = 0;
   Books::Seen window;
   Status done = mappings_.grow(miss.grow_start, miss.handles, created);
@@ -109,7 +109,7 @@ Result<driver::Address> Supply::finish(Front& front, memory::Miss miss, Bytes by
     else
       done = fail(mapped.error());
   }
-  if (done) return books_.finish_miss(front, std::move(miss), window, bytes);
+  if (done) return books_.finish_miss(front, std::move(miss), window, bytes, pool);
   books_.abandon_miss(std::move(miss), created);
   return fail(done.error());
 }

@@ -32,7 +32,7 @@ class Supply {
   // One try to serve a miss, by new memory, a stitch or both. Where it would grow and `harvest()`
   // then finds that work is over, nothing is done and the answer is 0: take again.
   template <typename Harvest>
-  Result<driver::Address> serve(Front& front, Bytes bytes, Room room, Harvest harvest)
+  Result<driver::Address> serve(Front& front, Bytes bytes, PoolTag pool, Room room, Harvest harvest)
       GMLAKE_REQUIRES(mutex_);
 
   // Where a live block without a stream is, for another process to map (Books::show).
@@ -83,8 +83,9 @@ class Supply {
   bool has_head_room() const { return head_room() != 0; }
 
  private:
-  std::optional<memory::Miss> begin(Front& front, Bytes bytes, Room room) GMLAKE_REQUIRES(mutex_);
-  Result<driver::Address> finish(Front& front, memory::Miss miss, Bytes bytes)
+  std::optional<memory::Miss> begin(Front& front, Bytes bytes, PoolTag pool, Room room)
+      GMLAKE_REQUIRES(mutex_);
+  Result<driver::Address> finish(Front& front, memory::Miss miss, Bytes bytes, PoolTag pool)
       GMLAKE_REQUIRES(mutex_);
   memory::Order passed() const GMLAKE_REQUIRES(mutex_, books_.mutex());
   Bytes finish(memory::Trim trim) GMLAKE_REQUIRES(mutex_);
@@ -109,14 +110,15 @@ inline tl::unexpected<Error> no_room() {
 }
 
 template <typename Harvest>
-Result<driver::Address> Supply::serve(Front& front, Bytes bytes, Room room, Harvest harvest) {
-  auto miss = begin(front, bytes, room);
+Result<driver::Address> Supply::serve(Front& front, Bytes bytes, PoolTag pool, Room room,
+                                      Harvest harvest) {
+  auto miss = begin(front, bytes, pool, room);
   if (miss && miss->plan.grow != 0 && room == Room::ample && harvest()) {
     books_.abandon_miss(std::move(*miss), 0);
     return 0;
   }
   if (!miss) return no_room();
-  return finish(front, std::move(*miss), bytes);
+  return finish(front, std::move(*miss), bytes, pool);
 }
 
 }  // namespace gmlake::pool

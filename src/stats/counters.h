@@ -90,7 +90,9 @@
   X(native_frees, count, calls, "frees passed to the driver")                                      \
   X(bypass_capture, count, calls, "passed to the driver: the stream was being captured")           \
   X(bypass_off, count, calls, "passed to the driver: the pool is switched off")                    \
-  X(bypass_ipc, count, calls, "passed to the driver: memory of that size is for other processes")
+  X(bypass_ipc, count, calls, "passed to the driver: memory of that size is for other processes")  \
+  X(bypass_pool, count, calls,                                                                     \
+    "passed to the driver: memory of one of the program's pools that is not served")
 
 // The driver functions the pool itself calls, with how often and how long.
 #define GMLAKE_DRIVER_CALLS(X) \

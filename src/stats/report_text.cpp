@@ -119,6 +119,7 @@ void add_native(Page& page, const DeviceCounters& c) {
   page.row_unless_zero(c.native_frees, "frees by the driver");
   page.row_unless_zero(c.bypass_capture, "calls because a stream was being captured");
   page.row_unless_zero(c.bypass_off, "calls because the pool is switched off");
+  page.row_unless_zero(c.bypass_pool, "calls because the memory pool is the driver's");
   page.row_unless_zero(c.bypass_ipc, "calls for memory of a size that other processes are given");
 }
 

@@ -15,6 +15,7 @@ enum class ErrorKind {
   memory,       // physical memory could not be had
   mappings,     // addresses, page tables or mappings could not: stitched ranges hold these
   limit,        // the library's own options or books forbid it; there is no number of the driver's
+  pool_limit,   // the program's own for one of its memory pools does
   unsupported,  // this driver does not have it
   captured,     // while a stream is being captured it can not be done
 };

@@ -237,6 +237,59 @@ TEST_F(Pools, CountWhatIsUsed) {
   EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), 0U);
 }
 
+// [M] memory counts as used until its free is given to the stream, not until its turn.
+TEST_F(Pools, StopCountingWithTheFree) {
+  const CUdeviceptr at = allocate();
+  Gate gate(stream);
+  free(at);
+  EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), 0U);
+}
+
+// [H 13451] "from the pool": not of another one, nor without one.
+TEST_F(Pools, CountTheirOwn) {
+  const CUdeviceptr at = allocate();
+  CUdeviceptr other = 0;
+  EXPECT_EQ(d.cuMemAllocAsync(&other, kBlock, stream), CUDA_SUCCESS);
+  const CUdeviceptr plain = make_memory(kBlock);
+  EXPECT_NE(plain, 0U);
+  EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), kBlock);
+  free(other);
+  EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), kBlock);
+  free(at);
+  EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), 0U);
+}
+
+// [H 13453] what is freed with no stream is used no more, too.
+TEST_F(Pools, CountWhatIsFreedWithNoStream) {
+  const CUdeviceptr at = allocate();
+  synchronize();
+  EXPECT_EQ(d.cuMemFree_v2(at), CUDA_SUCCESS);
+  EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), 0U);
+}
+
+// [H 13522] memory that is freed may be had again within the limit.
+TEST_F(Pools, HaveALimitOnWhatIsUsed) {
+  auto properties = device_pool();
+  properties.maxSize = 64 << 20;
+  pool = make_pool(properties);
+  for (int i = 0; i < 4; ++i) {
+    free(allocate(48 << 20));
+    synchronize();
+  }
+}
+
+// [H 13404] the watermark is that of what came since.
+TEST_F(Pools, RememberTheMostUsedSinceTheReset) {
+  keep_all();
+  const CUdeviceptr one = allocate();
+  free(allocate());
+  free(one);
+  EXPECT_EQ(set(CU_MEMPOOL_ATTR_USED_MEM_HIGH, 0), CUDA_SUCCESS);
+  EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_HIGH), 0U);
+  free(allocate());
+  EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_HIGH), kBlock);
+}
+
 // [H 13446] "Amount of backing memory currently allocated for the mempool".
 TEST_F(Pools, CountWhatIsReserved) {
   const CUdeviceptr at = allocate();

@@ -1,0 +1,105 @@
+// The driver door for memory pools: the driver answers, and hooks/program_pools.h keeps the books
+// of those that are served.
+#include "hooks/own_pools.h"
+#include "hooks/program_pools.h"
+#include "hooks/serve.h"
+#include "hooks/work.h"
+
+namespace gmlake::hooks {
+namespace {
+
+#define GMLAKE_REAL(wrapper)        \
+  const auto* real = real_driver(); \
+  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
+
+bool open() {
+  return Process::get().driver_door();
+}
+
+template <typename Native>
+CUresult allocate_from(const RealDriver& real, CUdeviceptr* out, std::size_t bytes,
+                       CUmemoryPool pool, CUstream stream, bool per_thread, Native native) {
+  const auto natively = [&] {
+    before_work(real, stream, per_thread);
+    const auto call = [&] { return with_room(real, native); };
+    return open() && Process::get().serving() ? allocate_in(real, pool, bytes, call) : call();
+  };
+  if (!open()) return natively();
+  auto caller = stream_caller(real, stream, per_thread);
+  use_pool(real, caller, pool);
+  return allocate(real, caller, out, bytes, natively);
+}
+
+}  // namespace
+
+CUresult mem_alloc_from_pool(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
+                             CUstream stream) {
+  GMLAKE_REAL(mem_alloc_from_pool);
+  return allocate_from(*real, out, bytes, pool, stream, false,
+                       [&] { return real->mem_alloc_from_pool(out, bytes, pool, stream); });
+}
+CUresult mem_alloc_from_pool_ptsz(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
+                                  CUstream stream) {
+  GMLAKE_REAL(mem_alloc_from_pool_ptsz);
+  return allocate_from(*real, out, bytes, pool, stream, true,
+                       [&] { return real->mem_alloc_from_pool_ptsz(out, bytes, pool, stream); });
+}
+
+CUresult mem_pool_create(CUmemoryPool* pool, const CUmemPoolProps* properties) {
+  GMLAKE_REAL(mem_pool_create);
+  const CUresult result = real->mem_pool_create(pool, properties);
+  if (result != CUDA_SUCCESS || !open()) return result;
+  pool_made(*real, *pool, *properties);
+  if (properties->location.type == CU_MEM_LOCATION_TYPE_DEVICE)
+    (void)guarded([&] { own_pools().add(*pool, properties->location.id); });
+  return result;
+}
+
+CUresult mem_pool_destroy(CUmemoryPool pool) {
+  GMLAKE_REAL(mem_pool_destroy);
+  if (!open()) return real->mem_pool_destroy(pool);
+  (void)guarded([&] { own_pools().remove(pool); });
+  PoolEnds ends(pool);
+  const CUresult result = real->mem_pool_destroy(pool);
+  ends.settle(result == CUDA_SUCCESS);
+  return result;
+}
+
+CUresult mem_pool_trim_to(CUmemoryPool pool, std::size_t keep) {
+  GMLAKE_REAL(mem_pool_trim_to);
+  if (open()) trim_with(*real, pool, keep);
+  return real->mem_pool_trim_to(pool, keep);
+}
+
+CUresult mem_pool_set_attribute(CUmemoryPool pool, CUmemPool_attribute which, void* value) {
+  GMLAKE_REAL(mem_pool_set_attribute);
+  const CUresult result = real->mem_pool_set_attribute(pool, which, value);
+  if (result == CUDA_SUCCESS && open()) attribute_set(*real, pool, which, value);
+  return result;
+}
+
+CUresult mem_pool_get_attribute(CUmemoryPool pool, CUmemPool_attribute which, void* value) {
+  GMLAKE_REAL(mem_pool_get_attribute);
+  const CUresult result = real->mem_pool_get_attribute(pool, which, value);
+  if (result == CUDA_SUCCESS && open()) attribute_got(*real, pool, which, value);
+  return result;
+}
+
+CUresult device_set_mem_pool(CUdevice device, CUmemoryPool pool) {
+  GMLAKE_REAL(device_set_mem_pool);
+  const CUresult result = real->device_set_mem_pool(device, pool);
+  if (result == CUDA_SUCCESS && open()) pool_is_current(*real, device, pool);
+  return result;
+}
+
+CUresult set_mem_pool(CUmemLocation* location, CUmemAllocationType type, CUmemoryPool pool) {
+  GMLAKE_REAL(set_mem_pool);
+  const CUresult result = real->set_mem_pool(location, type, pool);
+  // Of managed memory, and of the host's, nothing comes from us.
+  if (result == CUDA_SUCCESS && open() && location->type == CU_MEM_LOCATION_TYPE_DEVICE &&
+      type == CU_MEM_ALLOCATION_TYPE_PINNED)
+    pool_is_current(*real, location->id, pool);
+  return result;
+}
+
+}  // namespace gmlake::hooks

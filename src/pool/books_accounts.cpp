@@ -1,0 +1,150 @@
+// What is the program's memory pools' of what the books know: levels in use, their peaks, and what
+// each pool holds. See pool/accounts.h.
+#include "pool/books.h"
+
+namespace gmlake::pool {
+namespace {
+
+std::uint64_t not_negative(std::int64_t bytes) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, bytes));
+}
+std::int64_t signed_of(Bytes bytes) {
+  return static_cast<std::int64_t>(bytes);
+}
+
+// Of more fronts nobody reckons with each: their lines of memory would cost more than it is worth.
+constexpr std::size_t kFew = 64;
+
+}  // namespace
+
+// After a rise. Blocks parked on other streams still count in the sums; they are looked at only
+// where a sum is beyond its peak: whether it was.
+bool Books::note_levels() {
+  auto& c = counters_;
+  auto& own = accounts_.at(kDefaultPool);
+  const auto used = not_negative(default_used_);
+  const auto held = not_negative(default_used_ - let_go_parked_);
+  rise_to(own.held, held);
+  rise_to(own.held_high, held);
+  const bool new_peak = c.live_bytes > c.peak_live_bytes;
+  if (!new_peak && used <= own.used_high.load(std::memory_order_relaxed)) return false;
+
+  std::int64_t live = signed_of(c.live_bytes);
+  std::int64_t in_use = default_used_;
+  for (const auto& front : fronts_.all()) {
+    live += front->live_bytes.get();
+    in_use += front->default_pool_bytes();
+  }
+  c.peak_live_bytes = std::max(c.peak_live_bytes, not_negative(live));
+  rise_to(own.used_high, not_negative(in_use));
+  return true;
+}
+
+// Peaks are such that taking parked blocks back may be a new one: who does so next looks.
+void Books::count_on_parked() {
+  const auto& all = fronts_.all();
+  if (all.size() > kFew) return;
+  for (const auto& front : all)
+    if (front->live_bytes.get() < 0) front->counted_parked.store(true, std::memory_order_relaxed);
+}
+
+Bytes Books::default_used() const {
+  std::int64_t used = default_used_;
+  for (const auto& front : fronts_.all()) used += front->default_pool_bytes();
+  return not_negative(used);
+}
+
+Bytes Books::used_of(PoolTag pool) const {
+  return pool == kDefaultPool ? default_used()
+                              : accounts_.at(pool).used.load(std::memory_order_relaxed);
+}
+
+Bytes Books::live_besides(Bytes used) const {
+  std::int64_t live = signed_of(counters_.live_bytes) - signed_of(used);
+  for (const auto& front : fronts_.all()) live += front->live_bytes.get();
+  return not_negative(live);
+}
+
+// Of physical memory, which all pools and cudaMalloc share: what is in use, and what it held before
+// as far as nobody else uses it now.
+Bytes Books::reserved_of(PoolTag pool, Bytes used) const {
+  const auto held = std::max(used, accounts_.at(pool).held.load(std::memory_order_relaxed));
+  const auto others = live_besides(used);
+  const auto physical = placement_.physical();
+  return std::max(
+      used, std::min(round_up(held, placement_.granule()), physical - std::min(physical, others)));
+}
+
+Books::Figures Books::figures(PoolTag pool) {
+  const Opened books(mutex_);
+  auto& account = accounts_.at(pool);
+  const Bytes used = used_of(pool);
+  const Bytes reserved = reserved_of(pool, used);
+  rise_to(account.used_high, used);
+  rise_to(account.held_high, used);
+  const auto held_high = account.held_high.load(std::memory_order_relaxed);
+  return {used, account.used_high.load(std::memory_order_relaxed), reserved,
+          std::max(reserved, round_up(held_high, placement_.granule()))};
+}
+
+void Books::reset_used_high(PoolTag pool) {
+  const Opened books(mutex_);
+  accounts_.at(pool).used_high.store(used_of(pool), std::memory_order_relaxed);
+  if (pool == kDefaultPool) count_on_parked();
+}
+
+void Books::reset_reserved_high(PoolTag pool) {
+  const Opened books(mutex_);
+  auto& account = accounts_.at(pool);
+  account.held_high.store(std::min(account.held.load(), reserved_of(pool, used_of(pool))),
+                          std::memory_order_relaxed);
+}
+
+Bytes Books::let_go(PoolTag pool, Bytes keep) {
+  const Opened books(mutex_);
+  auto& account = accounts_.at(pool);
+  if (pool == kDefaultPool && fronts_.all().size() > kFew && keep == 0 &&
+      !account.has_threshold.load(std::memory_order_relaxed)) {
+    // Nothing depends on it but the figure, which comes out too low rather than too high.
+    account.held.store(0, std::memory_order_relaxed);
+    let_go_parked_ = default_used_;
+    return 0;
+  }
+  const Bytes used = used_of(pool);
+  const Bytes before = reserved_of(pool, used);
+  const Bytes after = std::max(used, std::min(before, keep));
+  account.held.store(std::min(account.held.load(std::memory_order_relaxed), after),
+                     std::memory_order_relaxed);
+  if (pool == kDefaultPool) {
+    let_go_parked_ = default_used_ - signed_of(used);
+    for (const auto& front : fronts_.all()) {
+      front->let_go_parked.reset();
+      front->let_go_parked.add(-front->default_pool_bytes());
+    }
+  }
+  return before - std::min(before, round_up(after, placement_.granule()));
+}
+
+bool Books::has_pending() const {
+  const Opened books(mutex_);
+  bool any = false;
+  placement_.each_refused(placement_.granule(), {0, memory::kNoTimeline, &timelines_.all_passed()},
+                          [&](auto...) { any = true; });
+  return any;
+}
+
+Bytes Books::live_of_others(PoolTag pool) {
+  const Opened books(mutex_);
+  return live_besides(used_of(pool));
+}
+
+std::optional<PoolTag> Books::pool_at(driver::Address at) {
+  Front* owner = nullptr;
+  memory::Region* block = find(at, owner);
+  if (!block) return {};
+  const Lock own(owner->lock);
+  if (!owner->owns(block, at) || !block->of_stream) return {};
+  return block->pool;
+}
+
+}  // namespace gmlake::pool
