@@ -1,8 +1,8 @@
 // What this process is to gmlake: its configuration, whether it is served at all, its pools, and
 // its end.
 //
-// Made on the first intercepted call that matters, never at load: a process that does not use CUDA
-// pays nothing. Never destroyed, because calls may come until the very end of exit(). Thread-safe.
+// Made when a CUDA library is loaded or on the first call that matters, never at our own load: a
+// process that does not use CUDA pays nothing. Never destroyed, because calls may come until the very end of exit(). Thread-safe.
 #pragma once
 
 #include <array>

@@ -27,7 +27,7 @@ struct RealDriver {
   bool complete = false;      // the table is; otherwise calls are only passed on
   Lmid_t space = LM_ID_BASE;  // the dynamic linker's namespace that it is in
 #define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
-  GMLAKE_DRIVER_HOOKS(X)  // what we stand in front of; null where this driver lacks it
+  GMLAKE_DRIVER_HOOKS(X)  // what we stand for; null where this driver lacks it
 #undef X
 };
 // Null while libcuda is not loaded.
