@@ -1,8 +1,8 @@
 // What this process is to gmlake: its configuration, whether it is served at all, its pools, and
 // its end.
 //
-// Made when a CUDA library is loaded or on the first call that matters, never at our own load: a
-// process that does not use CUDA pays nothing. Never destroyed, because calls may come until the very end of exit(). Thread-safe.
+// Made on the first intercepted call that matters, never at load: a process that does not use CUDA
+// pays nothing. Never destroyed, because calls may come until the very end of exit(). Thread-safe.
 #pragma once
 
 #include <array>
@@ -30,6 +30,10 @@ class Process {
   }
   // The process if anything has made it yet, for the end of exit().
   static Process* get_if_made() { return made.load(std::memory_order_acquire); }
+
+  // Whether anything may be served: also before it is made, when that is only known of a process
+  // that is told not to.
+  static bool may_serve();
 
   // Of a process that is served.
   const config::Config& config() const { return *loaded_.config; }

@@ -24,7 +24,7 @@ namespace {
 
 RankedMutex<Rank::last> keeping;
 
-// By the driver's function, for those that we stand for: every function that a runtime asks for is
+// By the driver's function: every function that a runtime asks for is
 // looked up here.
 struct Ours {
   void* real;
@@ -32,13 +32,14 @@ struct Ours {
 };
 constinit std::array<Ours, 1024> ours{};
 #define X(symbol, wrapper, result, parameters) +1
-static_assert(2 * (0 GMLAKE_DRIVER_HOOKS(X)) < std::size(ours), "so that there are gaps");
+static_assert(std::size_t{0} GMLAKE_DRIVER_HOOKS(X) < std::size(ours) / 2,
+              "so that there are gaps");
 #undef X
 std::size_t place_of(const void* real) {
   return (reinterpret_cast<std::uintptr_t>(real) >> 4) * 0x9e3779b97f4a7c15 >> 54;
 }
 void put(void* real, void* wrapper) {
-  if (!real || !stands_for_driver(wrapper)) return;
+  if (!real) return;
   auto at = place_of(real);
   while (ours[at].real && ours[at].real != real) at = (at + 1) % std::size(ours);
   if (!ours[at].real) ours[at] = {real, wrapper};
@@ -98,7 +99,6 @@ const RealDriver* keep_real_driver(void* libcuda, Lmid_t space) {
   if (const auto* known = kept_driver.load(std::memory_order_acquire)) return known;
   auto table = driver::DriverTable::load(
       [](const char* symbol, void* handle) { return real_dlsym()(handle, symbol); }, libcuda);
-  (void)Process::get();  // before a lock is held
   RealDriver real;
   real.space = space;
   if (table) {
@@ -109,16 +109,18 @@ const RealDriver* keep_real_driver(void* libcuda, Lmid_t space) {
   real.wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(libcuda, #symbol));
   GMLAKE_DRIVER_HOOKS(X)
 #undef X
-  if (!table)
+  if (!table) {
+    (void)Process::get();  // so that log.* is known
     log::warning("this driver lacks {}; gmlake leaves the program on native memory",
                  table.error().what);
+  }
   return keep_first(real);
 }
 
 bool stands_for_driver(const void* wrapper) {
-  const auto& process = Process::get();
-  if (process.driver_door()) return true;
-  if (!process.takes_back()) return false;
+  const auto* process = Process::get_if_made();
+  if (!process || process->driver_door()) return true;
+  if (!process->takes_back()) return false;
   const void* const kBack[] = {
       reinterpret_cast<void*>(&mem_free), reinterpret_cast<void*>(&mem_free_async),
       reinterpret_cast<void*>(&mem_free_async_ptsz), reinterpret_cast<void*>(&get_proc_address),
@@ -131,7 +133,8 @@ void* substitute_driver(void* found) {
   if (!real || !found || !Process::get().takes_back()) return found;
   for (auto at = place_of(found);; at = (at + 1) % std::size(ours)) {
     if (!ours[at].real) return found;
-    if (ours[at].real == found) return ours[at].wrapper;
+    if (ours[at].real == found)
+      return stands_for_driver(ours[at].wrapper) ? ours[at].wrapper : found;
   }
 }
 

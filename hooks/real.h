@@ -43,7 +43,8 @@ inline const RealDriver* real_driver() {
 }
 
 // Whether callers of the driver are to have this wrapper of ours. With the driver door shut these
-// are the ones by which blocks come back, and the gates to them.
+// are the ones by which blocks come back, and the gates to them. All of them before the process is
+// known: then they only pass on what they are not to serve.
 bool stands_for_driver(const void* wrapper);
 
 // Our wrapper for a function the real driver returned, or `found` itself if it is not exactly one

@@ -13,6 +13,7 @@
 namespace gmlake::hooks {
 
 constinit std::atomic<unsigned long long> settled_loads{0};
+constinit std::atomic<bool> has_cuda{false};
 
 // Not inline: the compiler takes _r_debug for no larger than it is declared.
 [[gnu::noinline]] const r_debug* next_namespace([[maybe_unused]] const r_debug* space) {
@@ -108,13 +109,14 @@ void take_driver(Redirections& redirections, const Objects& drivers, const RealD
 void redirect() {
   const Libraries found;
   if (found.drivers.empty() && found.runtimes.empty() && found.other_dlsyms.empty()) return;
-  const auto& process = Process::get();
-  if (!process.takes_back()) return;
+  if (!found.drivers.empty() || !found.runtimes.empty()) has_cuda = true;
+  if (!Process::may_serve()) return;
   static constinit Redirections redirections;  // large for a stack, and the linker's lock is held
   redirections.clear();
   const auto* real = found.drivers.empty() ? nullptr : find_driver(found.drivers);
   if (real && real->complete) take_driver(redirections, found.drivers, *real);
-  if (process.runtime_door()) take_runtimes(redirections, found.runtimes);
+  const auto* process = Process::get_if_made();
+  if (!process || process->runtime_door()) take_runtimes(redirections, found.runtimes);
   take_dlsym(redirections, found.other_dlsyms);
   (void)dlerror();  // what our own lookups did not find is no error of the program's
   if (redirections.empty()) return;
