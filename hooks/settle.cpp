@@ -45,11 +45,6 @@ void each_object(Visit visit) {
       visit(ElfObject(*map), space == &_r_debug);
 }
 
-bool is_driver_file(const ElfObject& object) {
-  const char* slash = std::strrchr(object.map()->l_name, '/');
-  return slash && std::strncmp(slash + 1, "libcuda.so.", 11) == 0;
-}
-
 // As many of a kind as are looked at.
 class Objects {
  public:
@@ -70,7 +65,7 @@ class Objects {
 struct Libraries {
   Libraries() {
     each_object([&](const ElfObject& object, bool in_first) {
-      if (object.find("cuInit") && is_driver_file(object)) drivers.add(object);
+      if (object.find("cuInit")) drivers.add(object);
       if (is_runtime(object)) runtimes.add(object);
       if (!in_first && object.find("dlsym")) other_dlsyms.add(object);
     });
@@ -84,6 +79,8 @@ const RealDriver* find_driver(const Objects& drivers) {
   const auto* real = real_driver();
   for (const auto& object : drivers) {
     if (real) break;
+    const char* name = object.soname();
+    if (!name || std::strcmp(name, "libcuda.so.1") != 0) continue;
     const auto space = object.space();
     // Kept: the driver must not be unloaded under us.
     if (void* library = dlmopen(space, object.map()->l_name, RTLD_LAZY | RTLD_NOLOAD))
