@@ -8,6 +8,7 @@
 
 #include <iterator>
 
+#include "hooks/process.h"
 #include "hooks/real.h"
 #include "hooks/settle.h"
 
@@ -130,7 +131,9 @@ extern "C" {
 __attribute__((visibility("hidden"), used)) Dlsym gmlake_dlsym_target(void*, const char* name,
                                                                       int place) {
   // What comes in another namespace does not find our __gmon_start__.
-  if (has_namespaces() || (name && is_cuda(name))) look();
+  const bool is_ours = name && is_cuda(name);
+  if (has_namespaces() || is_ours) look();
+  if (is_ours && has_cuda) (void)Process::get();  // the program is about to use it
   return place == 0 ? real_dlsym() : real_in_namespaces[place - 1];
 }
 

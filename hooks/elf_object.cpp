@@ -52,6 +52,9 @@ ElfObject::ElfObject(const link_map& map) : map_(&map) {
       case DT_STRTAB:
         strings_ = reinterpret_cast<const char*>(at(*entry));
         break;
+      case DT_SONAME:
+        soname_ = entry->d_un.d_val;
+        break;
       case DT_GNU_HASH:
         hash_ = reinterpret_cast<const std::uint32_t*>(at(*entry));
         break;

@@ -56,6 +56,8 @@ class ElfObject {
   bool store(const void* at, std::uintptr_t value) const;
 
   const link_map* map() const { return map_; }
+  // Its name for the dynamic linker; null if it has none but its file's.
+  const char* soname() const { return strings_ && soname_ ? strings_ + soname_ : nullptr; }
   // The dynamic linker's namespace that it is in.
   Lmid_t space() const;
 
@@ -83,6 +85,7 @@ class ElfObject {
   mutable const char* header_ = nullptr;  // in memory, once it has been asked for
   ElfW(Sym) * symbols_ = nullptr;
   const char* strings_ = nullptr;
+  std::size_t soname_ = 0;
   const std::uint32_t* hash_ = nullptr;
   const ElfW(Half) * versions_ = nullptr;
   const ElfW(Verdef) * nodes_ = nullptr;

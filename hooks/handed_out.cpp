@@ -35,7 +35,7 @@ class Ours {
 
  private:
   void add(void* real, void* ours) {
-    if (!real || !stands_for_driver(ours)) return;
+    if (!real) return;
     auto at = hash_of(real);
     while (places_[at].real && places_[at].real != real) at = (at + 1) % places_.size();
     // The first of two names of one function.
@@ -73,7 +73,7 @@ void* substitute_driver(void* found, const char* name) {
   const auto* real = real_driver();
   const auto& process = Process::get();
   if (!real || !found || !name || !process.takes_back()) return found;
-  if (auto* known = ours(*real).find(found)) return known;
+  if (auto* known = ours(*real).find(found)) return stands_for_driver(known) ? known : found;
   if (!process.driver_door()) return found;
   auto& other = others[hash_of(found)];
   if (other.load(std::memory_order_relaxed) == found) return found;

@@ -53,6 +53,15 @@ Process& Process::make() {
   return *made.load(std::memory_order_acquire);
 }
 
+bool Process::may_serve() {
+  if (const auto* process = get_if_made()) return process->takes_back();
+  try {
+    return loaded_in_front() && !config::is_disabled(config::process_environment());
+  } catch (const std::exception&) {
+    return false;  // no host memory
+  }
+}
+
 Process::Process(bool in_front) : in_front_(in_front), loaded_(load()) {
   if (!is_active()) return;
   if (config().pool_ipc == config::IpcMode::native) native_sizes.all();

@@ -33,6 +33,10 @@ class Process {
   // The process if anything has made it yet, for the end of exit().
   static Process* get_if_made() { return made.load(std::memory_order_acquire); }
 
+  // Whether anything may be served: also before it is made, when that is only known of a process
+  // that is told not to.
+  static bool may_serve();
+
   // Of a process that is served.
   const config::Config& config() const { return *loaded_.config; }
   bool driver_door() const { return is_active() && in_front_ && config().hooks_driver; }

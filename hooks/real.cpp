@@ -70,7 +70,6 @@ const RealDriver* keep_real_driver(void* libcuda, Lmid_t space) {
   if (const auto* known = kept_driver.load(std::memory_order_acquire)) return known;
   auto table = driver::DriverTable::load(
       [](const char* symbol, void* handle) { return real_dlsym()(handle, symbol); }, libcuda);
-  (void)Process::get();  // before a lock is held
   RealDriver real;
   real.space = space;
   if (table) {
@@ -81,16 +80,18 @@ const RealDriver* keep_real_driver(void* libcuda, Lmid_t space) {
   real.wrapper = reinterpret_cast<result(*) parameters>(real_dlsym()(libcuda, #symbol));
   GMLAKE_DRIVER_HOOKS(X)
 #undef X
-  if (!table)
+  if (!table) {
+    (void)Process::get();  // so that log.* is known
     log::warning("this driver lacks {}; gmlake leaves the program on native memory",
                  table.error().what);
+  }
   return keep_first(real);
 }
 
 bool stands_for_driver(const void* wrapper) {
-  const auto& process = Process::get();
-  if (process.driver_door()) return true;
-  if (!process.takes_back()) return false;
+  const auto* process = Process::get_if_made();
+  if (!process || process->driver_door()) return true;
+  if (!process->takes_back()) return false;
   const void* const kBack[] = {
       reinterpret_cast<void*>(&mem_free), reinterpret_cast<void*>(&mem_free_async),
       reinterpret_cast<void*>(&mem_free_async_ptsz), reinterpret_cast<void*>(&get_proc_address),

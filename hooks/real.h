@@ -27,7 +27,7 @@ struct RealDriver {
   bool complete = false;      // the table is; otherwise calls are only passed on
   Lmid_t space = LM_ID_BASE;  // the dynamic linker's namespace that it is in
 #define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
-  GMLAKE_DRIVER_HOOKS(X)  // what we stand in front of; null where this driver lacks it
+  GMLAKE_DRIVER_HOOKS(X)  // what we stand for; null where this driver lacks it
 #undef X
 };
 // Null while libcuda is not loaded.
@@ -43,7 +43,8 @@ inline const RealDriver* real_driver() {
 }
 
 // Whether callers of the driver are to have this wrapper of ours. With the driver door shut these
-// are the ones by which blocks come back, and the gates to them.
+// are the ones by which blocks come back, and the gates to them. All of them before the process is
+// known: then they only pass on what they are not to serve.
 bool stands_for_driver(const void* wrapper);
 
 }  // namespace gmlake::hooks

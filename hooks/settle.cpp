@@ -15,6 +15,7 @@
 namespace gmlake::hooks {
 
 constinit std::atomic<unsigned long long> settled_loads{0};
+constinit std::atomic<bool> has_cuda{false};
 
 // Not inline: the compiler takes _r_debug for no larger than it is declared.
 [[gnu::noinline]] const r_debug* next_namespace([[maybe_unused]] const r_debug* space) {
@@ -46,11 +47,6 @@ void each_object(Visit visit) {
       visit(ElfObject(*map), space == &_r_debug);
 }
 
-bool is_driver_file(const ElfObject& object) {
-  const char* slash = std::strrchr(object.map()->l_name, '/');
-  return slash && std::strncmp(slash + 1, "libcuda.so.", 11) == 0;
-}
-
 // As many of a kind as are looked at.
 class Objects {
  public:
@@ -71,7 +67,7 @@ class Objects {
 struct Libraries {
   Libraries() {
     each_object([&](const ElfObject& object, bool in_first) {
-      if (object.find("cuInit") && is_driver_file(object)) drivers.add(object);
+      if (object.find("cuInit")) drivers.add(object);
       if (is_runtime(object)) runtimes.add(object);
       if (!in_first && object.find("dlsym")) other_dlsyms.add(object);
     });
@@ -85,6 +81,8 @@ const RealDriver* find_driver(const Objects& drivers) {
   const auto* real = real_driver();
   for (const auto& object : drivers) {
     if (real) break;
+    const char* name = object.soname();
+    if (!name || std::strcmp(name, "libcuda.so.1") != 0) continue;
     const auto space = object.space();
     // Kept: the driver must not be unloaded under us.
     if (void* library = dlmopen(space, object.map()->l_name, RTLD_LAZY | RTLD_NOLOAD))
@@ -120,13 +118,14 @@ void take_driver(Redirections& redirections, const Objects& drivers, const RealD
 void redirect() {
   const Libraries found;
   if (found.drivers.empty() && found.runtimes.empty() && found.other_dlsyms.empty()) return;
-  const auto& process = Process::get();
-  if (!process.takes_back()) return;
+  if (!found.drivers.empty() || !found.runtimes.empty()) has_cuda = true;
+  if (!Process::may_serve()) return;
   static constinit Redirections redirections;  // large for a stack, and the linker's lock is held
   redirections.clear();
   const auto* real = found.drivers.empty() ? nullptr : find_driver(found.drivers);
   if (real && real->complete) take_driver(redirections, found.drivers, *real);
-  if (process.runtime_door()) take_runtimes(redirections, found.runtimes);
+  const auto* process = Process::get_if_made();
+  if (!process || process->runtime_door()) take_runtimes(redirections, found.runtimes);
   take_dlsym(redirections, found.other_dlsyms);
   (void)dlerror();  // what our own lookups did not find is no error of the program's
   if (redirections.empty()) return;

@@ -1,5 +1,6 @@
 // Looks at what has been loaded: the driver and the runtimes among it are made to hand out our
-// functions in place of theirs, if the process is served.
+// functions in place of theirs, if the process is served. Before the first call that is only known
+// of a process that is told not to: ours then hand on what is not theirs to serve.
 #pragma once
 
 #include <link.h>
@@ -17,6 +18,8 @@ const r_debug* next_namespace(const r_debug* space);
 // How many objects the dynamic linker has loaded so far.
 unsigned long long loads_so_far();
 extern std::atomic<unsigned long long> settled_loads;
+// Whether the driver or a runtime was among it.
+extern std::atomic<bool> has_cuda;
 // Whether anything has been loaded since. Lock-free, apart from the linker's list.
 inline bool is_settled() {
   return settled_loads.load(std::memory_order_acquire) == loads_so_far();

@@ -17,7 +17,7 @@
 // clang-format off
 #define GMLAKE_OPTIONS(OPTION)                                                                                                    \
   OPTION(hooks, driver, flag, true, 0, 0,                                                                                         \
-         "intercept the driver API: dlsym, cuGetProcAddress and the cuMem functions; reaches programs with a static cudart")      \
+         "intercept the driver API: cuGetProcAddress and the cuMem functions; reaches programs with a static cudart")      \
   OPTION(hooks, runtime, flag, true, 0, 0,                                                                                        \
          "intercept the runtime API of a shared cudart: cudaMalloc and its relatives; the shorter way to a hit")                  \
   OPTION(processes, include, list, {"*"}, 0, 0, "programs to serve: names of executables, * and ? match")                         \

@@ -45,6 +45,7 @@ KINDS = {
     "renamed_before_global": Kind(["n:librenamed.so", "ng:libplain.so"], TWO, names=("plug",)),
     "stub": Kind(["n:libstubbed.so"], ONE, names=("plug",)),
     "driver_stub": Kind(["n:libdriver_stubbed.so"], ONE, ("driver",), names=("plug",)),
+    "driver_by_its_other_name": Kind(["n:libdriver_stubbed_link.so"], ONE, ("driver",), names=("plug",)),
     "driver": Kind(["n:libdriver.so"], ONE, ("driver",), names=("plug",)),
     "driver_deepbind": Kind(["nd:libdriver.so"], ONE, ("driver",), names=("plug",)),
     "static": Kind(["n:libstatic.so"], ONE, ("driver",), names=("plug",)),
@@ -110,6 +111,8 @@ def build(folder):
     make("libstubbed.so", "plugin.c", own, "-l:libstub.so")
     make("libdriver_stub.so", "stub.c", '-DREAL="libcuda.so.1"', "-DDRIVER")
     make("libdriver_stubbed.so", "driver_plugin.c", own, "-l:libdriver_stub.so")
+    make("libdriver_stub_link.so", "stub.c", '-DREAL="libcuda.so"', "-DDRIVER")
+    make("libdriver_stubbed_link.so", "driver_plugin.c", own, "-l:libdriver_stub_link.so")
     make("libdriver.so", "driver_plugin.c", own, simcuda, "-l:libcuda.so.1")
     make("libstatic.so", "plugin.c", own, simcuda, "-l:libcudart_static.a", "-lstdc++", "-ldl", "-lpthread")
     make("libunder_linked.so", "plugin.c", lazy)
