@@ -21,13 +21,12 @@ CUresult allocate_from(const RealDriver& real, CUdeviceptr* out, std::size_t byt
                        CUmemoryPool pool, CUstream stream, bool per_thread, Native native) {
   const auto natively = [&] {
     before_work(real, stream, per_thread);
-    const auto call = [&] { return with_room(real, native); };
-    return open() && Process::get().serving() ? allocate_in(real, pool, bytes, call) : call();
+    return with_room(real, native);
   };
   if (!open()) return natively();
   auto caller = stream_caller(real, stream, per_thread);
   use_pool(real, caller, pool);
-  return allocate(real, caller, out, bytes, natively);
+  return allocate(real, caller, out, bytes, natively, pool);
 }
 
 }  // namespace

@@ -68,7 +68,7 @@ class Process {
   // The device's pool, made now if need be. Null if it can not be: the reason has been said.
   pool::DevicePool* pool(int device, const driver::DriverTable& driver) {
     auto* known = pool_if_any(device);
-    return known ? known : make_pool(device, driver);
+    return known || has_given_up() ? known : make_pool(device, driver);
   }
   KnownStreams& streams() { return streams_; }
   bool has_pools() const { return most_device_.load(std::memory_order_acquire) >= 0; }

@@ -50,10 +50,10 @@ CUresult with_room(const RealDriver& real, Native native) {
 }
 
 // The whole ladder down to the driver's own allocator. `native` allocates natively and gives its
-// result.
+// result: of a stream's memory from the pool `from`, or from its device's current one.
 template <typename Native>
 CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, CUdeviceptr* out,
-                  std::size_t bytes, Native native) {
+                  std::size_t bytes, Native native, CUmemoryPool from = nullptr) {
   if (!out || bytes == 0 || !caller) return native();
   Reason reason = nullptr;
   auto* pool = serving_pool(real, caller, reason);
@@ -82,8 +82,8 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
     if (caller->origin.host())
       return allocate_past(*pool, out, bytes, caller->origin.context, native);
     // In a capture it becomes a node of the graph.
-    return caller->capturing ? native()
-                             : allocate_in(real, current_pool(real, caller->device), bytes, native);
+    if (caller->capturing) return native();
+    return allocate_in(real, from ? from : current_pool(real, caller->device), bytes, native);
   };
   const CUresult result = past();
   count(*pool, [&](stats::DeviceCounters& counters) {

@@ -1,3 +1,4 @@
+// What an owner keeps of what it has shown to others: tickets, descriptors, and when they go.
 #include "ipc/exports.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Where processes meet: the socket, who may come, and what is left of those that have died.
 #include "ipc/meeting_place.h"
 
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// What is said between processes: whole messages with descriptors, and what is refused.
 #include "ipc/message.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// The 64 bytes of a handle: what they name, and that others are not taken for ours.
 #include "ipc/ticket.h"
 
 #include <gtest/gtest.h>

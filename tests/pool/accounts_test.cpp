@@ -117,7 +117,9 @@ TEST(Accounts, AFailedRequestLeavesTheLimitAsItWas) {
 }
 
 TEST(Accounts, ReservedIsBetweenWhatIsUsedAndWhatIsThere) {
-  Bench bench;
+  auto config = plain();
+  config.pool_largest_chunk = 2 * MiB;
+  Bench bench(GiB, config);
   const auto plain = bench.get(20 * MiB, kHost);
   const auto a = bench.get(MiB + 1, on_stream(1));
   EXPECT_EQ(reserved(bench), 2 * MiB);

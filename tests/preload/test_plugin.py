@@ -131,7 +131,7 @@ class Plugin(harness.Case):
             {"GMLAKE_HOOKS_RUNTIME": "false"},
             {"GMLAKE_STREAMS_FREE": "synchronous"},
             {"GMLAKE_STREAMS_REUSE_COMPLETED": "false"},
-            {"GMLAKE_POOL_MAX_BYTES": "2MiB"},
+            {"GMLAKE_POOL_MAX_BYTES": "64MiB"},
         ):
             with self.subTest(settings=settings):
                 said, _, _ = self.call("record_unhindered", preload=preload, **settings)

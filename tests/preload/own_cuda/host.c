@@ -34,8 +34,8 @@ static void* anonymous(void* function) {
     if (at == MAP_FAILED) exit(4);
   }
 #if defined(__x86_64__)
-  static const unsigned char head[] = {0x48, 0x83, 0xec, 0x08, 0x48, 0xb8};         // sub, movabs
-  static const unsigned char tail[] = {0xff, 0xd0, 0x48, 0x83, 0xc4, 0x08, 0xc3};   // call, add, ret
+  static const unsigned char head[] = {0x48, 0x83, 0xec, 0x08, 0x48, 0xb8};        // sub, movabs
+  static const unsigned char tail[] = {0xff, 0xd0, 0x48, 0x83, 0xc4, 0x08, 0xc3};  // call, add, ret
 #elif defined(__aarch64__)
   static const uint32_t head[] = {0xa9bf7bfd, 0x58000090, 0xd63f0200, 0xa8c17bfd, 0xd65f03c0};
   static const unsigned char tail[4];

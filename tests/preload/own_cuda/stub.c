@@ -14,11 +14,11 @@ static void* real(const char* name) {
   exit(3);
 }
 
-#define STUB(name, parameters, arguments)                        \
-  int name parameters {                                          \
-    static int(*known) parameters;                               \
-    if (!known) known = (int(*) parameters)(size_t)real(#name);  \
-    return known arguments;                                      \
+#define STUB(name, parameters, arguments)                       \
+  int name parameters {                                         \
+    static int(*known) parameters;                              \
+    if (!known) known = (int(*) parameters)(size_t)real(#name); \
+    return known arguments;                                     \
   }
 
 #ifdef DRIVER

@@ -1,0 +1,130 @@
+// What taking memory costs a program, printed in one line of JSON.
+//
+//   growth grow [--api async|malloc] [--bytes N] [--total N]
+//     Blocks of one size until so much is held, freed at the end, twice: milliseconds for each GiB
+//     when the memory is new, and when it has been had before.
+//   growth churn [--api async|malloc] [--threads N] [--rounds N]
+//     Threads with a stream each, 16 blocks each of random sizes up to 16 MiB: one is freed and
+//     another taken in each round. Microseconds for a round of a thread.
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "device.h"
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  bool async = true;
+  std::size_t bytes = std::size_t{20} << 20;
+  std::size_t total = std::size_t{1} << 30;
+  unsigned threads = 1;
+  unsigned rounds = 1000;
+};
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+int take(const Options& options, void** at, std::size_t bytes, device::Stream stream) {
+  return options.async ? device::allocate_async(at, bytes, stream) : device::allocate(at, bytes);
+}
+int give(const Options& options, void* at, device::Stream stream) {
+  return options.async ? device::release_async(at, stream) : device::release(at);
+}
+
+int grow(const Options& options) {
+  double milliseconds[2] = {};
+  for (double& one : milliseconds) {
+    std::vector<void*> blocks(options.total / options.bytes);
+    const auto start = Clock::now();
+    for (void*& block : blocks)
+      if (const int code = take(options, &block, options.bytes, nullptr)) return code;
+    if (const int code = device::wait(nullptr)) return code;
+    one = milliseconds_since(start) * (1 << 30) / static_cast<double>(blocks.size()) /
+          static_cast<double>(options.bytes);
+    for (void* block : blocks)
+      if (const int code = give(options, block, nullptr)) return code;
+  }
+  std::printf("{\"new_ms_per_gib\": %.3f, \"again_ms_per_gib\": %.3f}\n", milliseconds[0],
+              milliseconds[1]);
+  return 0;
+}
+
+int churn_on(const Options& options, unsigned seed) {
+  constexpr std::size_t kLive = 16;
+  std::mt19937 random(seed);
+  std::uniform_int_distribution<std::size_t> size(1, std::size_t{16} << 20);
+  device::Stream stream = nullptr;
+  if (const int code = device::create_stream(&stream)) return code;
+  std::vector<void*> live(kLive);
+  for (void*& block : live)
+    if (const int code = take(options, &block, size(random), stream)) return code;
+  for (unsigned i = 0; i < options.rounds; ++i) {
+    void*& block = live[random() % kLive];
+    if (const int code = give(options, block, stream)) return code;
+    if (const int code = take(options, &block, size(random), stream)) return code;
+  }
+  for (void* block : live)
+    if (const int code = give(options, block, stream)) return code;
+  return device::wait(stream);
+}
+
+int churn(const Options& options) {
+  std::atomic<int> failed{0};
+  const auto all = [&] {
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < options.threads; ++i)
+      threads.emplace_back([&, i] {
+        if (const int code = churn_on(options, i + 1)) failed = code;
+      });
+    for (auto& thread : threads) thread.join();
+  };
+  all();  // the memory is new
+  const auto start = Clock::now();
+  all();
+  std::printf("{\"us_per_round\": %.3f}\n", milliseconds_since(start) * 1000 / options.rounds);
+  return failed;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  const std::string what = argc > 1 ? argv[1] : "";
+  bool known = argc % 2 == 0 && (what == "grow" || what == "churn");
+  for (int i = 2; known && i + 1 < argc; i += 2) {
+    const std::string name = argv[i];
+    const auto number = std::strtoull(argv[i + 1], nullptr, 10);
+    if (name == "--api")
+      options.async = std::string(argv[i + 1]) != "malloc";
+    else if (name == "--bytes" && number != 0)
+      options.bytes = number;
+    else if (name == "--total" && number != 0)
+      options.total = number;
+    else if (name == "--threads" && number != 0)
+      options.threads = static_cast<unsigned>(number);
+    else if (name == "--rounds" && number != 0)
+      options.rounds = static_cast<unsigned>(number);
+    else
+      known = false;
+  }
+  if (!known || options.bytes > options.total) {
+    std::fputs(
+        "usage: growth grow [--api async|malloc] [--bytes N] [--total N]\n"
+        "       growth churn [--api async|malloc] [--threads N] [--rounds N]\n",
+        stderr);
+    return 2;
+  }
+  int code = device::open();
+  if (code == 0) code = what == "grow" ? grow(options) : churn(options);
+  if (code != 0) std::fprintf(stderr, "growth: CUDA error %d\n", code);
+  return code == 0 ? 0 : 1;
+}
