@@ -5,38 +5,38 @@ names, without "cu". Of a name that is in the table too, other versions are mean
 HARMLESS = {
     "asks": """
         ArrayGetDescriptor ArrayGetMemoryRequirements ArrayGetPlane ArrayGetSparseProperties Array3DGetDescriptor
-        CheckpointProcessGetRestoreThreadId CheckpointProcessGetState CoredumpGetAttribute CoredumpGetAttributeGlobal
-        CtxGetApiVersion CtxGetCacheConfig CtxGetCurrent CtxGetDevResource CtxGetDevice CtxGetExecAffinity CtxGetFlags
-        CtxGetId CtxGetLimit CtxGetSharedMemConfig CtxGetStreamPriorityRange DeviceCanAccessPeer
-        DeviceComputeCapability DeviceGet DeviceGetAttribute DeviceGetByPCIBusId DeviceGetCliqueCount
-        DeviceGetCliqueInfo DeviceGetCount DeviceGetDefaultMemPool DeviceGetDevResource DeviceGetExecAffinitySupport
-        DeviceGetFabricClusterUuid DeviceGetGraphMemAttribute DeviceGetHostAtomicCapabilities DeviceGetLuid
-        DeviceGetMemPool DeviceGetName DeviceGetNvSciSyncAttributes DeviceGetP2PAtomicCapabilities
-        DeviceGetP2PAttribute DeviceGetPCIBusId DeviceGetProperties DeviceGetTexture1DLinearMaxWidth DeviceGetUuid
-        DevicePrimaryCtxGetState DeviceTotalMem DriverGetVersion EventElapsedTime FuncGetAttribute FuncGetModule
-        FuncGetName FuncGetParamCount FuncGetParamInfo FuncIsLoaded GLGetDevices GetErrorName GetErrorString
-        GraphBatchMemOpNodeGetParams GraphChildGraphNodeGetGraph GraphDebugDotPrint GraphEventRecordNodeGetEvent
-        GraphEventWaitNodeGetEvent GraphExecGetFlags GraphExecGetId GraphExternalSemaphoresSignalNodeGetParams
-        GraphExternalSemaphoresWaitNodeGetParams GraphGetEdges GraphGetId GraphGetNodes GraphGetRootNodes
-        GraphHostNodeGetParams GraphKernelNodeGetAttribute GraphKernelNodeGetParams GraphMemAllocNodeGetParams
-        GraphMemFreeNodeGetParams GraphMemcpyNodeGetParams GraphMemsetNodeGetParams GraphNodeFindInClone
-        GraphNodeGetContainingGraph GraphNodeGetDependencies GraphNodeGetDependentNodes GraphNodeGetEnabled
-        GraphNodeGetLocalId GraphNodeGetParams GraphNodeGetToolsId GraphNodeGetType GraphicsResourceGetMappedEglFrame
-        GraphicsResourceGetMappedMipmappedArray GraphicsResourceGetMappedPointer GraphicsSubResourceGetMappedArray
-        GreenCtxGetDevResource GreenCtxGetId KernelGetAttribute KernelGetLibrary KernelGetName KernelGetParamCount
-        KernelGetParamInfo LibraryEnumerateKernels LibraryGetGlobal LibraryGetKernelCount LibraryGetManaged
-        LibraryGetUnifiedFunction LogicalEndpointGetLimits LogicalEndpointQuery MemGetAccess MemGetAddressRange
-        MemGetAllocationGranularity MemGetAllocationPropertiesFromHandle MemGetDefaultMemPool
-        MemGetHandleForAddressRange MemGetLocationInfo MemGetMemPool MemHostGetDevicePointer MemHostGetFlags
-        MemPoolGetAccess MemPoolGetAttribute MemRangeGetAttribute MemRangeGetAttributes MipmappedArrayGetLevel
+        CheckpointProcessGetRestoreThreadId CheckpointProcessGetState CoredumpGetAttribute
+        CoredumpGetAttributeGlobal CtxGetApiVersion CtxGetCacheConfig CtxGetCurrent CtxGetDevResource CtxGetDevice
+        CtxGetExecAffinity CtxGetFlags CtxGetId CtxGetLimit CtxGetSharedMemConfig CtxGetStreamPriorityRange
+        DeviceCanAccessPeer DeviceComputeCapability DeviceGet DeviceGetAttribute DeviceGetByPCIBusId
+        DeviceGetCliqueCount DeviceGetCliqueInfo DeviceGetCount DeviceGetDefaultMemPool DeviceGetDevResource
+        DeviceGetExecAffinitySupport DeviceGetFabricClusterUuid DeviceGetGraphMemAttribute
+        DeviceGetHostAtomicCapabilities DeviceGetLuid DeviceGetMemPool DeviceGetName DeviceGetNvSciSyncAttributes
+        DeviceGetP2PAtomicCapabilities DeviceGetP2PAttribute DeviceGetPCIBusId DeviceGetProperties
+        DeviceGetTexture1DLinearMaxWidth DeviceGetUuid DevicePrimaryCtxGetState DeviceTotalMem DriverGetVersion
+        EventElapsedTime FuncGetAttribute FuncGetModule FuncGetName FuncGetParamCount FuncGetParamInfo FuncIsLoaded
+        GLGetDevices GetErrorName GetErrorString GraphBatchMemOpNodeGetParams GraphChildGraphNodeGetGraph
+        GraphDebugDotPrint GraphEventRecordNodeGetEvent GraphEventWaitNodeGetEvent GraphExecGetFlags GraphExecGetId
+        GraphExternalSemaphoresSignalNodeGetParams GraphExternalSemaphoresWaitNodeGetParams GraphGetEdges GraphGetId
+        GraphGetNodes GraphGetRootNodes GraphHostNodeGetParams GraphKernelNodeGetAttribute GraphKernelNodeGetParams
+        GraphMemAllocNodeGetParams GraphMemFreeNodeGetParams GraphMemcpyNodeGetParams GraphMemsetNodeGetParams
+        GraphNodeFindInClone GraphNodeGetContainingGraph GraphNodeGetDependencies GraphNodeGetDependentNodes
+        GraphNodeGetEnabled GraphNodeGetLocalId GraphNodeGetParams GraphNodeGetToolsId GraphNodeGetType
+        GraphicsResourceGetMappedEglFrame GraphicsResourceGetMappedMipmappedArray GraphicsResourceGetMappedPointer
+        GraphicsSubResourceGetMappedArray GreenCtxGetDevResource GreenCtxGetId KernelGetAttribute KernelGetLibrary
+        KernelGetName KernelGetParamCount KernelGetParamInfo LibraryEnumerateKernels LibraryGetGlobal
+        LibraryGetKernelCount LibraryGetManaged LibraryGetUnifiedFunction LogicalEndpointGetLimits
+        LogicalEndpointQuery MemGetAddressRange MemGetAllocationGranularity MemGetAllocationPropertiesFromHandle
+        MemGetDefaultMemPool MemGetHandleForAddressRange MemGetLocationInfo MemGetMemPool MemHostGetDevicePointer
+        MemHostGetFlags MemPoolGetAccess MemRangeGetAttribute MemRangeGetAttributes MipmappedArrayGetLevel
         MipmappedArrayGetMemoryRequirements MipmappedArrayGetSparseProperties ModuleEnumerateFunctions
         ModuleGetFunctionCount ModuleGetGlobal ModuleGetLoadingMode ModuleGetSurfRef ModuleGetTexRef
         MulticastGetGranularity OccupancyAvailableDynamicSMemPerBlock OccupancyMaxActiveBlocksPerMultiprocessor
         OccupancyMaxActiveBlocksPerMultiprocessorWithFlags OccupancyMaxActiveClusters OccupancyMaxPotentialBlockSize
-        OccupancyMaxPotentialBlockSizeWithFlags OccupancyMaxPotentialClusterSize PointerGetAttribute
-        PointerGetAttributes StreamGetAttribute StreamGetCaptureInfo StreamGetCtx StreamGetDevResource StreamGetDevice
-        StreamGetFlags StreamGetGreenCtx StreamGetId StreamGetPriority StreamIsCapturing SurfObjectGetResourceDesc
-        SurfRefGetArray TexObjectGetResourceDesc TexObjectGetResourceViewDesc TexObjectGetTextureDesc TexRefGetAddress
+        OccupancyMaxPotentialBlockSizeWithFlags OccupancyMaxPotentialClusterSize StreamGetAttribute
+        StreamGetCaptureInfo StreamGetCtx StreamGetDevResource StreamGetDevice StreamGetFlags StreamGetGreenCtx
+        StreamGetId StreamGetPriority StreamIsCapturing SurfObjectGetResourceDesc SurfRefGetArray
+        TexObjectGetResourceDesc TexObjectGetResourceViewDesc TexObjectGetTextureDesc TexRefGetAddress
         TexRefGetAddressMode TexRefGetArray TexRefGetBorderColor TexRefGetFilterMode TexRefGetFlags TexRefGetFormat
         TexRefGetMaxAnisotropy TexRefGetMipmapFilterMode TexRefGetMipmapLevelBias TexRefGetMipmapLevelClamp
         TexRefGetMipmappedArray VDPAUGetDevice WGLGetDevice""",
@@ -46,9 +46,9 @@ HARMLESS = {
         KernelSetCacheConfig ParamSetSize ParamSetTexRef ParamSetf ParamSeti ParamSetv StreamCopyAttributes
         StreamSetAttribute GLSetBufferObjectMapFlags GraphicsResourceSetMapFlags""",
     "what it changes is about no order between streams": """
-        CtxDisablePeerAccess CtxResetPersistingL2Cache DevResourceGenerateDesc DevSmResourceSplit
-        DevSmResourceSplitByCount FlushGPUDirectRDMAWrites MemAdvise PointerSetAttribute UserObjectCreate
-        UserObjectRelease UserObjectRetain GraphReleaseUserObject GraphRetainUserObject""",
+        CtxResetPersistingL2Cache DevResourceGenerateDesc DevSmResourceSplit DevSmResourceSplitByCount
+        FlushGPUDirectRDMAWrites MemAdvise UserObjectCreate UserObjectRelease UserObjectRetain
+        GraphReleaseUserObject GraphRetainUserObject""",
     "changes the graph that is being captured": "StreamUpdateCaptureDependencies",
     "its own thread's calls only are less or more allowed while others capture": "ThreadExchangeStreamCaptureMode",
     "describes a graph; what gives work is its launch": """
@@ -68,16 +68,14 @@ HARMLESS = {
     "a graph's memory, and what it keeps of it, is the driver's": "DeviceGraphMemTrim DeviceSetGraphMemAttribute",
     "memory, and where it lies, is the program's own: none of the pool's": """
         ArrayDestroy ExternalMemoryGetMappedBuffer ExternalMemoryGetMappedMipmappedArray DestroyExternalMemory
-        ImportExternalMemory IpcCloseMemHandle IpcGetMemHandle IpcOpenMemHandle MemAddressFree MemAddressReserve
-        MemAllocHost MemAllocManaged MemExportToShareableHandle MemFreeHost MemHostAlloc MemHostRegister
-        MemHostUnregister MemImportFromShareableHandle MemMap MemRelease MemRetainAllocationHandle MemSetAccess MemUnmap
-        MipmappedArrayDestroy MulticastAddDevice MulticastBindAddr MulticastBindMem MulticastCreate MulticastUnbind
-        LogicalEndpointAddDevice LogicalEndpointBindAddr LogicalEndpointBindMem LogicalEndpointCreate
-        LogicalEndpointDestroy LogicalEndpointExport LogicalEndpointIdRelease LogicalEndpointIdReserve
-        LogicalEndpointImport LogicalEndpointUnbind""",
+        ImportExternalMemory MemAddressFree MemAddressReserve MemAllocHost MemAllocManaged
+        MemExportToShareableHandle MemFreeHost MemHostAlloc MemHostRegister MemHostUnregister
+        MemImportFromShareableHandle MipmappedArrayDestroy MulticastAddDevice MulticastBindAddr MulticastBindMem
+        MulticastCreate MulticastUnbind LogicalEndpointAddDevice LogicalEndpointBindAddr LogicalEndpointBindMem
+        LogicalEndpointCreate LogicalEndpointDestroy LogicalEndpointExport LogicalEndpointIdRelease
+        LogicalEndpointIdReserve LogicalEndpointImport LogicalEndpointUnbind""",
     "its pools are the driver's": """
-        DeviceSetMemPool MemPoolCreate MemPoolDestroy MemPoolExportPointer MemPoolExportToShareableHandle
-        MemPoolImportFromShareableHandle MemPoolImportPointer MemPoolSetAccess MemPoolSetAttribute MemSetMemPool""",
+        MemPoolExportPointer MemPoolExportToShareableHandle MemPoolImportFromShareableHandle MemPoolImportPointer""",
     "of CUDA before 3.2: memory that it gives, takes or counts has addresses of 32 bits, as none of the pool's": """
         Array3DCreate ArrayCreate MemAlloc MemAllocPitch MemFree MemGetInfo""",
     "an event by itself; it has not been recorded": "EventCreate",
@@ -85,8 +83,8 @@ HARMLESS = {
     "an external semaphore by itself; what signals it or waits for it is seen": """
         DestroyExternalSemaphore ImportExternalSemaphore""",
     "code, and the memory that it takes of the driver": """
-        LibraryLoadData LibraryLoadFromFile LibraryUnload LinkAddData LinkAddFile LinkComplete LinkCreate LinkDestroy
-        ModuleUnload""",
+        LibraryLoadData LibraryLoadFromFile LibraryUnload LinkAddData LinkAddFile LinkComplete LinkCreate
+        LinkDestroy ModuleUnload""",
     "a view of memory that is used by launches": """
         SurfObjectCreate SurfObjectDestroy SurfRefSetArray TensorMapEncodeIm2col TensorMapEncodeIm2colWide
         TensorMapEncodeTiled TensorMapReplaceAddress TensorMapSetAllocationClass TexObjectCreate TexObjectDestroy
@@ -103,9 +101,9 @@ HARMLESS = {
         EGLStreamProducerDisconnect EGLStreamProducerPresentFrame EGLStreamProducerReturnFrame""",
     "tells the host of something": """
         CoredumpDeregisterCompleteCallback CoredumpDeregisterStartCallback CoredumpRegisterCompleteCallback
-        CoredumpRegisterStartCallback CoredumpSetAttribute CoredumpSetAttributeGlobal DeviceRegisterAsyncNotification
-        DeviceUnregisterAsyncNotification LogsCurrent LogsDumpToFile LogsDumpToMemory LogsRegisterCallback
-        LogsUnregisterCallback""",
+        CoredumpRegisterStartCallback CoredumpSetAttribute CoredumpSetAttributeGlobal
+        DeviceRegisterAsyncNotification DeviceUnregisterAsyncNotification LogsCurrent LogsDumpToFile
+        LogsDumpToMemory LogsRegisterCallback LogsUnregisterCallback""",
     "afterwards all is as before": """
         CheckpointOperationComplete CheckpointProcessCheckpoint CheckpointProcessLock CheckpointProcessRestore
         CheckpointProcessUnlock""",
