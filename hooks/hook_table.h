@@ -102,7 +102,6 @@
   X(cuPointerSetAttribute, pointer_set_attribute, CUresult, (const void*, CUpointer_attribute, CUdeviceptr))         \
   X(cuMemGetAddressRange_v2, mem_get_address_range, CUresult, (CUdeviceptr*, std::size_t*, CUdeviceptr))             \
   X(cuMemRetainAllocationHandle, mem_retain_allocation_handle, CUresult, (CUmemGenericAllocationHandle*, void*))     \
-  X(cuMemGetAccess, mem_get_access, CUresult, (unsigned long long*, const CUmemLocation*, CUdeviceptr))              \
   X(cuMemSetAccess, mem_set_access, CUresult,                                                                        \
     (CUdeviceptr, std::size_t, const CUmemAccessDesc*, std::size_t))
 

@@ -120,7 +120,11 @@ CUresult share(const RealDriver& real, void* out, CUdeviceptr at, Native native)
     return native();
   const NoCancel whole;
   std::uint64_t number = 0;
-  (void)guarded([&] { number = number_of(*owner, at); });
+  // An address inside a block names it too (measured on driver 580).
+  (void)guarded([&] {
+    const auto block = owner->view(at);
+    if (block) number = number_of(*owner, block->start);
+  });
   if (number == 0) return native();
   const auto bytes = ipc::to_bytes({sharing().name, number, static_cast<std::uint32_t>(getpid())});
   std::memcpy(out, bytes.data(), bytes.size());

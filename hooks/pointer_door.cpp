@@ -168,10 +168,6 @@ CUresult mem_retain_allocation_handle(CUmemGenericAllocationHandle* handle, void
   if (result == CUDA_SUCCESS) own_handle_retained(reinterpret_cast<CUdeviceptr>(at), *handle);
   return result;
 }
-CUresult mem_get_access(unsigned long long* flags, const CUmemLocation* location, CUdeviceptr at) {
-  GMLAKE_REAL(mem_get_access);
-  return owner_of(at) ? CUDA_ERROR_INVALID_VALUE : real->mem_get_access(flags, location, at);
-}
 CUresult mem_set_access(CUdeviceptr at, std::size_t size, const CUmemAccessDesc* descriptions,
                         std::size_t count) {
   GMLAKE_REAL(mem_set_access);

@@ -257,7 +257,7 @@ std::optional<Books::Shown> Books::show(driver::Address at) {
   const Lock own(owner->lock);
   if (!owner->owns(block, at) || block->of_stream) return {};
   const Opened books(mutex_);
-  Shown shown{block->shared, size_of(block) - block->live.slack, {}};
+  Shown shown{block->shared, size_of(block) - block->live.unused(), {}};
   block->shared = true;
   if (const auto* window = block->live.window)
     shown.pieces = window->pieces;

@@ -200,7 +200,6 @@ int identity(const Line& line, bool child) {
   must("allocate", cudaMallocAsync(&ordered, kMiB, nullptr));
   say("handle of a stream's memory", cudaIpcGetMemHandle(&again, ordered));
   must("free", cudaFreeAsync(ordered, nullptr));
-  say("handle for nobody", cudaIpcGetMemHandle(nullptr, block.at));
   say("close one's own", cudaIpcCloseMemHandle(block.at));
   (void)cudaGetLastError();
   std::fflush(stdout);

@@ -26,7 +26,7 @@ HARMLESS = {
         GraphicsSubResourceGetMappedArray GreenCtxGetDevResource GreenCtxGetId KernelGetAttribute KernelGetLibrary
         KernelGetName KernelGetParamCount KernelGetParamInfo LibraryEnumerateKernels LibraryGetGlobal
         LibraryGetKernelCount LibraryGetManaged LibraryGetUnifiedFunction LogicalEndpointGetLimits
-        LogicalEndpointQuery MemGetAddressRange MemGetAllocationGranularity MemGetAllocationPropertiesFromHandle
+        LogicalEndpointQuery MemGetAccess MemGetAddressRange MemGetAllocationGranularity MemGetAllocationPropertiesFromHandle
         MemGetDefaultMemPool MemGetHandleForAddressRange MemGetLocationInfo MemGetMemPool MemHostGetDevicePointer
         MemHostGetFlags MemPoolGetAccess MemRangeGetAttribute MemRangeGetAttributes MipmappedArrayGetLevel
         MipmappedArrayGetMemoryRequirements MipmappedArrayGetSparseProperties ModuleEnumerateFunctions

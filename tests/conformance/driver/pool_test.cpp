@@ -259,14 +259,6 @@ TEST_F(Pools, CountTheirOwn) {
   EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), 0U);
 }
 
-// [H 13453] what is freed with no stream is used no more, too.
-TEST_F(Pools, CountWhatIsFreedWithNoStream) {
-  const CUdeviceptr at = allocate();
-  synchronize();
-  EXPECT_EQ(d.cuMemFree_v2(at), CUDA_SUCCESS);
-  EXPECT_EQ(get(CU_MEMPOOL_ATTR_USED_MEM_CURRENT), 0U);
-}
-
 // [H 13522] memory that is freed may be had again within the limit.
 TEST_F(Pools, HaveALimitOnWhatIsUsed) {
   auto properties = device_pool();

@@ -116,6 +116,7 @@ TEST_F(Sharing, MemoryHasAHandleForOtherProcesses) {
   CUipcMemHandle handle{};
   EXPECT_EQ(d.cuIpcGetMemHandle(&handle, at), CUDA_SUCCESS);
   EXPECT_EQ(d.cuIpcGetMemHandle(&handle, at), CUDA_SUCCESS);
+  EXPECT_EQ(d.cuIpcGetMemHandle(&handle, at + 8), CUDA_SUCCESS);  // [M]
 }
 
 // Programs keep what they have opened by these bytes.

@@ -138,8 +138,9 @@ CUresult cuIpcGetMemHandle(CUipcMemHandle* result, CUdeviceptr at) {
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
   if (!m.backed) return CUDA_ERROR_NOT_SUPPORTED;
   const std::lock_guard lock(m.mutex);
-  // "the base of an existing device memory allocation created with cuMemAlloc".
-  const auto found = m.allocations.find(at);
+  // "the base of an existing device memory allocation created with cuMemAlloc"; any other address
+  // in it names it too (measured on driver 580).
+  const auto found = containing(m.allocations, at);
   if (found == m.allocations.end()) return CUDA_ERROR_INVALID_VALUE;
   Allocation& block = found->second;
   if (block.freeing || block.pool != nullptr || block.file != nullptr)

@@ -170,8 +170,14 @@ CUresult cuMemGetAccess(unsigned long long* flags, const CUmemLocation* location
   if (const CUresult bad = check_device(location->id)) return bad;
   Memory& m = memory();
   const std::lock_guard lock(m.mutex);
-  const auto mapping = containing(m.mappings, at);
-  if (mapping == m.mappings.end()) return CUDA_ERROR_INVALID_VALUE;
-  *flags = mapping->second.access[location->id];
+  if (const auto mapping = containing(m.mappings, at); mapping != m.mappings.end()) {
+    *flags = mapping->second.access[location->id];
+    return CUDA_SUCCESS;
+  }
+  // Memory that is no mapping is its own device's (measured on driver 580).
+  const auto block = containing(m.allocations, at);
+  if (block == m.allocations.end()) return CUDA_ERROR_INVALID_VALUE;
+  *flags = block->second.device == location->id ? CU_MEM_ACCESS_FLAGS_PROT_READWRITE
+                                                : CU_MEM_ACCESS_FLAGS_PROT_NONE;
   return CUDA_SUCCESS;
 }
