@@ -120,7 +120,7 @@ Status Mappings::open_all_to(int device, bool may) {
     each_range([&](driver::Address at, Bytes size) {
       if (!done && wanted) return;
       auto one = device_.set_peer_access(at, size, device, wanted);
-      if (!one) done = std::move(one);
+      if (!one) done = one;
     });
     return done;
   };
