@@ -130,7 +130,7 @@ if not harness.PRELOAD_FIRST:
 
         def test_each_allocation_fails(self):
             configuration = self.folder / "gmlake.json"
-            configuration.write_text('{"processes": {"include": ["*", "no_host_memory"]}, "pool": {"max_bytes": "20MiB"}}')
+            configuration.write_text('{"processes": {"include": ["*", "no_host_memory"]}, "stitch": {"worth": 0, "growth_slack": 0}}')
             for times, first in (("once", 0), ("ever", 3)):
                 with self.subTest(times=times):
                     process = harness.run(
