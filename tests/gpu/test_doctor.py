@@ -39,7 +39,7 @@ class Doctor(unittest.TestCase):
         self.assertIn("cuMemMap says CUDA_ERROR_OUT_OF_MEMORY", self.bad(SIMCUDA_FAULTS="cuMemMap:1=2")["device 0"])
 
     def test_costs(self):
-        done = doctor("--costs", "--json", "--seconds", "5")
+        done = doctor("--costs", "--json", "--seconds", "15")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         document = json.loads(done.stdout)
         self.assertTrue(document["simulated"])
