@@ -88,6 +88,12 @@ void* substitute_driver(void* found, const char* name) {
   return found;
 }
 
+void* stand_in_of(const RealDriver& real, void* found, const char* name) {
+  const auto effects = effects_of(name);
+  return effects == Effect::none || ours(real).find(found) ? nullptr
+                                                           : stand_in_for(found, name, effects);
+}
+
 void handing_out_after_fork() {
   new (&filling) RankedMutex<Rank::last>;
 }

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <iterator>
 
-#include "hooks/effects.h"
 #include "hooks/handed_out.h"
 #include "hooks/process.h"
 #include "hooks/real.h"
@@ -92,11 +91,11 @@ const RealDriver* find_driver(const Objects& drivers) {
 }
 
 // What a newer driver has, and what its name says may go unseen by it.
-void take_unknown(Redirections& redirections, const ElfObject& driver) {
+void take_unknown(Redirections& redirections, const ElfObject& driver, const RealDriver& real) {
   driver.each_function([&](const char* name, void* function) {
-    if (name[0] != 'c' || name[1] != 'u' || effects_of(name) == Effect::none) return;
-    auto* const handed = substitute_driver(function, name);
-    if (handed != function) redirections.add(driver, name, function, handed);
+    if (name[0] != 'c' || name[1] != 'u') return;
+    if (auto* const stand_in = stand_in_of(real, function, name))
+      redirections.add(driver, name, function, stand_in);
   });
 }
 
@@ -111,7 +110,7 @@ void take_driver(Redirections& redirections, const Objects& drivers, const RealD
                      reinterpret_cast<void*>(&hooks::wrapper));
     GMLAKE_DRIVER_HOOKS(X)
 #undef X
-    take_unknown(redirections, object);
+    take_unknown(redirections, object, real);
   }
 }
 
