@@ -13,10 +13,6 @@
 namespace gmlake::hooks {
 namespace {
 
-#define GMLAKE_REAL(wrapper)        \
-  const auto* real = real_driver(); \
-  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
-
 // Those that are open, and events for what their streams had been given.
 class Registry {
  public:

@@ -11,13 +11,6 @@
 namespace gmlake::hooks {
 namespace {
 
-// Where the real function is missing we can not have been called for it, short of a program that
-// binds to our exported name on a driver that lacks it: then the driver's own answer for such a
-// call.
-#define GMLAKE_REAL(wrapper)        \
-  const auto* real = real_driver(); \
-  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
-
 bool open() {
   return Process::get().driver_door();
 }

@@ -21,9 +21,6 @@ namespace {
 
 using config::IpcMode;
 
-#define GMLAKE_REAL(wrapper)        \
-  const auto* real = real_driver(); \
-  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
 // What this process shares and has opened.
 class Sharing {
  public:

@@ -14,10 +14,6 @@
 namespace gmlake::hooks {
 namespace {
 
-#define GMLAKE_REAL(wrapper)        \
-  const auto* real = real_driver(); \
-  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
-
 // Nothing is proved before there is memory to prove it of.
 bool watched() {
   auto& process = Process::get();

@@ -7,10 +7,6 @@
 namespace gmlake::hooks {
 namespace {
 
-#define GMLAKE_REAL(wrapper)        \
-  const auto* real = real_driver(); \
-  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
-
 bool watched() {
   const auto& process = Process::get();
   return process.driver_door() && process.serving();

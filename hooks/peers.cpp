@@ -14,10 +14,6 @@ std::atomic<bool> several_devices{false};
 
 namespace {
 
-#define GMLAKE_REAL(wrapper)        \
-  const auto* real = real_driver(); \
-  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
-
 std::atomic<int> first_device{-1};
 
 bool watched(const RealDriver& real) {

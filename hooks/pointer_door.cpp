@@ -15,10 +15,6 @@ std::atomic<bool> any_synchronous_block{false};
 
 namespace {
 
-#define GMLAKE_REAL(wrapper)        \
-  const auto* real = real_driver(); \
-  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
-
 // The pool whose memory it is, or was, or will be.
 pool::DevicePool* owner_of(CUdeviceptr at) {
   auto& process = Process::get();

@@ -8,10 +8,6 @@
 namespace gmlake::hooks {
 namespace {
 
-#define GMLAKE_REAL(wrapper)        \
-  const auto* real = real_driver(); \
-  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
-
 bool open() {
   return Process::get().driver_door();
 }

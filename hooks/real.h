@@ -42,6 +42,11 @@ inline const RealDriver* real_driver() {
   return known ? known : find_real_driver();
 }
 
+// Begins a wrapper: `real` is the driver. Where it lacks the function, what it would answer itself.
+#define GMLAKE_REAL(wrapper)        \
+  const auto* real = real_driver(); \
+  if (!real || !real->wrapper) return CUDA_ERROR_NOT_FOUND
+
 // Whether callers of the driver are to have this wrapper of ours. With the driver door shut these
 // are the ones by which blocks come back, and the gates to them. All of them before the process is
 // known: then they only pass on what they are not to serve.

@@ -5,8 +5,7 @@
 // them without any lock: begin() decides and takes the free bytes it needs, finish() or abandon()
 // settles. So has giving memory back: begin_trim() and finish_trim(). At most one of these may be
 // under way at a time; hits and releases may come in between. Offsets are bytes from the start of
-// home. Sizes are rounded by the caller
-// (Wanted).
+// home. Sizes are rounded by the caller (Wanted).
 //
 // Knows no device, no stream, no lock. Policy and terms: docs/placement.md. Complexity: take of a
 // place that is recalled and release O(log64 g) in the granules of home; other takes O(1) in the
