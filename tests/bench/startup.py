@@ -1,23 +1,25 @@
 #!/usr/bin/env python3
-"""What the library costs a process that never calls CUDA: `bash -c true` with and without it, in pairs.
+"""What the library costs a process that never calls CUDA: a command with and without it, in pairs.
 
-    tests/bench/startup.py [--build build/release] [--pairs 200]
+    tests/bench/startup.py [--build build/release] [--pairs 200] [-- COMMAND...]
 
-Prints the medians and the median ratio of a pair. The two of a pair run one after the other, in turn first, so
-that whatever else the machine does meets both.
+The command is `bash -c true` unless one is given, such as `python3 -c "import numpy"`. Prints the medians and the
+median ratio of a pair. The two of a pair run one after the other, in turn first, so that whatever else the machine
+does meets both.
 """
 
 import argparse
 import os
+import shlex
 import statistics
 import subprocess
 import time
 from pathlib import Path
 
 
-def seconds(environment):
+def seconds(command, environment):
     start = time.perf_counter()
-    subprocess.run(["/bin/bash", "-c", "true"], env=environment, check=True)
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
@@ -25,25 +27,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=Path(__file__).parents[2] / "build" / "release")
     parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("command", nargs="*", default=["bash", "-c", "true"])
     options = parser.parse_args()
     library = options.build.resolve() / "lib" / "libgmlake.so"
     if not library.exists():
         parser.error(f"{library} is not built")
     without = {k: v for k, v in os.environ.items() if k != "LD_PRELOAD"}
-    loaded = {**without, "LD_PRELOAD": str(library)}
-    seconds(without), seconds(loaded)
-    plain_times, loaded_times = [], []
+    environments = without, {**without, "LD_PRELOAD": str(library)}
+    for environment in environments:
+        seconds(options.command, environment)
+    times = [], []
     for pair in range(options.pairs):
-        if pair % 2:
-            loaded_times.append(seconds(loaded))
-            plain_times.append(seconds(without))
-        else:
-            plain_times.append(seconds(without))
-            loaded_times.append(seconds(loaded))
-    ratios = [b / a for a, b in zip(plain_times, loaded_times)]
+        for way in (0, 1) if pair % 2 else (1, 0):
+            times[way].append(seconds(options.command, environments[way]))
+    ratios = [loaded / plain for plain, loaded in zip(*times)]
     low, _, high = statistics.quantiles(ratios, n=4)
-    print(f"bash -c true, {options.pairs} pairs: without {statistics.median(plain_times) * 1e3:.3f} ms, "
-          f"with {statistics.median(loaded_times) * 1e3:.3f} ms, "
+    plain, loaded = (statistics.median(values) * 1e3 for values in times)
+    print(f"{shlex.join(options.command)}, {options.pairs} pairs: without {plain:.3f} ms, with {loaded:.3f} ms, "
           f"ratio {statistics.median(ratios):.3f} (quartiles {low:.3f} to {high:.3f})")
 
 

@@ -16,8 +16,8 @@ COMMANDS = [
 
 
 class Quiet(harness.Case):
-    def compare(self, simcuda, **settings):
-        for command in COMMANDS:
+    def compare(self, simcuda, commands=COMMANDS, **settings):
+        for command in commands:
             with self.subTest(command=command):
                 plain = harness.run(*command, env=harness.environment(preload=False, simcuda=simcuda))
                 loaded = harness.run(*command, env=harness.environment(simcuda=simcuda, **settings))
@@ -38,6 +38,12 @@ class Quiet(harness.Case):
 
     def test_with_a_broken_configuration(self):
         self.compare(simcuda=True, GMLAKE_CONFIG="/does/not/exist.json")
+
+    def test_loading_is_no_use(self):
+        """Who only loads CUDA, as imports do, reads no configuration: one with a mistake is nothing to him."""
+        commands = [[sys.executable, "-c", f"import ctypes; ctypes.CDLL({name!r})"] for name in ("libcuda.so.1", "libcudart.so.13")]
+        for wrong in ({"GMLAKE_CONFIG": "/does/not/exist.json"}, {"GMLAKE_POOL_NONSENSE": "1"}):
+            self.compare(simcuda=True, commands=commands, **wrong)
 
     def test_loads_no_cuda(self):
         maps = harness.run("cat", "/proc/self/maps", env=harness.environment()).stdout
