@@ -15,7 +15,7 @@ class Wheel(harness.Case):
     def test_it_finds_the_same(self):
         native = harness.run(*WHEEL, env=harness.environment(preload=False))
         self.assertEqual(native.returncode, 0, native.stdout + native.stderr)
-        self.assertRegex(native.stdout, "driver's version: .*13000")
+        self.assertRegex(native.stdout, r"driver's version: .*13\d\d0")
         for settings in ({}, {"GMLAKE_DISABLE": 1}, {"GMLAKE_HOOKS_RUNTIME": "false"}, {"GMLAKE_HOOKS_DRIVER": "false"}):
             with self.subTest(settings=settings):
                 env = harness.environment(GMLAKE_STATS_REPORT="none", GMLAKE_LOG_LEVEL="off", **settings)
