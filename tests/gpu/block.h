@@ -12,21 +12,23 @@ namespace gpu {
 
 inline constexpr std::size_t kChunk = std::size_t{2} << 20;
 
-inline CUmemAllocationProp device_memory() {
+inline CUmemAllocationProp device_memory(int device = 0) {
   CUmemAllocationProp properties{};
   properties.type = CU_MEM_ALLOCATION_TYPE_PINNED;
   properties.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  properties.location.id = device;
   return properties;
 }
 
-inline CUresult create(CUmemGenericAllocationHandle* handle, std::size_t bytes) {
-  const CUmemAllocationProp properties = device_memory();
+inline CUresult create(CUmemGenericAllocationHandle* handle, std::size_t bytes, int device = 0) {
+  const CUmemAllocationProp properties = device_memory(device);
   return driver().cuMemCreate_(handle, bytes, &properties, 0);
 }
 
-inline CUresult set_access(CUdeviceptr at, std::size_t bytes) {
+inline CUresult set_access(CUdeviceptr at, std::size_t bytes, int device = 0) {
   CUmemAccessDesc access{};
   access.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  access.location.id = device;
   access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
   return driver().cuMemSetAccess_(at, bytes, &access, 1);
 }
@@ -34,10 +36,10 @@ inline CUresult set_access(CUdeviceptr at, std::size_t bytes) {
 // Physical handles of one size. Released at the end, whoever still maps them.
 class Handles {
  public:
-  Handles(std::size_t count, std::size_t bytes_each) : bytes_each_(bytes_each) {
+  Handles(std::size_t count, std::size_t bytes_each, int device = 0) : bytes_each_(bytes_each) {
     for (std::size_t i = 0; i < count; ++i) {
       CUmemGenericAllocationHandle handle = 0;
-      if (const CUresult code = create(&handle, bytes_each); code != CUDA_SUCCESS) {
+      if (const CUresult code = create(&handle, bytes_each, device); code != CUDA_SUCCESS) {
         release();
         throw Failure("cuMemCreate", code);
       }
@@ -103,10 +105,10 @@ class Range {
 // A readable and writable block of `pieces` handles.
 class Block {
  public:
-  explicit Block(std::size_t pieces, std::size_t bytes_each = kChunk)
-      : handles_(pieces, bytes_each), range_(pieces * bytes_each) {
+  explicit Block(std::size_t pieces, std::size_t bytes_each = kChunk, int device = 0)
+      : handles_(pieces, bytes_each, device), range_(pieces * bytes_each) {
     range_.map_all(handles_);
-    check(set_access(range_.at(), range_.bytes()), "cuMemSetAccess");
+    check(set_access(range_.at(), range_.bytes(), device), "cuMemSetAccess");
   }
   // Of handles made elsewhere, in their order.
   explicit Block(Handles&& handles)

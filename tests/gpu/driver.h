@@ -29,7 +29,8 @@
   X(cuMemGetAllocationGranularity) X(cuMemAddressReserve) X(cuMemAddressFree) X(cuMemCreate)         \
   X(cuMemRelease) X(cuMemMap) X(cuMemUnmap) X(cuMemSetAccess) X(cuGetProcAddress_v2)               \
   X(cuIpcOpenMemHandle_v2) X(cuIpcCloseMemHandle) X(cuMemExportToShareableHandle)                    \
-  X(cuMemImportFromShareableHandle)
+  X(cuMemImportFromShareableHandle) X(cuDeviceGetCount) X(cuDeviceCanAccessPeer)                     \
+  X(cuCtxEnablePeerAccess) X(cuMemcpyPeer) X(cuMemcpyPeerAsync) X(cuMemsetD8Async) X(cuMemGetAccess)
 // clang-format on
 
 namespace gpu {
@@ -89,12 +90,12 @@ inline void check(CUresult code, const char* what) {
 // GPU(cuMemMap_(...)): the call with its name, and a Failure if it fails.
 #define GPU(call) ::gpu::check(::gpu::driver().call, #call)
 
-// Makes device 0's primary context current on this thread.
-inline CUcontext open_device() {
+// Makes a device's primary context current on this thread.
+inline CUcontext open_device(int ordinal = 0) {
   CUdevice device = 0;
   CUcontext context = nullptr;
   GPU(cuInit_(0));
-  GPU(cuDeviceGet_(&device, 0));
+  GPU(cuDeviceGet_(&device, ordinal));
   GPU(cuDevicePrimaryCtxRetain_(&context, device));
   GPU(cuCtxSetCurrent_(context));
   return context;

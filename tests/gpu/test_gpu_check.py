@@ -45,7 +45,8 @@ class GpuCheck(unittest.TestCase):
         self.assertTrue(results["simulated"])
         self.assertIn("Simulated dry run", page)
         self.assertEqual({part["part"]: part["outcome"] for part in results["parts"]},
-                         {"what-happens": "ok", "doors": "ok", "clients": "ok", "costs": "ok"})
+                         {"what-happens": "ok", "doors": "ok", "clients": "ok", "costs": "ok",
+                          "devices": "ok"})
         tables = {table["title"]: table for table in results["tables"]}
         answers = {row[0]: row[1] for row in tables["What happens"]["rows"]}
         self.assertEqual(answers["set_access_many"], "CUDA_SUCCESS")
@@ -62,6 +63,11 @@ class GpuCheck(unittest.TestCase):
         self.assertEqual({row[replayed["head"].index("pool: native")] for row in served}, {"0"})
         self.assertEqual(len([row for row in tables["Hit pairs in nanoseconds (median of three runs, turn about)"]["rows"]
                               if all(row[2:])]), 6)
+        copies = {row[0]: row[1:] for row in tables["Copies and sets of the other device's memory"]["rows"]}
+        self.assertEqual(copies["cuMemAlloc: cuMemcpyDtoD to it"], ["CUDA_SUCCESS"] * 2)
+        self.assertEqual(copies["cuMemAllocAsync: cuMemsetD8"], ["CUDA_ERROR_INVALID_VALUE"] * 2)
+        filled = {row[0]: row[1:] for row in tables["Two devices of unequal fill"]["rows"]}
+        self.assertEqual(filled["of 10 on device 0, fit"], ["3", "3"])
         timed = {row[0] for title, table in tables.items() if "microseconds: median" in title
                  for row in table["rows"] if any(row[1:])}
         self.assertLessEqual({"cuMemCreate", "cuMemSetAccess, whole range", "cuCtxRecordEvent", "cuMemAlloc"}, timed)

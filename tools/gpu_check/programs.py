@@ -4,11 +4,13 @@ import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
-PROBES = ["what_happens", "probe_mapping", "probe_pointer", "probe_copy", "probe_capture", "probe_order", "probe_limit"]
+PROBES = ["what_happens", "probe_mapping", "probe_pointer", "probe_copy", "probe_capture", "probe_ipc", "probe_order",
+          "probe_limit"]
 # Name: compiler, sources, arguments.
 RECIPES = {
     "what_happens": ("c++", [f"{name}.cpp" for name in PROBES], ["-lpthread"]),
     "door_pointers": ("c++", ["door_pointers.cpp"], []),
+    "two_devices": ("c++", ["two_devices.cpp", "two_devices_copies.cpp"], []),
     "tracer.so": ("c++", ["tracer.cpp"], ["-fPIC", "-shared", "-fvisibility=hidden"]),
     "doors_client_shared": ("nvcc", ["doors_client.cu"], ["-cudart", "shared"]),
     "doors_client_static": ("nvcc", ["doors_client.cu"], ["-cudart", "static"]),

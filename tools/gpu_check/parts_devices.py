@@ -1,0 +1,119 @@
+"""The part about two devices: copies and access between them, collectives and training steps on two ranks."""
+
+from .session import mib, ratio
+
+TRAINED = {  # allocator: settings, and whether it runs under the library too
+    "native caching": ({}, True),
+    "expandable_segments": ({"PYTORCH_ALLOC_CONF": "expandable_segments:True"}, False),
+    "backend:cudaMallocAsync": ({"PYTORCH_ALLOC_CONF": "backend:cudaMallocAsync"}, True),
+}
+MORE = ("Peer access holds for memory of both kinds of call under gmlake (docs/interposition.md): what is allowed there and "
+        "refused natively is no problem.")
+LEAST_BANDWIDTH = 0.98  # of native's
+
+
+def devices(session, programs):
+    extra = {"SIMCUDA_DEVICES": "2", "SIMCUDA_MEMORY": "4GiB"} if session.simulated else {}
+    program = programs.path("two_devices")
+    if session.run("two devices", program, "unequal", quiet=True, **extra).status == 3:
+        session.problem("there are no two devices")
+        return
+    same_lines(session, extra)
+    answers(session, program, extra)
+    if not session.simulated:
+        collectives(session)
+        training(session)
+
+
+def same_lines(session, extra):
+    """A client that copies, sets and opens memory to the other device says what each call answers."""
+    table = session.table("Two devices, line by line", "program", "native", "gmlake", note="Only the lines that differ.")
+    native, served = session.both("devices", session.test("devices_shared"), quiet=True, **extra)
+    a, b = native.out.splitlines(), served.out.splitlines()
+    different = [(one, other) for one, other in zip(a, b) if one != other]
+    for one, other in different:
+        table.row("devices", one, other)
+    table.row("devices", f"{len(a)} lines, {native.outcome()}", f"{len(b)} lines, {served.outcome()}")
+    if different or len(a) != len(b) or not a or native.status != served.status:
+        session.problem(f"devices: {len(different)} lines differ; {native.outcome()} natively, {served.outcome()}")
+
+
+def answers(session, program, extra):
+    asked = [("copies", [["copies", str(kind), *peers] for kind in range(4) for peers in ([], ["peers"])]),
+             ("access", [["access"]]), ("speed", [["speed"]]), ("unequal", [["unequal"]])]
+    titles = {"copies": "Copies and sets of the other device's memory", "access": "Access for a peer",
+              "speed": "Copies between devices", "unequal": "Two devices of unequal fill"}
+    for subject, calls in asked:
+        table = session.table(titles[subject], "question", "native", "gmlake", note=MORE if subject == "copies" else "")
+        for call in calls:
+            native, served = session.both(" ".join(call), program, *call, quiet=True, **extra)
+            said = [{line["question"]: line["answer"] for line in run.lines()} for run in (native, served)]
+            for question in {**said[0], **said[1]}:
+                a, b = (one.get(question) for one in said)
+                table.row(question, a, b)
+                more = subject == "copies" and a != "CUDA_SUCCESS" == b
+                if subject in ("copies", "unequal") and a != b and not more:
+                    session.problem(f"{question}: {a} natively, {b} under gmlake")
+            for run in (native, served):
+                if not run.ok:
+                    session.problem(f"{run.name}: {run.failure()[-300:]}")
+
+
+def ranks(session, name, *arguments, preload=False, **settings):
+    return session.run(name, session.machine.python, session.source / "tests" / "gpu" / "torch_ranks.py", *arguments,
+                       preload=preload, timeout=60, python=True, PYTHONDONTWRITEBYTECODE="1",
+                       CUBLAS_WORKSPACE_CONFIG=":4096:8", **settings)
+
+
+def collectives(session):
+    table = session.table("PyTorch: collectives of two ranks", "NCCL", "way", "outcome", "buffers", "collective", "right",
+                          "GB/s", "GB/s / native", "stitches",
+                          note="`scattered`: asked for once only pieces are free. `registered`: PyTorch registers its "
+                               "segments with NCCL. `mixed`: rank 1 runs without the library.")
+    registered = {"TORCH_NCCL_USE_TENSOR_REGISTER_ALLOCATOR_HOOK": "1", "NCCL_LOCAL_REGISTER": "1"}
+    for registers in ({}, registered):
+        for cumem in ("0", "1"):
+            title = f"CUMEM={cumem}" + (", registered" if registers else "")
+            native = {}
+            for way in ("native", "gmlake") if registers else ("native", "gmlake", "mixed"):
+                run = ranks(session, f"collectives, {title}, {way}", "--phase", "collectives", "--steps", "20",
+                            *(["--plain-rank", "1"] if way == "mixed" else []), preload=way != "native",
+                            NCCL_CUMEM_ENABLE=cumem, **registers)
+                said = run.last() if run.ok else {}
+                right, speed = said.get("results") or [{}, {}], said.get("GB/s", {})
+                native = native or speed
+                if not run.ok:
+                    table.row(title, way, run.outcome())
+                    session.problem(f"collectives, {title}, {way}: {run.failure()[-300:]}")
+                for name in speed:
+                    kind, operation = name.split(", ")
+                    ok = all(one.get(name) for one in right)
+                    table.row(title, way, run.outcome(), kind, operation, "yes" if ok else "NO", speed[name],
+                              ratio(speed[name], native.get(name)), run.counters().get("stitches"))
+                    if not ok:
+                        session.problem(f"collectives, {title}, {way}: {name} came out wrong")
+                    if way == "gmlake" and speed[name] < LEAST_BANDWIDTH * native.get(name, 0):
+                        session.problem(f"collectives, {title}, {name}: {speed[name]} GB/s, natively {native[name]}")
+
+
+def training(session):
+    table = session.table("PyTorch: training steps of two ranks (DDP)", "allocator", "way", "outcome", "ms per step",
+                          "peak MiB (NVML, device 0)", "peak MiB (each rank's device)", "results same")
+    first, peaks = None, {}
+    for allocator, (settings, both) in TRAINED.items():
+        for way in ("native", "gmlake") if both else ("native",):
+            run = ranks(session, f"ddp, {allocator}, {way}", "--phase", "train", "--steps", "12", preload=way == "gmlake",
+                        **settings, **({"PYTORCH_CUDA_ALLOC_CONF": settings["PYTORCH_ALLOC_CONF"]} if settings else {}))
+            said = run.last() if run.ok else {}
+            first = first or said.get("results")
+            same = run.ok and said.get("results") == first
+            table.row(allocator, way, run.outcome(), said.get("ms_per_step"), mib(run.peak_bytes), said.get("peak_mib"),
+                      "yes" if same else "NO")
+            if not same:
+                session.problem(f"ddp, {allocator}, {way}: {'other results' if run.ok else run.failure()[-300:]}")
+            elif run.peak_bytes:
+                peaks[way, allocator] = run.peak_bytes
+    ours = [peak for (way, _), peak in peaks.items() if way == "gmlake"]
+    theirs = [peak for (way, _), peak in peaks.items() if way == "native"]
+    if ours and theirs and min(ours) > min(theirs):
+        session.problem(f"ddp: the least peak is {mib(min(ours))} MiB under gmlake, {mib(min(theirs))} natively")
