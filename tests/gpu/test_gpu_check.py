@@ -46,7 +46,7 @@ class GpuCheck(unittest.TestCase):
         self.assertIn("Simulated dry run", page)
         self.assertEqual({part["part"]: part["outcome"] for part in results["parts"]},
                          {"what-happens": "ok", "doors": "ok", "clients": "ok", "costs": "ok",
-                          "devices": "ok"})
+                          "growth": "ok", "devices": "ok"})
         tables = {table["title"]: table for table in results["tables"]}
         answers = {row[0]: row[1] for row in tables["What happens"]["rows"]}
         self.assertEqual(answers["set_access_many"], "CUDA_SUCCESS")
@@ -66,6 +66,9 @@ class GpuCheck(unittest.TestCase):
         copies = {row[0]: row[1:] for row in tables["Copies and sets of the other device's memory"]["rows"]}
         self.assertEqual(copies["cuMemAlloc: cuMemcpyDtoD to it"], ["CUDA_SUCCESS"] * 2)
         self.assertEqual(copies["cuMemAllocAsync: cuMemsetD8"], ["CUDA_ERROR_INVALID_VALUE"] * 2)
+        grown = tables["New memory, and memory had before, ms a GiB"]["rows"]
+        self.assertEqual([row[:2] for row in grown][:2], [["async", "2"], ["async", "20"]])
+        self.assertTrue(all(all(row) for row in grown))
         filled = {row[0]: row[1:] for row in tables["Two devices of unequal fill"]["rows"]}
         self.assertEqual(filled["of 10 on device 0, fit"], ["3", "3"])
         timed = {row[0] for title, table in tables.items() if "microseconds: median" in title

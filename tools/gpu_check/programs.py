@@ -12,6 +12,7 @@ RECIPES = {
     "door_pointers": ("c++", ["door_pointers.cpp"], []),
     "two_devices": ("c++", ["two_devices.cpp", "two_devices_copies.cpp"], []),
     "tracer.so": ("c++", ["tracer.cpp"], ["-fPIC", "-shared", "-fvisibility=hidden"]),
+    "plain_plugin.so": ("c++", ["plain_plugin.cpp"], ["-fPIC", "-shared"]),
     "doors_client_shared": ("nvcc", ["doors_client.cu"], ["-cudart", "shared"]),
     "doors_client_static": ("nvcc", ["doors_client.cu"], ["-cudart", "static"]),
     "coherence": ("nvcc", ["coherence.cu"], []),

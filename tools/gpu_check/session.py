@@ -81,6 +81,65 @@ class Run:
         return kept
 
 
+class Started:
+    """A program that was started. Its time and its device memory count from here, or from the line it waits for."""
+
+    def __init__(self, session, run, folder, environment, cwd, waits):
+        self.session, self.run, self.folder, self.waits = session, run, folder, waits
+        self.sampler = MemorySampler()
+        self.out, self.err = (open(folder / name, "w+b") for name in ("out", "err"))
+        self.process = None
+        if not waits:
+            self.count()
+        try:
+            self.process = subprocess.Popen(run.command, env=environment, stdout=self.out, stderr=self.err, cwd=cwd,
+                                            stdin=subprocess.PIPE if waits else subprocess.DEVNULL, start_new_session=True)
+        except OSError as failure:
+            run.err, run.status = f"could not be run: {failure}", 127
+
+    def count(self):
+        self.start = time.monotonic()
+        self.sampler.__enter__()
+
+    def finish(self, timeout=120, quiet=False):
+        if self.waits:
+            self.count()
+        if self.process:
+            self.wait(timeout)
+        self.sampler.__exit__()
+        run = self.run
+        run.seconds = time.monotonic() - self.start
+        run.peak_bytes = self.sampler.above_before()
+        for file in (self.out, self.err):
+            file.seek(0)
+        run.out = self.out.read().decode(errors="replace")
+        run.err += self.err.read().decode(errors="replace")
+        self.out.close(), self.err.close()
+        reports = [json.loads(path.read_text()) for path in self.folder.glob("report-*.json")]
+        run.report = max(reports, key=lambda r: r["total"]["counters"]["allocations"], default=None)
+        if not quiet or not run.ok:
+            self.session.say(f"  {run.name}: {run.outcome()}, {run.seconds:.1f} s")
+        if not run.ok:
+            print("    " + run.failure()[-600:].replace("\n", "\n    "), flush=True)
+        return run
+
+    def wait(self, timeout):
+        try:
+            if self.waits:
+                self.process.stdin.write(b"\n")
+                self.process.stdin.close()
+        except OSError:
+            pass  # it has ended, and says why itself
+        try:
+            self.run.status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired as failure:
+                self.run.err = f"could not be ended: {failure}"
+
+
 class Session:
     def __init__(self, machine, build, source, work, seconds):
         self.machine = machine
@@ -118,6 +177,10 @@ class Session:
 
     def run(self, name, *command, preload=False, timeout=120, quiet=False, cwd=None, python=False, **settings):
         """Runs a program; `settings` go into its environment. Under the library its report is kept too."""
+        return self.begin(name, *command, preload=preload, cwd=cwd, python=python, **settings).finish(timeout, quiet)
+
+    def begin(self, name, *command, preload=False, waits=False, cwd=None, python=False, **settings):
+        """Starts a program. One that `waits` for a line on its standard input gets it by finish()."""
         environment = self.machine.environment if python else self.machine.program_environment()
         environment = {**environment, **{k: str(v) for k, v in settings.items()}}
         folder = self.work / f"run{len(self.runs)}"
@@ -127,31 +190,7 @@ class Session:
                             "GMLAKE_STATS_JSON_FILE": str(folder / "report-%p.json")}
         run = Run(f"{self.part}/{name}", [str(c) for c in command])
         self.runs.append(run)
-        start = time.monotonic()
-        with MemorySampler() as sampler, open(folder / "out", "w+b") as out, open(folder / "err", "w+b") as err:
-            try:
-                process = subprocess.Popen(run.command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                           cwd=cwd, start_new_session=True)
-                try:
-                    run.status = process.wait(timeout)
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait(30)
-            except (OSError, subprocess.TimeoutExpired) as failure:
-                run.err = f"could not be run: {failure}"
-                run.status = run.status if run.status is not None else 127
-            out.seek(0), err.seek(0)
-            run.out = out.read().decode(errors="replace")
-            run.err = run.err + err.read().decode(errors="replace")
-        run.seconds = time.monotonic() - start
-        run.peak_bytes = sampler.above_before()
-        reports = [json.loads(path.read_text()) for path in folder.glob("report-*.json")]
-        run.report = max(reports, key=lambda r: r["total"]["counters"]["allocations"], default=None)
-        if not quiet or not run.ok:
-            self.say(f"  {run.name}: {run.outcome()}, {run.seconds:.1f} s")
-        if not run.ok:
-            print("    " + run.failure()[-600:].replace("\n", "\n    "), flush=True)
-        return run
+        return Started(self, run, folder, environment, cwd, waits)
 
     def both(self, name, *command, **keywords):
         """The same program natively and under the library."""
