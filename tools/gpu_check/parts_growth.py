@@ -107,4 +107,5 @@ def report(session, variants, runs):
                       one.get("median_ms"), mib(one["peak"]),
                       one["results"] and ("yes" if one["results"] == said["native caching"]["results"] else "no"))
         for variant, one in said.items():
-            session.say(f"    {program}, {variant}: first {one.get('first_s')} s, later {one.get('later_s')} s, peak {mib(one['peak'])} MiB")
+            session.say(f"    {program}, {variant}: first {one.get('first_s')} s, later {one.get('later_s')} s, peak "
+                        f"{mib(one['peak'])} MiB")
