@@ -124,5 +124,21 @@ TEST_F(TwoDevices, MappingsAreReachedByWhomTheyAreOpenedTo) {
   EXPECT_EQ(copy_out(at), CUDA_ERROR_INVALID_VALUE);
 }
 
+// A copy asks what the current context's device reaches, a set what the stream's does.
+TEST_F(TwoDevices, CopiesAskTheCurrentContextAndSetsTheStreams) {
+  const CUdeviceptr at = make_mapped(1);
+  const CUdeviceptr here = make_memory(kChunk);
+  const CUstream of_there = over_there([&] { return make_stream(); });
+  EXPECT_EQ(d.cuMemcpyDtoDAsync_v2(at, here, 4, of_there), CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(d.cuMemsetD8Async(at, 1, 4, of_there), CUDA_SUCCESS);
+  EXPECT_EQ(over_there([&] { return d.cuCtxSynchronize(); }), CUDA_SUCCESS);
+  const CUstream of_here = make_stream();
+  EXPECT_EQ(over_there([&] { return d.cuMemcpyDtoDAsync_v2(at, here, 4, of_here); }), CUDA_SUCCESS);
+  EXPECT_EQ(over_there([&] { return d.cuMemsetD8Async(at, 1, 4, of_here); }),
+            CUDA_ERROR_INVALID_VALUE);
+  EXPECT_EQ(d.cuCtxSynchronize(), CUDA_SUCCESS);
+  EXPECT_EQ(over_there([&] { return d.cuCtxSynchronize(); }), CUDA_SUCCESS);
+}
+
 }  // namespace
 }  // namespace conformance

@@ -84,7 +84,8 @@ bool goes_on(Address at) {
   return block == m.allocations.end() || block->second.sync_memops == 0;
 }
 
-// Whose memory a copy reads and writes; null: the stream's context's.
+// Whose memory a copy reads and writes; null: what the current context's device reaches, whichever
+// stream the copy is given to.
 struct Peers {
   const Context* to = nullptr;
   const Context* from = nullptr;
@@ -98,7 +99,8 @@ CUresult copy(Address to, Side to_side, Address from, Side from_side, Bytes size
   if (size == 0) return CUDA_SUCCESS;
   if (!plausible(to, to_side) || !plausible(from, from_side)) return CUDA_ERROR_INVALID_VALUE;
   if (capturing(*stream)) return capture_copy(stream, to, to_side, from, from_side, size);
-  const Context& here = *stream->context;
+  Context* current = nullptr;
+  const Context& here = current_context(current) == CUDA_SUCCESS ? *current : *stream->context;
   if (!reachable(peers.to != nullptr ? *peers.to : here, to, size, true, Reach::copy) ||
       !reachable(peers.from != nullptr ? *peers.from : here, from, size, false, Reach::copy))
     return CUDA_ERROR_INVALID_VALUE;
