@@ -76,7 +76,9 @@ struct alignas(64) Region {
   bool listed : 1 = false;    // has a place in a bin of its free index
   bool shared : 1 = false;    // another process was told of the block, while it is live
   // By the bits of the free indexes: which one it is in, and whose queues name it, also after it
-  // was taken or recycled.
+  // was taken or recycled. Written while the region may be a front's, which reads the bits above:
+  // so they begin a memory location of their own.
+  std::uint8_t : 0;
   std::uint8_t free_in : 4 = 0;
   std::uint8_t queued_in : 4 = 0;
   // Which of the program's memory pools a live block is of; 0 of every other region.

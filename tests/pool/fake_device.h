@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -62,18 +63,22 @@ class FakeDevice final : public driver::Device {
   bool capturing = false;    // all streams are being captured: no event may be recorded
 
   void finish_all() {
+    const std::lock_guard lock(mutex_);
     for (const auto& [stream, count] : submitted) completed[stream] = count;
   }
   // What an event recorded on a stream now would stand for.
   Points given(void* stream) {
+    const std::lock_guard lock(mutex_);
     auto points = after[stream];
     points[stream] = submitted[stream];
     return points;
   }
   void stream_waits(void* stream, const Points& points) {
+    const std::lock_guard lock(mutex_);
     for (const auto& [on, point] : points) after[stream][on] = std::max(after[stream][on], point);
   }
   void finish(const Points& points) {
+    const std::lock_guard lock(mutex_);
     for (const auto& [stream, point] : points)
       completed[stream] = std::max(completed[stream], point);
   }
@@ -142,6 +147,7 @@ class FakeDevice final : public driver::Device {
   }
 
   Result<driver::Address> reserve(Bytes size) override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuMemAddressReserve", __builtin_return_address(0)))
       return fail(*failed);
     const auto at = next_address_;
@@ -150,6 +156,7 @@ class FakeDevice final : public driver::Device {
     return at;
   }
   Status free_reservation(driver::Address at, Bytes size) override {
+    const std::lock_guard lock(mutex_);
     const auto found = reservations_.find(at);
     require(found != reservations_.end() && found->second.size == size,
             "a reservation freed that is none");
@@ -162,6 +169,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Result<driver::Handle> create(Bytes size) override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuMemCreate", __builtin_return_address(0))) return fail(*failed);
     require(size != 0 && size % chunk_ == 0, "an odd handle");
     if (physical_ + size > memory_) {
@@ -173,6 +181,7 @@ class FakeDevice final : public driver::Device {
     return last_handle_;
   }
   Status release(driver::Handle handle) override {
+    const std::lock_guard lock(mutex_);
     const auto found = handles_.find(handle);
     require(found != handles_.end() && !found->second.released, "a handle released twice");
     bool shown = false;
@@ -190,6 +199,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status map(driver::Address at, Bytes size, driver::Handle handle) override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuMemMap", __builtin_return_address(0))) return fail(*failed);
     if (mappings_.size() >= mapping_limit) return fail(refuse("cuMemMap"));
     auto range = reservations_.upper_bound(at);
@@ -204,6 +214,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status unmap(driver::Address at, Bytes size) override {
+    const std::lock_guard lock(mutex_);
     const auto failed = call("cuMemUnmap", __builtin_return_address(0));
     if (!failed) unmapping(at, size);
     for (const auto end = at + size; at < end;) {
@@ -220,6 +231,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status set_access(driver::Address at, Bytes size) override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuMemSetAccess", __builtin_return_address(0))) return fail(*failed);
     for (const auto end = at + size; at < end;) {
       const auto found = mappings_.find(at);
@@ -230,6 +242,7 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status set_peer_access(driver::Address at, Bytes size, int device, bool may) override {
+    const std::lock_guard lock(mutex_);
     if (!are_peers) return fail(ErrorKind::unsupported, "cuMemSetAccess");
     if (auto failed = call("cuMemSetAccess", __builtin_return_address(0))) return fail(*failed);
     for (const auto end = at + size; at < end;) {
@@ -261,17 +274,20 @@ class FakeDevice final : public driver::Device {
   std::size_t mappings() const { return mappings_.size(); }
   bool are_peers = true;
   Result<driver::MemoryInfo> memory_info() override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuMemGetInfo", __builtin_return_address(0))) return fail(*failed);
     return driver::MemoryInfo{memory_ - physical(), memory_};
   }
 
   Result<driver::Event> create_event(driver::Context context) override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuEventCreate", __builtin_return_address(0))) return fail(*failed);
     auto* event = reinterpret_cast<void*>(++last_event_);
     events_[event] = {context, {}, false};
     return event;
   }
   Status destroy_event(driver::Event event) override {
+    const std::lock_guard lock(mutex_);
     const auto found = events_.find(event);
     require(found != events_.end(), "an event destroyed twice");
     if (auto failed = call("cuEventDestroy", __builtin_return_address(0))) {
@@ -282,12 +298,14 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status record_event(driver::Event event, driver::Context, driver::Stream stream) override {
+    const std::lock_guard lock(mutex_);
     if (capturing) return fail(ErrorKind::captured, "cuEventRecord");
     if (auto failed = call("cuEventRecord", __builtin_return_address(0))) return fail(*failed);
     events_.at(event).points = given(stream);
     return {};
   }
   Status record_context(driver::Event event, driver::Context, bool) override {
+    const std::lock_guard lock(mutex_);
     if (capturing) return fail(ErrorKind::captured, "cuCtxRecordEvent");
     if (!has_context_events) return fail(801, "cuCtxRecordEvent", ErrorKind::unsupported);
     if (auto failed = call("cuCtxRecordEvent", __builtin_return_address(0))) return fail(*failed);
@@ -295,22 +313,26 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Result<bool> query(driver::Event event) override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuEventQuery", __builtin_return_address(0))) return fail(*failed);
     for (const auto& [stream, point] : events_.at(event).points)
       if (completed[stream] < point) return false;
     return true;
   }
   Status make_wait(driver::Stream stream, driver::Context, driver::Event event) override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuStreamWaitEvent", __builtin_return_address(0))) return fail(*failed);
     stream_waits(stream, events_.at(event).points);
     return {};
   }
   Status wait(driver::Event event) override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuEventSynchronize", __builtin_return_address(0))) return fail(*failed);
     finish(events_.at(event).points);
     return {};
   }
   Status wait_context(driver::Context) override {
+    const std::lock_guard lock(mutex_);
     if (auto failed = call("cuCtxSynchronize", __builtin_return_address(0))) return fail(*failed);
     finish_all();
     return {};
@@ -407,6 +429,8 @@ class FakeDevice final : public driver::Device {
     return {kOutOfMemory, name, kind_of(name)};
   }
 
+  // Threads make calls at once, as they do on a driver; what the test drives is its own to order.
+  std::recursive_mutex mutex_;
   const Bytes memory_;
   const Bytes chunk_;
   driver::Address next_address_ = 1 * TiB;
