@@ -21,7 +21,7 @@ SIMCUDA = BUILD / "lib" / "simcuda"
 GMLAKE = BUILD / "bin" / "gmlake"
 PROGRAMS = BUILD / "tests"
 MIB = 1 << 20
-TIMEOUT = 120
+TIMEOUT = 600 if PRELOAD_FIRST else 120  # a sanitizer takes its time
 
 
 def environment(preload=True, simcuda=True, **settings):
