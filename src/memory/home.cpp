@@ -11,6 +11,7 @@ void Home::open(Bytes size) {
   has_start_ = BitTree(granules);
   handle_.assign(granules, kAbsent);
   handle_size_.assign(granules, 0);
+  pins_.assign(granules, 0);
   wanted_.assign(granules, 0);
   small_live_.assign(granules, kLarge);
   first_ = last_ = slab_.take();
@@ -159,9 +160,21 @@ Region* Home::add_handle(Bytes start, Bytes size) {
 }
 
 void Home::remove_handle(Region* region) {
+  pins_[granule_of(region->start)] = 0;
   for (auto g = granule_of(region->start); g < granule_of(region->end()); ++g) handle_[g] = kAbsent;
   physical_ -= region->size;
   set_absent(region);
+}
+
+void Home::divide(Region* region, const std::vector<Bytes>& sizes) {
+  auto first = granule_of(region->start);
+  for (const Bytes size : sizes) {
+    const auto granules = granule_of(size);
+    std::fill_n(handle_.begin() + static_cast<std::ptrdiff_t>(first), granules,
+                static_cast<std::uint32_t>(first));
+    handle_size_[first] = static_cast<std::uint32_t>(granules);
+    first += granules;
+  }
 }
 
 Bytes Home::handle_end(Bytes at) const {

@@ -1,16 +1,17 @@
 #include "memory/placement.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace gmlake::memory {
 
-Taken Placement::take(const Wanted& wanted, const Order& order, Recall& recall) {
+Taken Placement::take(const Wanted& wanted, const Order& order, Recall& recall, Coarse coarse) {
   if (!home_.opened()) return {};
-  if (wanted.size <= rules_.small_limit) return take_small(wanted, order, recall);
-  auto taken = take_large(wanted, order, recall);
+  if (wanted.size <= rules_.small_limit) return take_small(wanted, order, recall, coarse);
+  auto taken = take_large(wanted, order, recall, coarse);
   // What small requests keep for their next one is not kept from anybody else.
-  if (!taken && reclaim_idle(0, home_.size())) taken = take_large(wanted, order, recall);
+  if (!taken && reclaim_idle(0, home_.size())) taken = take_large(wanted, order, recall, coarse);
   return taken;
 }
 
@@ -23,7 +24,8 @@ Taken Placement::claim(Region* region, Bytes start, Bytes size, const Order& ord
   return {block, how, from};
 }
 
-Taken Placement::take_large(const Wanted& wanted, const Order& order, Recall& recall) {
+Taken Placement::take_large(const Wanted& wanted, const Order& order, Recall& recall,
+                            Coarse coarse) {
   const Bytes size = wanted.size;
   const auto served = [&](Taken taken, const Place& place, bool recalled) {
     recall.record(size, live_, place, recalled);
@@ -41,12 +43,18 @@ Taken Placement::take_large(const Wanted& wanted, const Order& order, Recall& re
         return wanted.start_in(start) == start && holds(w, order);
       }))
     return served(take_window(window, order), {0, window, window->generation}, false);
-  Region* best = home_.index(false).search(
-      size, order, [&](const Region& region) { return wanted.fits(region.start, region.size); });
+  const Spot spot = spot_for(wanted, order);
+  if (!spot.region || (coarse == Coarse::refuse && coarse_handle(spot, order))) return {};
+  const auto how = spot.region->size == size ? Served::exact : Served::split;
+  return served(claim(spot.region, spot.start, size, order, how), {spot.start, nullptr, 0}, false);
+}
+
+Placement::Spot Placement::spot_for(const Wanted& wanted, const Order& order) const {
+  Region* best = home_.index(false).search(wanted.size, order, [&](const Region& region) {
+    return wanted.fits(region.start, region.size);
+  });
   if (!best) return {};
-  const Place place{spot_in(*best, wanted), nullptr, 0};
-  const auto how = best->size == size ? Served::exact : Served::split;
-  return served(claim(best, place.start, size, order, how), place, false);
+  return {best, spot_in(*best, wanted), wanted.size};
 }
 
 // Where in a free region: at its beginning, unless its end keeps more whole handles free, which
@@ -127,7 +135,8 @@ Region* Placement::small_hole(const Wanted& wanted, const Order& order) const {
   return holes.best(size, order);
 }
 
-Taken Placement::take_small(const Wanted& wanted, const Order& order, Recall& recall) {
+Taken Placement::take_small(const Wanted& wanted, const Order& order, Recall& recall,
+                            Coarse coarse) {
   const Bytes size = wanted.size;
   Region* found = small_hole(wanted, order);
   // An empty granule that was kept is as good as a new one, unless last time it was another.
@@ -141,8 +150,12 @@ Taken Placement::take_small(const Wanted& wanted, const Order& order, Recall& re
     }
   }
   if (!found) {
-    const auto granule = granule_for_small(order, recall);
-    if (!granule) return {};
+    auto granule = known_granule(order, recall);
+    if (!granule || is_idle(*granule)) {
+      const Spot spot = granule_for_small(order);
+      if (!spot.region || (coarse == Coarse::refuse && coarse_handle(spot, order))) return {};
+      granule = spot.start;
+    }
     recall.record_granule(*granule);
     home_.give_to_small(*granule);
     add_idle(*granule);
@@ -167,15 +180,14 @@ std::optional<Bytes> Placement::known_granule(const Order& order, const Recall& 
   return found;
 }
 
-// There, else in the smallest hole.
-std::optional<Bytes> Placement::granule_for_small(const Order& order, const Recall& recall) const {
+// Elsewhere: in the smallest hole.
+Placement::Spot Placement::granule_for_small(const Order& order) const {
   const Bytes granule = rules_.granule;
-  if (const auto known = known_granule(order, recall); known && !is_idle(*known)) return known;
-  const Region* best = home_.index(false).search(granule, order, [&](const Region& region) {
+  Region* best = home_.index(false).search(granule, order, [&](const Region& region) {
     return round_up(region.start, granule) + granule <= region.end();
   });
   if (!best) return {};
-  return round_up(best->start, granule);
+  return {best, round_up(best->start, granule), granule};
 }
 
 void Placement::release(Region* block, Fence fence) {
@@ -257,7 +269,10 @@ std::optional<std::string> Placement::problem() const {
   if (free_bytes() + live_ + small_live_ + held_ != home_.physical())
     return "free, live, small and held bytes do not add up to the physical ones";
   std::optional<std::string> wrong;
+  std::map<Bytes, std::uint32_t> shown;  // by handle
   windows_.each([&](const Window& window) {
+    for (const auto& piece : window.pieces)
+      home_.each_handle(piece.start, piece.size, [&](Bytes handle) { ++shown[handle]; });
     Bytes bytes = 0;
     for (std::size_t i = 0; i < window.pieces.size(); ++i) {
       const auto& piece = window.pieces[i];
@@ -273,6 +288,8 @@ std::optional<std::string> Placement::problem() const {
     }
     if (bytes != window.size) wrong = "a window's pieces do not add up";
   });
+  for (const auto& [handle, windows] : shown)
+    if (home_.pins(handle) < windows) wrong = "a handle that windows show may be cut";
   return wrong;
 }
 

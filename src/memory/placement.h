@@ -3,9 +3,10 @@
 //
 // A hit is take(). A miss has two halves, so that handles are created and windows mapped between
 // them without any lock: begin() decides and takes the free bytes it needs, finish() or abandon()
-// settles. So has giving memory back: begin_trim() and finish_trim(). At most one of these may be
-// under way at a time; hits and releases may come in between. Offsets are bytes from the start of
-// home. Sizes are rounded by the caller (Wanted).
+// settles. So has giving memory back: begin_trim() and finish_trim(), and cutting a handle:
+// begin_cut() and finish_cut(). At most one of these may be under way at a time; hits and releases
+// may come in between. Offsets are bytes from the start of home. Sizes are rounded by the caller
+// (Wanted).
 //
 // Knows no device, no stream, no lock. Policy and terms: docs/placement.md. Complexity: take of a
 // place that is recalled and release O(log64 g) in the granules of home; other takes O(1) in the
@@ -82,6 +83,16 @@ struct MissRules {
   double worth_per_byte = 1;  // driver time that a byte not created is worth
 };
 
+// A large handle on its way to become several, so that what a block leaves of it can be stitched.
+struct Cut {
+  Region* handle = nullptr;  // held
+  std::vector<Stretch> fences;
+  std::vector<Bytes> sizes;  // of the handles in its place, side by side
+};
+
+// What a take does where it would have a part of a large handle that can be cut first.
+enum class Coarse { take, refuse };
+
 // Memory on its way back to the device: whole handles, held, and the windows that show them.
 struct Trim {
   std::vector<Region*> handles;
@@ -99,7 +110,8 @@ class Placement {
   void open(Bytes bytes) { home_.open(bytes); }
 
   // Served from free bytes without any driver call, or nothing. `recall` is the asking timeline's.
-  Taken take(const Wanted& wanted, const Order& order, Recall& recall);
+  Taken take(const Wanted& wanted, const Order& order, Recall& recall,
+             Coarse coarse = Coarse::take);
 
   // Nothing if it can not be done within the rules.
   std::optional<Miss> begin(const Wanted& wanted, const Order& order, const MissRules& rules);
@@ -114,6 +126,17 @@ class Placement {
   Trim begin_trim(Bytes bytes, const Order& order, std::uint32_t since = kAnyTime);
   // The windows are gone; so are the first `released` of the handles, the others are free again.
   void finish_trim(Trim&& trim, std::size_t released);
+
+  // The handle to be cut before such a request is served, if there is one: whole, free, its last
+  // work over, in no window and never shown to another process.
+  std::optional<Cut> begin_cut(const Wanted& wanted, const Order& order, const Recall& recall);
+  // Of the handles in its place the first `made` are there, and what the others were to have is
+  // absent. Without a number the one that there was still is.
+  void finish_cut(Cut&& cut, std::optional<std::size_t> made);
+  // Another process may have these handles: they are never cut.
+  void keep_whole(const std::vector<Piece>& pieces);
+  // The window is not seen any more.
+  void forget(Window* window);
 
   // Time, as far as it is known here: somebody has looked again. Gives the number of the look.
   std::uint32_t look_again() { return ++look_; }
@@ -158,8 +181,16 @@ class Placement {
   std::optional<std::string> problem() const;
 
  private:
-  Taken take_small(const Wanted& wanted, const Order& order, Recall& recall);
-  Taken take_large(const Wanted& wanted, const Order& order, Recall& recall);
+  // Where in free memory a request goes.
+  struct Spot {
+    Region* region = nullptr;  // null: nowhere
+    Bytes start = 0;
+    Bytes size = 0;
+  };
+  Taken take_small(const Wanted& wanted, const Order& order, Recall& recall, Coarse coarse);
+  Taken take_large(const Wanted& wanted, const Order& order, Recall& recall, Coarse coarse);
+  Spot spot_for(const Wanted& wanted, const Order& order) const;
+  std::optional<Piece> coarse_handle(const Spot& spot, const Order& order) const;
   Taken take_place(const Place& place, Bytes size, const Order& order);
   Taken take_window(Window* window, const Order& order);
   Bytes spot_in(const Region& region, const Wanted& wanted) const;
@@ -168,7 +199,7 @@ class Placement {
   bool holds(const Window& window, const Order& order);
   Taken claim(Region* region, Bytes start, Bytes size, const Order& order, Served how,
               State state = State::live);
-  std::optional<Bytes> granule_for_small(const Order& order, const Recall& recall) const;
+  Spot granule_for_small(const Order& order) const;
   void release_small(Region* block, Fence fence);
   bool is_idle(Bytes granule) const;
   void add_idle(Bytes granule);

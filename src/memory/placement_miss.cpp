@@ -191,6 +191,7 @@ Taken Placement::finish(Miss&& miss, Recall& recall) {
   Window* window = windows_.add(miss.size, std::move(miss.plan.pieces));
   window->regions = std::move(regions);
   windows_.use(window);
+  keep_whole(window->pieces);
   block->live.window = window;
   recall.record(miss.size, live_ - miss.size, place_of(*block), false);
   return {block, Served::stitched, miss.from};

@@ -69,14 +69,15 @@ bool Books::is_used_beside(const Front& front, const memory::Region* block) {
          !GMLAKE_FAULT(recorded_use_ignored);
 }
 
-driver::Address Books::take(Front& front, Bytes bytes, PoolTag pool) {
+driver::Address Books::take(Front& front, Bytes bytes, PoolTag pool, memory::Coarse coarse) {
   const Lock own(front.lock);
   if (front.parked_count.get() != 0 && (front.in_order() || GMLAKE_FAULT(host_parks)))
     if (const auto at = take_parked(front, bytes, pool)) return at;
   const Lock books(mutex_);
   try {  // what an Opened does, at no cost where nothing is thrown
     unpark(front);
-    const auto taken = placement_.take(wanted(front, bytes), order_of(front, pool), front.recall);
+    const auto taken =
+        placement_.take(wanted(front, bytes), order_of(front, pool), front.recall, coarse);
     return taken ? publish(front, taken, bytes, pool) : 0;
   } catch (...) {
     mutex_.give_up();
@@ -263,6 +264,7 @@ std::optional<Books::Shown> Books::show(driver::Address at) {
     shown.pieces = window->pieces;
   else
     shown.pieces = {{block->start, block->size}};
+  placement_.keep_whole(shown.pieces);
   return shown;
 }
 
@@ -360,18 +362,34 @@ void Books::abandon_miss(memory::Miss&& miss, std::size_t created) {
   note_physical();
 }
 
-void Books::note_physical() {
-  counters_.physical_bytes = placement_.physical();
-  counters_.peak_physical_bytes = std::max(counters_.peak_physical_bytes, counters_.physical_bytes);
-  note_taken();
+std::optional<memory::Cut> Books::begin_cut(Front& front, Bytes bytes, PoolTag pool) {
+  const Lock own(front.lock);
+  const Opened books(mutex_);
+  return placement_.begin_cut(wanted(front, bytes), order_of(front, pool), front.recall);
+}
+
+void Books::finish_cut(memory::Cut&& cut, std::optional<std::size_t> made, Bytes more) {
+  const Opened books(mutex_);
+  note_physical(more);
+  counters_.cuts += made ? 1 : 0;
+  placement_.finish_cut(std::move(cut), made);
+  note_physical();
+}
+
+// There was `more` for a moment.
+void Books::note_physical(Bytes more) {
+  auto& c = counters_;
+  c.physical_bytes = placement_.physical();
+  c.peak_physical_bytes = std::max(c.peak_physical_bytes, c.physical_bytes + more);
+  note_taken(more);
   share_out();
 }
 
-void Books::note_taken() {
+void Books::note_taken(Bytes more) {
   auto& c = counters_;
   const Bytes has = beside() - claimed_;
   c.peak_beside_bytes = std::max(c.peak_beside_bytes, has);
-  c.peak_taken_bytes = std::max(c.peak_taken_bytes, has + c.physical_bytes);
+  c.peak_taken_bytes = std::max(c.peak_taken_bytes, has + c.physical_bytes + more);
 }
 
 void Books::add_beside(stats::Gauge what, Bytes bytes) {

@@ -113,7 +113,8 @@ class Books {
   static constexpr Bytes kPage = 64 * KiB;
 
   // A hit, or 0. What is not the default pool's has been promised there (Account::promise).
-  driver::Address take(Front& front, Bytes bytes, PoolTag pool = kDefaultPool)
+  driver::Address take(Front& front, Bytes bytes, PoolTag pool = kDefaultPool,
+                       memory::Coarse coarse = memory::Coarse::take)
       GMLAKE_EXCLUDES(front.lock, mutex_);
   // Gives the block back. Nothing if `at` is not the start of a live block; else where its free is
   // in order: the front it was parked on.
@@ -160,6 +161,12 @@ class Books {
   driver::Address finish_miss(Front& front, memory::Miss&& miss, const Seen& window, Bytes bytes,
                               PoolTag pool) GMLAKE_EXCLUDES(front.lock, mutex_);
   void abandon_miss(memory::Miss&& miss, std::size_t created) GMLAKE_EXCLUDES(mutex_);
+  // A handle that is to be cut, and has been as far as `made` says (Placement::finish_cut), with so
+  // much memory more for a moment.
+  std::optional<memory::Cut> begin_cut(Front& front, Bytes bytes, PoolTag pool)
+      GMLAKE_EXCLUDES(front.lock, mutex_);
+  void finish_cut(memory::Cut&& cut, std::optional<std::size_t> made, Bytes more)
+      GMLAKE_EXCLUDES(mutex_);
 
   // Memory of the device that the program has past the pool, or is about to take: the sum of the
   // three gauges and what is claimed. And one of the gauges becoming more or less.
@@ -299,8 +306,8 @@ class Books {
   Bytes reserved_of(PoolTag pool, Bytes used) const GMLAKE_REQUIRES(mutex_);
   memory::Region* find(driver::Address at, Front*& owner) GMLAKE_EXCLUDES(mutex_);
   void append_given(Front& front, stream::Snapshot& out) GMLAKE_REQUIRES(front.lock, mutex_);
-  void note_physical() GMLAKE_REQUIRES(mutex_);
-  void note_taken() GMLAKE_REQUIRES(mutex_);
+  void note_physical(Bytes more = 0) GMLAKE_REQUIRES(mutex_);
+  void note_taken(Bytes more = 0) GMLAKE_REQUIRES(mutex_);
   void count_fronts(stats::DeviceCounters& counters) const GMLAKE_REQUIRES(mutex_);
 
   const config::Config& config_;

@@ -31,7 +31,8 @@ Front& DevicePool::front_of(const Origin& origin) {
 driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
   if (origin.pool != kDefaultPool) [[unlikely]]
     return try_allocate_of(bytes, origin);
-  return bytes > supply_.most_bytes() ? 0 : books_.take(front_of(origin), bytes);
+  if (bytes > supply_.most_bytes()) return 0;
+  return books_.take(front_of(origin), bytes, kDefaultPool, memory::Coarse::refuse);
 }
 
 Result<driver::Address> DevicePool::allocate(Bytes bytes, const Origin& origin) {
@@ -61,6 +62,7 @@ Result<driver::Address> DevicePool::allocate_anew(Bytes bytes, const Origin& ori
 
 Result<driver::Address> DevicePool::miss(Request& request) {
   books_.unpark_all();
+  Status cut;
   {
     const Growing growing(supply_.mutex());
     if (takes_completed(request)) {
@@ -69,6 +71,7 @@ Result<driver::Address> DevicePool::miss(Request& request) {
     }
     // Another thread may have freed or grown while this one waited for its turn; other streams may
     // be done.
+    cut = supply_.cut(request.front, request.bytes, request.origin.pool);
     if (const auto at = books_.take(request.front, request.bytes, request.origin.pool)) return at;
   }
   const auto refused = refusal(request);
@@ -79,6 +82,7 @@ Result<driver::Address> DevicePool::miss(Request& request) {
     return got ? got : ladder(request, got.error());
   }();
   count_refusal(refused, request, served.has_value());
+  if (!served && !cut) return fail(cut.error());
   return served;
 }
 

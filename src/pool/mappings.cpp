@@ -45,21 +45,23 @@ Status Mappings::open() {
   return {};
 }
 
-Status Mappings::grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t& created) {
+Status Mappings::grow(Bytes start, const std::vector<Bytes>& sizes,
+                      const std::vector<driver::Handle>& ready, std::size_t& created) {
   created = 0;
   if (sizes.empty()) return {};
-  if (auto clean = unmap_stuck(); !clean) return clean;
+  if (auto clean = unmap_stuck(); !clean) return release(ready, 0), clean;
   Status problem;
   Bytes end = start;
   for (; created < sizes.size(); ++created) {
     const Bytes size = sizes[created];
-    const auto handle = device_.create(size);
+    const auto handle = created < ready.size() ? ready[created] : device_.create(size);
     if (!handle) {
       problem = fail(handle.error());
       break;
     }
     if (problem = device_.map(reach_.home() + end, size, *handle); !problem) {
       (void)device_.release(*handle);
+      release(ready, created + 1);
       break;
     }
     handles_.emplace(end, driver::Physical{size, *handle});
@@ -72,6 +74,31 @@ Status Mappings::grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t&
     return problem ? access : problem;
   }
   return problem;
+}
+
+std::vector<driver::Handle> Mappings::create_all(const std::vector<Bytes>& sizes) {
+  std::vector<driver::Handle> handles;
+  for (const Bytes size : sizes) {
+    const auto handle = device_.create(size);
+    if (!handle) return release(handles, 0), std::vector<driver::Handle>{};
+    handles.push_back(*handle);
+  }
+  return handles;
+}
+
+void Mappings::release(const std::vector<driver::Handle>& handles, std::size_t from) {
+  for (; from < handles.size(); ++from) (void)device_.release(handles[from]);
+}
+
+// Another process may take the memory between its release and its creation.
+Result<Mappings::Divided> Mappings::divide(Bytes start, const std::vector<Bytes>& sizes,
+                                           bool beside) {
+  const auto ready = beside ? create_all(sizes) : std::vector<driver::Handle>{};
+  if (auto gone = shrink(start); !gone) return release(ready, 0), fail(gone.error());
+  Divided divided;
+  divided.beside = !ready.empty();
+  divided.done = grow(start, sizes, ready, divided.made);
+  return divided;
 }
 
 Status Mappings::shrink(Bytes start) {

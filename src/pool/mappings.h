@@ -34,7 +34,18 @@ class Mappings {
   Status open();
   // Creates handles of these sizes and maps them at home side by side from `start` on. Tells how
   // many exist afterwards in `created`, which on failure may be fewer.
-  Status grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t& created);
+  Status grow(Bytes start, const std::vector<Bytes>& sizes, std::size_t& created) {
+    return grow(start, sizes, {}, created);
+  }
+  // In place of the handle at `start`, which no window may show, makes some of these sizes. With
+  // `beside` they are created before its memory goes, if there is room. Gives how many there are,
+  // of which what is lacking is absent; an error: nothing has changed.
+  struct Divided {
+    std::size_t made = 0;
+    Status done;          // why there are not all
+    bool beside = false;  // for a moment there was all of it twice
+  };
+  Result<Divided> divide(Bytes start, const std::vector<Bytes>& sizes, bool beside);
   // Unmaps the handle at `start` and gives its memory back to the device. No window may show it.
   Status shrink(Bytes start);
 
@@ -56,6 +67,11 @@ class Mappings {
   Status unmap(driver::Address at, Bytes size);
 
  private:
+  // `ready`: the first of them, or all, created already.
+  Status grow(Bytes start, const std::vector<Bytes>& sizes,
+              const std::vector<driver::Handle>& ready, std::size_t& created);
+  std::vector<driver::Handle> create_all(const std::vector<Bytes>& sizes);
+  void release(const std::vector<driver::Handle>& handles, std::size_t from);
   tl::unexpected<Error> give_up(const Range& range, Bytes mapped, Error error);
   // Access for this device and those that may reach all.
   Status allow(driver::Address at, Bytes size);

@@ -7,7 +7,7 @@ namespace gmlake::pool {
 driver::Address DevicePool::try_allocate_of(Bytes bytes, const Origin& origin) {
   auto& account = books_.accounts().at(origin.pool);
   if (bytes > supply_.most_bytes() || !account.promise(bytes)) return 0;
-  const auto at = books_.take(front_of(origin), bytes, origin.pool);
+  const auto at = books_.take(front_of(origin), bytes, origin.pool, memory::Coarse::refuse);
   if (at == 0) account.take_back_promise(bytes);
   return at;
 }

@@ -114,6 +114,24 @@ Result<driver::Address> Supply::finish(Front& front, memory::Miss miss, Bytes by
   return fail(done.error());
 }
 
+// At most one at each end of a block. Bounded as stitches are, which is what it is for.
+Status Supply::cut(Front& front, Bytes bytes, PoolTag pool) {
+  for (int ends = 2; ends != 0; --ends) {
+    const auto start = StitchBudget::Clock::now();
+    if (!budget_.left(start) || device_.captures()) return {};
+    auto cut = books_.begin_cut(front, bytes, pool);
+    if (!cut) return {};
+    const Bytes size = cut->handle->size;
+    const bool beside = std::min(growth_limit(), room_on_device(size, Room::ample)) >= size;
+    const auto divided = mappings_.divide(cut->handle->start, cut->sizes, beside);
+    budget_.spend(start, StitchBudget::Clock::now());
+    if (!divided) return books_.finish_cut(std::move(*cut), {}, 0), Status{};
+    books_.finish_cut(std::move(*cut), divided->made, divided->beside ? size : 0);
+    if (!divided->done) return divided->done;
+  }
+  return {};
+}
+
 std::optional<Supply::Shown> Supply::show(driver::Address at) {
   auto block = books_.show(at);
   if (!block) return {};
@@ -154,7 +172,7 @@ bool Supply::evict(memory::Window* window) {
   {
     const Books::Opened books(books_.mutex());
     if (window->busy || !books_.is_idle(*window)) return false;
-    books_.placement().windows().forget(window);
+    books_.placement().forget(window);
     auto& counters = books_.counters();
     --counters.windows;
     counters.window_bytes -= size;

@@ -35,6 +35,10 @@ class Supply {
   Result<driver::Address> serve(Front& front, Bytes bytes, PoolTag pool, Room room, Harvest harvest)
       GMLAKE_REQUIRES(mutex_);
 
+  // A large handle that the request would take a part of is cut first, if it can be: so that what
+  // is left of it can be stitched. An error: some of its memory has gone.
+  Status cut(Front& front, Bytes bytes, PoolTag pool) GMLAKE_REQUIRES(mutex_);
+
   // Where a live block without a stream is, for another process to map (Books::show).
   struct Shown {
     bool again = false;

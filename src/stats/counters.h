@@ -63,6 +63,7 @@
   X(deferred_frees, count, calls, "frees that would have synchronised natively and did not")       \
   /* keeping windows and memory in bounds */                                                       \
   X(windows_evicted, count, calls, "stitched ranges unmapped to stay within their limits")         \
+  X(cuts, count, times, "times a large handle was replaced by smaller ones, to be stitched")       \
   X(trims, count, times, "times free memory was given back to the device")                         \
   X(trimmed_bytes, count, bytes, "bytes given back to the device")                                 \
   X(unwanted_bytes, count, bytes, "bytes of those that nothing had wanted for pool.release_after") \

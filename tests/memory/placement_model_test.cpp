@@ -106,6 +106,7 @@ class Model {
     rules_.largest_handle = random_() % 2 == 0 ? 2 * MiB : 32 * MiB;
     placement_.emplace(rules_);
     placement_->open(kHome);
+    if (rules_.largest_handle != 2 * MiB) come_and_go();
   }
 
   void step() {
@@ -128,7 +129,7 @@ class Model {
   }
   std::optional<std::string> problem() const { return placement_->problem(); }
 
-  int stitched = 0, windows = 0, abandoned = 0, trimmed = 0;
+  int stitched = 0, windows = 0, abandoned = 0, trimmed = 0, cuts = 0, lost = 0;
 
  private:
   static constexpr Bytes kHome = 512 * MiB;
@@ -137,13 +138,27 @@ class Model {
 
   Order order(Timeline t) const { return {t, t == 0 ? kNoTimeline : t, &passed_}; }
 
+  // Large handles, free and idle.
+  void come_and_go() {
+    for (Timeline t = 1; t < kTimelines; ++t) {
+      auto miss = placement_->begin(48 * MiB, order(t), {});
+      add(placement_->finish(std::move(*miss), recall_[t]), 48 * MiB, t);
+    }
+    while (!live_.empty()) release();
+    for (Timeline t = 0; t < kTimelines; ++t) passed_[t] = open_[t]++;
+  }
+
   void allocate() {
     const auto timeline = static_cast<Timeline>(random_() % kTimelines);
     // Some sizes come again and again, so that windows find a use.
     const Bytes size = random_() % 3 == 0   ? 512 * (1 + random_() % 2048)
                        : random_() % 3 == 0 ? 512 * (2049 + random_() % 40000)
                                             : 16 * MiB + random_() % 4 * (MiB + 512);
-    auto taken = placement_->take(size, order(timeline), recall_[timeline]);
+    auto taken = placement_->take(size, order(timeline), recall_[timeline], Coarse::refuse);
+    if (!taken) {
+      cut(size, timeline);
+      taken = placement_->take(size, order(timeline), recall_[timeline]);
+    }
     if (!taken) taken = miss(size, timeline);
     if (!taken) return;
     stitched += taken.how == Served::stitched ? 1 : 0;
@@ -242,7 +257,7 @@ class Model {
       EXPECT_TRUE(after == used_.begin() || std::prev(after)->second <= handle->start) << "in use";
       handles.push_back({handle->start, handle->size});
     }
-    for (Window* window : trim.windows) placement_->windows().forget(window);
+    for (Window* window : trim.windows) placement_->forget(window);
     const auto some =
         random_() % 2 == 0 ? trim.handles.size() : random_() % (trim.handles.size() + 1);
     for (std::size_t i = 0; i < some; ++i) take_out(handles[i], any);
@@ -250,10 +265,39 @@ class Model {
     placement_->finish_trim(std::move(trim), some);
   }
 
+  // All that changes is borders; what is lost on the way is absent.
+  void cut(Bytes size, Timeline timeline) {
+    auto cut = placement_->begin_cut(size, order(timeline), recall_[timeline]);
+    if (!cut) return;
+    expect_no_problem();
+    const Piece handle{cut->handle->start, cut->handle->size};
+    const auto after = used_.lower_bound(handle.end());
+    EXPECT_TRUE(after == used_.begin() || std::prev(after)->second <= handle.start) << "in use";
+    placement_->windows().each([&](const Window& window) {
+      for (const auto& piece : window.pieces)
+        EXPECT_TRUE(piece.end() <= handle.start || handle.end() <= piece.start) << "in a window";
+    });
+    const Order any{0, kNoTimeline, &passed_};
+    take_out(handle, any);
+    const Bytes physical = placement_->physical();
+    ++cuts;
+    Bytes left = 0;
+    const auto made = random_() % 4 == 0 ? random_() % (cut->sizes.size() + 1) : cut->sizes.size();
+    for (std::size_t i = 0; i < made; ++i) left += cut->sizes[i];
+    lost += left == handle.size ? 0 : 1;
+    if (random_() % 8 == 0) {
+      left = handle.size;
+      placement_->finish_cut(std::move(*cut), {});
+    } else {
+      placement_->finish_cut(std::move(*cut), made);
+    }
+    EXPECT_EQ(placement_->physical(), physical - handle.size + left);
+  }
+
   void forget_window() {
     if (random_() % 16 != 0) return;
     if (Window* oldest = placement_->windows().oldest([](const Window&) { return true; }))
-      placement_->windows().forget(oldest);
+      placement_->forget(oldest);
   }
 
   void expect_no_problem() const {
@@ -274,7 +318,7 @@ class Model {
 
 TEST(PlacementModel, RandomRequestsKeepEveryInvariant) {
   const auto seed = std::random_device{}();
-  int stitched = 0, windows = 0, abandoned = 0, trimmed = 0;
+  int stitched = 0, windows = 0, abandoned = 0, trimmed = 0, cuts = 0, lost = 0;
   for (std::uint32_t round = 0; round < 40; ++round) {
     SCOPED_TRACE(testing::Message() << "seed " << seed + round);
     Model model(seed + round);
@@ -288,11 +332,15 @@ TEST(PlacementModel, RandomRequestsKeepEveryInvariant) {
     windows += model.windows;
     abandoned += model.abandoned;
     trimmed += model.trimmed;
+    cuts += model.cuts;
+    lost += model.lost;
   }
   EXPECT_GT(stitched, 100);
   EXPECT_GT(windows, 100);
   EXPECT_GT(abandoned, 100);
   EXPECT_GT(trimmed, 100);
+  EXPECT_GT(cuts, 50);
+  EXPECT_GT(lost, 5);
 }
 
 }  // namespace

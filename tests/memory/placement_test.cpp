@@ -283,7 +283,7 @@ TEST_F(PlacementTest, AForgottenWindowIsNotRecalled) {
   const auto stitched = allocate(20 * MiB);
   Window* window = stitched.block->live.window;
   release(stitched);
-  placement_.windows().forget(window);
+  placement_.forget(window);
   balanced();
   const auto again = allocate(20 * MiB);
   EXPECT_EQ(again.how, Served::stitched) << "mapped anew";
@@ -515,7 +515,7 @@ TEST_F(PlacementTest, ATrimNamesTheWindowsThatShowWhatGoes) {
   // The bytes of a window in use are live; its live block is not to be taken apart.
   auto trim = placement_.begin_trim(GiB, order_);
   EXPECT_EQ(trim.windows, std::vector<Window*>{idle});
-  for (Window* window : trim.windows) placement_.windows().forget(window);
+  for (Window* window : trim.windows) placement_.forget(window);
   const auto handles = trim.handles.size();
   EXPECT_GT(handles, 0U);
   placement_.finish_trim(std::move(trim), handles);

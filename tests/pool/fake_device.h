@@ -61,6 +61,8 @@ class FakeDevice final : public driver::Device {
   bool has_context_events = true;
   bool only_legacy = false;  // no context has had another stream so far
   bool capturing = false;    // all streams are being captured: no event may be recorded
+  bool captured = false;     // some stream is, as far as is seen
+  Bytes others = 0;          // of its memory, what other processes have
 
   void finish_all() {
     const std::lock_guard lock(mutex_);
@@ -172,7 +174,7 @@ class FakeDevice final : public driver::Device {
     const std::lock_guard lock(mutex_);
     if (auto failed = call("cuMemCreate", __builtin_return_address(0))) return fail(*failed);
     require(size != 0 && size % chunk_ == 0, "an odd handle");
-    if (physical_ + size > memory_) {
+    if (physical_ + others + size > memory_) {
       return fail(refuse("cuMemCreate"));
     }
     handles_[++last_handle_] = {next_physical_, size, false, false};
@@ -276,7 +278,7 @@ class FakeDevice final : public driver::Device {
   Result<driver::MemoryInfo> memory_info() override {
     const std::lock_guard lock(mutex_);
     if (auto failed = call("cuMemGetInfo", __builtin_return_address(0))) return fail(*failed);
-    return driver::MemoryInfo{memory_ - physical(), memory_};
+    return driver::MemoryInfo{memory_ - std::min(memory_, physical() + others), memory_};
   }
 
   Result<driver::Event> create_event(driver::Context context) override {
@@ -340,6 +342,7 @@ class FakeDevice final : public driver::Device {
   bool only_legacy_stream(driver::Context context) const override {
     return only_legacy && context != nullptr;
   }
+  bool captures() const override { return captured; }
   void count(stats::DriverCallCount (&)[stats::kDriverCalls]) const override {}
 
   std::map<std::string, std::uint64_t> calls;    // by function, failed ones too

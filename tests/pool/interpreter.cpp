@@ -142,6 +142,7 @@ class Interpreter {
     outcome_.crossings += counters.reuse_completed;
     outcome_.proofs += counters.reuse_proved;
     outcome_.inserted_waits += counters.ladder_inserted_waits;
+    outcome_.cuts += counters.cuts;
     pool_.reset();  // the device's end aborts if anything of it is left
     if (to_the_end_) count_calls();
     outcome_.faults += device_.failures;

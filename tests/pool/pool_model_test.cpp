@@ -46,6 +46,7 @@ TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
     sum.faults += outcome.faults;
     sum.trims += outcome.trims;
     sum.ends += outcome.ends;
+    sum.cuts += outcome.cuts;
   }
   // The interesting paths were taken.
   EXPECT_GT(sum.stitches, 100U);
@@ -56,6 +57,7 @@ TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
   EXPECT_GT(sum.faults, 100U);
   EXPECT_GT(sum.trims, 100U);
   EXPECT_GT(sum.ends, 0U);  // some ten in a run, once in a program at most
+  EXPECT_GT(sum.cuts, 100U);
 }
 
 TEST(PoolModel, AProgramIsReadBackAsItWasPrinted) {
