@@ -3,10 +3,12 @@
 Used by all scripts in this folder. What the build is called and where it lies comes from ctest (CMakeLists.txt).
 """
 
+import atexit
 import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,9 @@ GMLAKE = BUILD / "bin" / "gmlake"
 PROGRAMS = BUILD / "tests"
 MIB = 1 << 20
 TIMEOUT = 120
+# Where the processes of this script have their live pages: those that it kills leave theirs.
+PAGES = tempfile.mkdtemp(prefix="gmlake-pages-")
+atexit.register(shutil.rmtree, PAGES, ignore_errors=True)
 
 
 def environment(preload=True, simcuda=True, **settings):
@@ -34,6 +39,7 @@ def environment(preload=True, simcuda=True, **settings):
         env["LD_PRELOAD"] = " ".join([*PRELOAD_FIRST, str(LIBRARY)])
     if simcuda:
         env["LD_LIBRARY_PATH"] = str(SIMCUDA)
+    env["GMLAKE_STATS_LIVE_FOLDER"] = PAGES
     # The pool is leaked on purpose: nothing may call CUDA once exit() has begun.
     env["ASAN_OPTIONS"] = "detect_leaks=0"
     env.update({k: str(v) for k, v in settings.items()})
