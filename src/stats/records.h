@@ -9,9 +9,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <type_traits>
+#include <vector>
 
 #include "stats/counters.h"
 #include "stats/unproved.h"
@@ -94,18 +94,19 @@ class Records {
   virtual FrontRecord& add_front(int ordinal) = 0;
 };
 
-// In this process's own memory; for one device, whose pool is its lock.
+// In this process's own memory, none of which it takes before it is asked for some; for one device,
+// whose pool is its lock.
 class PrivateRecords final : public Records {
  public:
   DeviceRecord& add_device(int) override { return *devices_.emplace_back(new DeviceRecord); }
-  FrontRecord& add_front(int) override { return fronts_.emplace_back().record; }
+  FrontRecord& add_front(int) override { return fronts_.emplace_back(new Apart)->record; }
 
  private:
   struct alignas(128) Apart {
     FrontRecord record;
   };
-  std::deque<std::unique_ptr<DeviceRecord>> devices_;
-  std::deque<Apart> fronts_;
+  std::vector<std::unique_ptr<DeviceRecord>> devices_;
+  std::vector<std::unique_ptr<Apart>> fronts_;
 };
 
 }  // namespace gmlake::stats

@@ -171,11 +171,11 @@ std::string first_lines(const Report& report) {
   const auto sum = total(report.devices);
   const auto& c = sum.counters;
   Page page;
-  page.heading(fmt::format("gmlake: {} (pid {}{}): at most {} live, in {} of GPU memory: {} used",
-                           printable(report.executable), report.process,
-                           report.recovered ? ", ended without a report" : "",
-                           human_bytes(c.peak_live_bytes), human_bytes(c.peak_physical_bytes),
-                           percent(utilization(c))));
+  page.heading(fmt::format(
+      "gmlake: report of {} (pid {}{}): peak live {}, peak physical {}, {} used",
+      printable(report.executable), report.process,
+      report.recovered ? ", ended without a report" : "", human_bytes(c.peak_live_bytes),
+      human_bytes(c.peak_physical_bytes), percent(utilization(c))));
   page.heading(fmt::format(
       "{} allocations, {} with new GPU memory, {} by a new stitch; {} frees did not wait for the "
       "GPU",

@@ -63,7 +63,7 @@ class Program(unittest.TestCase):
         self.assertEqual({name: value for name, value in seen.items() if name.startswith("GMLAKE_")
                           and name not in ("GMLAKE_LIBRARY", "GMLAKE_TEST_PROBE")},
                          {"GMLAKE_CONFIG": path, "GMLAKE_POOL_MAX_BYTES": "1GiB", "GMLAKE_LOG_LEVEL": "info",
-                          "GMLAKE_STITCH_ENABLED": "false", "GMLAKE_STRICT": "1", "GMLAKE_STATS_REPORT": "text",
+                          "GMLAKE_STITCH_ENABLED": "false", "GMLAKE_STRICT": "1", "GMLAKE_STATS_REPORT": "full",
                           "GMLAKE_STATS_FILE": "/r-%p", "GMLAKE_STATS_JSON_FILE": "/j-%r"})
 
     def test_names_count_from_the_current_folder(self):

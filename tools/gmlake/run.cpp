@@ -128,7 +128,7 @@ int run(const RunOptions& options) {
   if (options.strict) assignments.set("GMLAKE_STRICT", "1", "--strict");
   if (options.no_stitch) assignments.set("GMLAKE_STITCH_ENABLED", "false", "--no-stitch");
   if (!options.report.empty()) {
-    assignments.set("GMLAKE_STATS_REPORT", "text", "--report");
+    assignments.set("GMLAKE_STATS_REPORT", "full", "--report");
     assignments.set("GMLAKE_STATS_FILE", absolute_pattern(options.report), "--report");
   }
   if (!options.json.empty())
