@@ -119,12 +119,14 @@ struct Words {
 };
 
 CLI::App* add(CLI::App& app, const char* name, const char* help, const char* what,
-              const char* what_help, const std::shared_ptr<Words>& words) {
+              const char* what_help, const char* example, const std::shared_ptr<Words>& words) {
   auto* command = app.add_subcommand(name, help);
   command->add_option("PID", words->process, "a process started with live.control=true")
       ->required();
   command->add_option(what, words->what, what_help);
   command->footer(
+      std::string("Example:\n  gmlake ") + name + " 4242 " + example +
+      "\n\n"
       "Exit codes: 0 success, 64 wrong command line, 69 the process does not answer, takes no\n"
       "commands or is not this user's.");
   return command;
@@ -162,13 +164,13 @@ int dump(const Words& words) {
 void add_control(CLI::App& app, int& exit_code) {
   const auto words = std::make_shared<Words>();
   add(app, "trim", "Have a running process give free memory back", "KEEP",
-      "bytes that each device's pool may keep; 0 without", words)
+      "bytes that each device's pool may keep; 0 without", "1GiB", words)
       ->callback([words, &exit_code] { exit_code = trim(*words); });
   add(app, "limit", "Change pool.max_bytes of a running process", "SIZE",
-      "40GiB, 0 for no limit; as it was configured without", words)
+      "40GiB, 0 for no limit; as it was configured without", "40GiB", words)
       ->callback([words, &exit_code] { exit_code = limit(*words); });
   add(app, "dump", "Have a running process write the picture of its pools", "FILE",
-      "where to; gmlake-PID.json without", words)
+      "where to; gmlake-PID.json without", "picture.json", words)
       ->callback([words, &exit_code] { exit_code = dump(*words); });
 }
 
