@@ -179,7 +179,7 @@ std::vector<std::string> pages_in(const std::string& folder) {
   return pages;
 }
 
-std::optional<PageView> read_page(const std::string& path, std::string& problem) {
+std::optional<PageView> read_page(const std::string& path, std::string& problem, bool figures) {
   problem.clear();
   const File file(path, O_NOFOLLOW);
   struct stat there {};
@@ -190,7 +190,9 @@ std::optional<PageView> read_page(const std::string& path, std::string& problem)
   const auto size = static_cast<std::size_t>(there.st_size);
   Copy copy;
   if (!S_ISREG(there.st_mode) || size < live::kSegment || size > kMostBytes ||
-      size % live::kSegment != 0 || !read_quiet(file.number(), copy, size)) {
+      size % live::kSegment != 0 ||
+      !(figures ? read_quiet(file.number(), copy, size)
+                : read_whole(file.number(), copy, live::kHeader))) {
     problem = "no live page";
     return {};
   }
@@ -206,7 +208,7 @@ std::optional<PageView> read_page(const std::string& path, std::string& problem)
   PageView page;
   page.path = path;
   read_header(header, page);
-  read_records(copy, size, page);
+  if (figures) read_records(copy, size, page);
   page.report.seconds = static_cast<double>(monotonic_nanoseconds() - page.began) / 1e9;
   return page;
 }

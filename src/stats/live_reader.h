@@ -42,7 +42,9 @@ enum class Life { running, ended, elsewhere };
 std::vector<std::string> pages_in(const std::string& folder);
 // Nothing if it is no page of this version; `problem` then says why, and is "" where it is gone or
 // has no header yet.
-std::optional<PageView> read_page(const std::string& path, std::string& problem);
+// `figures`: else what the process says of itself, which is a tenth of the work.
+std::optional<PageView> read_page(const std::string& path, std::string& problem,
+                                  bool figures = true);
 Life life_of(const PageView& page);
 
 }  // namespace gmlake::stats

@@ -26,7 +26,7 @@ bool is_claimed(const std::string& path, const PageView& own) {
   std::string ignored;
   for (const auto& other : pages_in(own.path.substr(0, own.path.rfind('/')))) {
     if (other == own.path) continue;
-    const auto page = read_page(other, ignored);
+    const auto page = read_page(other, ignored, false);
     if (page && (page->json_file == path || (page->text_report && page->text_file == path)) &&
         rank(*page) < rank(own) && life_of(*page) == Life::running)
       return true;
@@ -39,7 +39,7 @@ bool is_claimed(const std::string& path, const PageView& own) {
 std::string name_for(const std::string& path, const Writer& writer) {
   if (path.empty()) return path;
   std::string ignored;
-  const auto own = writer.page.empty() ? std::nullopt : read_page(writer.page, ignored);
+  const auto own = writer.page.empty() ? std::nullopt : read_page(writer.page, ignored, false);
   const bool is_own = own && own->written;
   if ((is_own || !is_written_beside(path, writer.since)) && (!own || !is_claimed(path, *own)))
     return path;
