@@ -1,5 +1,5 @@
-// Does the same with the device each time and then ends in one of the ways processes end. Figures of
-// all of them are those of the first:
+// Does the same with the device each time and then ends in one of the ways processes end. Figures
+// of all of them are those of the first:
 //
 //   return exit     in order
 //   quick_exit _exit exec    without what runs at exit
@@ -31,7 +31,8 @@ int use_device() {
     for (const std::size_t bytes : {std::size_t{512}, std::size_t{3} << 20, std::size_t{100000},
                                     (std::size_t{1} << 20) + 7, std::size_t{5} << 20}) {
       void* block = nullptr;
-      if (device::allocate(&block, bytes + static_cast<std::size_t>(round % 3) * 4096) != 0) return 2;
+      if (device::allocate(&block, bytes + static_cast<std::size_t>(round % 3) * 4096) != 0)
+        return 2;
       if (round % 10 == 0)
         kept.push_back(block);
       else if (device::release(block) != 0)
