@@ -8,6 +8,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "hooks/control.h"
 #include "hooks/process.h"
 #include "hooks/real.h"
 
@@ -19,6 +20,7 @@ constexpr unsigned kLooks = 4;  // in the time after which memory goes
 constinit std::atomic<pid_t> kept_by{0};
 constinit std::atomic<bool> at_work{false};  // the lock: held for a part, or for good
 timespec between{};
+bool gives_back = false;  // what nothing has wanted
 
 bool may_work() {
   return !at_work.exchange(true, std::memory_order_acquire);
@@ -31,11 +33,35 @@ bool work(bool& more) {
   bool any = false;
   if (serving)
     (void)each_pool([&](pool::DevicePool& pool) {
+      if (!gives_back) return;
       any = (more ? pool.release_unwanted() : pool.look_for_unwanted(kLooks)) || any;
     });
   more = any;
   at_work.store(false, std::memory_order_release);
   return serving;
+}
+
+// What others ask for meanwhile (hooks/control.h). False where work() would be.
+bool answer() {
+  auto* const page = Process::get().live().header();
+  if (!page) return true;
+  if (!may_work()) return false;
+  const bool serving = Process::get().serving();
+  if (serving) answer_command(*page);
+  at_work.store(false, std::memory_order_release);
+  return serving;
+}
+
+bool wait_a_step() {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(between.tv_sec) +
+                   std::chrono::nanoseconds(between.tv_nsec);
+  for (;;) {
+    const auto left = std::chrono::nanoseconds(end - std::chrono::steady_clock::now()).count();
+    if (left <= 0) return true;
+    await_command(Process::get().live().header(), {static_cast<time_t>(left / 1'000'000'000),
+                                                   static_cast<long>(left % 1'000'000'000)});
+    if (!answer()) return false;
+  }
 }
 
 void* keep(void*) {
@@ -45,18 +71,19 @@ void* keep(void*) {
     (void)real->table.cuThreadExchangeStreamCaptureMode_(&mode);
   }
   for (bool more = false;;) {
-    timespec left = between;
-    while (!more && clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) != 0) {
-    }
+    if (!more && !wait_a_step()) return nullptr;
     if (!work(more)) return nullptr;
   }
 }
 
 }  // namespace
 
-void begin_keeping(double release_after) {
-  if (release_after <= 0 || kept_by.exchange(getpid()) == getpid()) return;
-  const auto nanoseconds = static_cast<long long>(release_after * 1e9 / kLooks);
+void begin_keeping(double release_after, bool controlled) {
+  if ((release_after <= 0 && !controlled) || kept_by.exchange(getpid()) == getpid()) return;
+  gives_back = release_after > 0;
+  constexpr double kNever = 1e6;
+  const auto nanoseconds =
+      static_cast<long long>((gives_back ? release_after : kNever) * 1e9 / kLooks);
   between = {static_cast<time_t>(nanoseconds / 1'000'000'000),
              static_cast<long>(nanoseconds % 1'000'000'000)};
   // The program's signals are the program's.

@@ -10,8 +10,9 @@
 
 namespace gmlake::hooks {
 
-// Once for a process; where no thread can be had nothing is given back by time.
-void begin_keeping(double release_after);
+// Once for a process; where no thread can be had nothing is given back by time. `controlled`: it
+// does what others ask as well (hooks/control.h).
+void begin_keeping(double release_after, bool controlled);
 // exit() has begun: returns when the thread has finished its part, or does not within a second.
 void end_keeping();
 

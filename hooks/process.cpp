@@ -13,6 +13,7 @@
 #include "config/load.h"
 #include "config/pattern.h"
 #include "config/processes.h"
+#include "hooks/control.h"
 #include "hooks/gmlake.h"
 #include "hooks/handed_out.h"
 #include "hooks/ipc.h"
@@ -135,6 +136,7 @@ void Process::after_fork() {
   handing_out_after_fork();
   sharing_after_fork();
   if (!cuda_has_begun_) return;
+  live_.after_fork();
   active_ = false;
   most_device_ = -1;
   for (auto& pool : pools_) pool = nullptr;
@@ -155,6 +157,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   if (auto* known = pool_if_any(device)) return known;
   if (refused_[index]) return nullptr;
   watch_for_the_end();
+  live_.begin(config(), described());
   auto opened = ProgramDevice::open(driver, device, in_front_, driver_door() ? &streams_ : nullptr);
   if (opened && config().pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
@@ -165,16 +168,16 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
     refused_[index] = true;
     return nullptr;
   }
-  auto* pool = new pool::DevicePool(device, *opened->release(), config());
+  auto* pool = new pool::DevicePool(device, *opened->release(), config(), live_.records());
   pools_[index].store(pool, std::memory_order_release);
-  begin_keeping(config().pool_enabled ? config().pool_release_after : 0);
+  auto* const page = config().live_control ? live_.header() : nullptr;
+  if (page) open_control(*page);
+  begin_keeping(config().pool_enabled ? config().pool_release_after : 0, page != nullptr);
   if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
   return pool;
 }
 
-void Process::report() {
-  if (!has_pools()) return;
-  const NoCancel whole;
+stats::Report Process::described() const {
   const auto values = config::process_pattern_values();
   stats::Report report;
   report.version = GMLAKE_VERSION;
@@ -190,13 +193,21 @@ void Process::report() {
   report.follow_events = config().streams_follow_events;
   report.reuse_completed = config().streams_reuse_completed;
   report.single_stream = config().streams_single_stream;
+  return report;
+}
+
+stats::Report Process::report_now() const {
+  auto report = described();
   report.one_stream = driver_door() && streams_.only_legacy(nullptr) && !has_seen_blocking_stream();
   for (int i = 0; i <= most_device_; ++i)  // also of one that has given up
     if (const auto* pool = known_pool(i)) report.devices.push_back(pool->report());
-  if (config().stats_report == config::ReportKind::text)
-    (void)stats::write_text(report, config::expand_pattern(config().stats_file, values));
-  if (!config().stats_json_file.empty())
-    (void)stats::write_json(report, config::expand_pattern(config().stats_json_file, values));
+  return report;
+}
+
+void Process::report() {
+  const NoCancel whole;
+  if (has_pools()) live_.write(report_now());
+  live_.end();
 }
 
 namespace {

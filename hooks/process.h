@@ -17,6 +17,7 @@
 #include "config/config.h"
 #include "driver/driver_table.h"
 #include "hooks/known_streams.h"
+#include "hooks/live.h"
 #include "pool/device_pool.h"
 #include "support/ranked_mutex.h"
 
@@ -87,6 +88,9 @@ class Process {
 
   // Writes the report, once, if this process had pools. At the end of exit().
   void report();
+  // The same as it is now, to be looked at.
+  stats::Report report_now() const;
+  Live& live() { return live_; }
 
  private:
   static constexpr unsigned kExiting = 1, kGivenUp = 2;
@@ -108,6 +112,7 @@ class Process {
   static Loaded try_to_load();
   bool is_active() const { return active_.load(std::memory_order_relaxed); }
   void watch_for_the_end() GMLAKE_REQUIRES(making_);
+  stats::Report described() const;
   void after_fork();
 
   static std::atomic<Process*> made;
@@ -125,6 +130,7 @@ class Process {
   std::array<std::atomic<pool::DevicePool*>, kMostDevices> pools_{};
   std::array<bool, kMostDevices> refused_ GMLAKE_GUARDED_BY(making_){};
   std::atomic<int> most_device_{-1};
+  Live live_;
 };
 
 // Our own part of a call. No exception may cross a hook: one means that there is no host memory,

@@ -2,7 +2,6 @@
 #include "config/environment.h"
 
 #include <algorithm>
-#include <array>
 
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -44,9 +43,8 @@ bool is_disabled(const Environment& environment) {
 }
 
 bool is_reserved_variable(std::string_view name) {
-  constexpr std::array<std::string_view, 4> kReserved{"GMLAKE_CONFIG", "GMLAKE_STRICT",
-                                                      "GMLAKE_DISABLE", "GMLAKE_LIBRARY"};
-  return std::find(kReserved.begin(), kReserved.end(), name) != kReserved.end();
+  return std::find(kReservedVariables.begin(), kReservedVariables.end(), name) !=
+         kReservedVariables.end();
 }
 
 }  // namespace gmlake::config

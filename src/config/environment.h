@@ -2,6 +2,7 @@
 // tools can hand in their own.
 #pragma once
 
+#include <array>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ bool is_strict(const Environment& environment);
 bool is_disabled(const Environment& environment);
 
 // The variables that are no options: GMLAKE_CONFIG, GMLAKE_STRICT and so on.
+inline constexpr std::array<std::string_view, 5> kReservedVariables{
+    "GMLAKE_CONFIG", "GMLAKE_STRICT", "GMLAKE_DISABLE", "GMLAKE_LIBRARY", "GMLAKE_RUN"};
 bool is_reserved_variable(std::string_view name);
 
 }  // namespace gmlake::config

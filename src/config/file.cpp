@@ -8,6 +8,7 @@
 #include <variant>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ namespace gmlake::config {
 namespace {
 
 constexpr std::size_t kLargestFile = std::size_t{1} << 20;
+constexpr std::size_t kMostProblems = 100;
 
 Problem whole_file(const std::string& path, std::string reason, std::string remedy) {
   return {path, "", 0, 0, std::move(reason), std::move(remedy)};
@@ -30,14 +32,22 @@ std::variant<std::string, Problem> read_text_file(const std::string& path) {
     const auto* remedy = "set GMLAKE_CONFIG to a JSON file this user can read, or unset it";
     return whole_file(path, fmt::format("can not be read: {}", std::strerror(error)), remedy);
   };
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // A pipe is read while somebody writes there, but nobody is waited for.
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file < 0) return fail(errno);
   std::string text;
   char part[4096];
   ssize_t length = 0;
+  constexpr int kTenths = 50;
+  int waited = 0;
   while (text.size() <= kLargestFile) {
     length = read(file, part, sizeof part);
     if (length < 0 && errno == EINTR) continue;
+    if (length < 0 && errno == EAGAIN && waited++ < kTenths) {
+      pollfd ready{file, POLLIN, 0};
+      (void)poll(&ready, 1, 100);
+      continue;
+    }
     if (length <= 0) break;
     text.append(part, static_cast<std::size_t>(length));
   }
@@ -75,7 +85,7 @@ class Reader {
   void read_section(const Member& section) {
     const auto known = sections();
     if (std::find(known.begin(), known.end(), section.key) == known.end()) {
-      add(section, section.key, "is no section", advise_section(section.key));
+      add(section, section.key, "is no section", is_enough() ? "" : advise_section(section.key));
       return;
     }
     if (!section.node.value.is_object()) {
@@ -88,7 +98,7 @@ class Reader {
       check_once(seen_options_, option, path);
       const auto index = find_option(section.key, option.key);
       if (index == kOptionCount) {
-        add(option, path, "is no option", advise_key(section.key, option.key));
+        add(option, path, "is no option", is_enough() ? "" : advise_key(section.key, option.key));
       } else if (auto refusal = read_json(kOptions[index], option.node.value, result_.config)) {
         add(option, path, std::move(refusal->reason), std::move(refusal->remedy));
       } else {
@@ -118,6 +128,9 @@ class Reader {
         if (option.key == key) return fmt::format("did you mean \"{}\"?", option.path());
     return nearest_or_all(key, here);
   }
+
+  // Advice takes time, and nobody reads that of the hundredth key.
+  bool is_enough() const { return result_.problems.size() >= kMostProblems; }
 
   void add(const Member& at, std::string path, std::string reason, std::string remedy) {
     result_.problems.push_back({path_, std::move(path), at.place.line, at.place.column,

@@ -25,7 +25,8 @@ void read_variables(const Environment& environment, LoadResult& result) {
   std::vector<std::string> names;
   names.reserve(kOptionCount);
   for (const auto& option : kOptions) names.push_back(option.variable());
-  const std::vector<std::string_view> known(names.begin(), names.end());
+  std::vector<std::string_view> known(names.begin(), names.end());
+  known.insert(known.end(), kReservedVariables.begin(), kReservedVariables.end());
 
   for (const auto& [name, value] : environment) {
     const auto index =
@@ -40,9 +41,13 @@ void read_variables(const Environment& environment, LoadResult& result) {
     } else if (!is_reserved_variable(name)) {
       // Other GMLAKE_ names may belong to somebody else, unless they are all but the name of an
       // option.
-      const auto best = nearest(name, known);
-      const bool misspelt = !best.empty() && edit_distance(name, best) <= 2;
-      if (names_a_section(name) || misspelt)
+      std::string upper(name);
+      std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) {
+        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+      });
+      const auto best = nearest(upper, known);
+      const bool misspelt = !best.empty() && edit_distance(upper, best) <= 2;
+      if (names_a_section(upper) || misspelt)
         result.problems.push_back({name, "", 0, 0, "is no option",
                                    best.empty() ? "unset it; `gmlake config show` lists the options"
                                                 : fmt::format("did you mean {}?", best)});

@@ -119,16 +119,26 @@ class Builder final : public nlohmann::json_sax<json> {
     return true;
   }
 
-  Place place(const char* at) const {
-    const std::string_view before(text_.data(), static_cast<std::size_t>(at - text_.data()));
-    const auto lines = std::count(before.begin(), before.end(), '\n');
-    const auto newline = before.rfind('\n');
-    return {static_cast<std::size_t>(lines) + 1,
-            newline == std::string_view::npos ? before.size() + 1 : before.size() - newline};
+  // Counted on from the place before, which is hardly ever behind: else all places together would
+  // take the square of the text's length.
+  Place place(const char* at) {
+    if (at < counted_) {
+      counted_ = line_start_ = text_.data();
+      line_ = 1;
+    }
+    for (; counted_ < at; ++counted_)
+      if (*counted_ == '\n') {
+        ++line_;
+        line_start_ = counted_ + 1;
+      }
+    return {line_, static_cast<std::size_t>(at - line_start_) + 1};
   }
 
   const std::string& text_;
   const char* position_;
+  const char* counted_ = text_.data();  // so far, for place()
+  const char* line_start_ = text_.data();
+  std::size_t line_ = 1;
   std::vector<Open> open_;
   Node root_;
   SyntaxError error_;

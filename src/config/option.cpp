@@ -7,11 +7,11 @@ namespace gmlake::config {
 namespace {
 
 constexpr std::array<std::string_view, 2> kFreePolicies{"deferred", "synchronous"};
-constexpr std::array<std::string_view, 2> kReportKinds{"none", "text"};
+constexpr std::array<std::string_view, 3> kReportKinds{"none", "text", "full"};
 constexpr std::array<std::string_view, 3> kIpcModes{"emulate", "native", "off"};
 constexpr std::array<std::string_view, 5> kLogLevels{"debug", "info", "warning", "error", "off"};
 static_assert(kFreePolicies.size() == static_cast<std::size_t>(FreePolicy::synchronous) + 1);
-static_assert(kReportKinds.size() == static_cast<std::size_t>(ReportKind::text) + 1);
+static_assert(kReportKinds.size() == static_cast<std::size_t>(ReportKind::full) + 1);
 static_assert(kIpcModes.size() == static_cast<std::size_t>(IpcMode::off) + 1);
 constexpr std::array<std::string_view, 2> kToolPolicies{"aside", "serve"};
 static_assert(kToolPolicies.size() == static_cast<std::size_t>(ToolPolicy::serve) + 1);

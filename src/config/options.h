@@ -74,12 +74,19 @@
          "how far memory freed without a stream may let the pool grow past peak live memory before cudaMalloc waits for it")      \
   OPTION(streams, pending_share, ratio, 0.02, 0, 1,                                                                               \
          "the same as a share of the device's memory; the smaller limit holds")                                                   \
-  OPTION(stats, report, report_kind, ReportKind::text, 0, 0, "the report at exit, to stderr or stats.file")                       \
+  OPTION(stats, report, report_kind, ReportKind::text, 0, 0, "the report at exit, to stderr or stats.file: text says whether it helped, full all")                       \
   OPTION(stats, file, text, "", 0, 0,                                                                                             \
          "file for the text report; empty: stderr. %p process, %h host, %r rank, %l local rank, %e executable, %t time, %% percent") \
   OPTION(stats, json_file, text, "", 0, 0, "file for the report as JSON, same % names; empty: none")                              \
   OPTION(stats, oom_file, text, "", 0, 0,                                                                                         \
          "file for the pool's whole picture as JSON when an allocation fails, same % names; empty: none")                         \
+  OPTION(stats, live, flag, true, 0, 0,                                                                                           \
+         "count in a page that gmlake stats, top and run read, also when the process has ended without a report")                 \
+  OPTION(stats, interval, ratio, 0, 0, 1000000,                                                                                    \
+         "seconds after which gmlake run writes stats.file and stats.json_file again while the program runs; 0: at the end only")   \
+  OPTION(stats, live_folder, text, "", 0, 0, "folder for that page; empty: one of the user's own in /dev/shm or XDG_RUNTIME_DIR") \
+  OPTION(live, control, flag, false, 0, 0,                                                                                        \
+         "do what gmlake trim, limit and dump of the same user ask of the process while it runs")                                 \
   OPTION(log, level, log_level, log::Level::warning, 0, 0, "least severe message shown")                                          \
   OPTION(log, file, text, "", 0, 0, "file for messages, same % names as stats.file; empty: stderr")
 // clang-format on
@@ -90,7 +97,7 @@ namespace gmlake::config {
 inline constexpr std::uint64_t kNoThreshold = 1024 * TiB;
 
 enum class FreePolicy { deferred, synchronous };
-enum class ReportKind { none, text };
+enum class ReportKind { none, text, full };
 enum class IpcMode { emulate, native, off };
 enum class ToolPolicy { aside, serve };
 

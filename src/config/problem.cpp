@@ -1,7 +1,11 @@
 // The wording of a problem's line.
 #include "config/problem.h"
 
+#include <algorithm>
+
 #include <spdlog/fmt/fmt.h>
+
+#include "support/printable.h"
 
 namespace gmlake::config {
 
@@ -12,7 +16,7 @@ std::string describe(const Problem& problem) {
   if (!problem.path.empty()) text += problem.path + ": ";
   text += problem.reason;
   if (!problem.remedy.empty()) text += "; " + problem.remedy;
-  return text;
+  return printable(text);
 }
 
 std::string describe(const std::vector<Problem>& problems) {
@@ -20,7 +24,10 @@ std::string describe(const std::vector<Problem>& problems) {
   std::string text = problems.size() == 1
                          ? std::string("the configuration has a problem:")
                          : fmt::format("the configuration has {} problems:", problems.size());
-  for (const auto& problem : problems) text += "\n  " + describe(problem);
+  constexpr std::size_t kShown = 20;
+  for (std::size_t i = 0; i < std::min(kShown, problems.size()); ++i)
+    text += "\n  " + describe(problems[i]);
+  if (problems.size() > kShown) text += fmt::format("\n  and {} more", problems.size() - kShown);
   return text;
 }
 

@@ -30,10 +30,15 @@ Value split(std::string_view text) {
 // such.
 Value interpret(const Option& option, std::string_view text) {
   if (option.kind == Kind::flag) {
+    // Python says True, YAML Yes.
+    std::string word(text);
+    std::transform(word.begin(), word.end(), word.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
     for (const std::string_view yes : {"true", "1", "on", "yes"})
-      if (text == yes) return json(true);
+      if (word == yes) return json(true);
     for (const std::string_view no : {"false", "0", "off", "no"})
-      if (text == no) return json(false);
+      if (word == no) return json(false);
   }
   if (option.kind == Kind::list) return split(text);
   if (option.kind == Kind::count || option.kind == Kind::ratio || option.kind == Kind::size) {

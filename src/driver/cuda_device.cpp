@@ -196,11 +196,22 @@ Status CudaDevice::wait_context(Context context) {
   return status(call(DriverCall::cuCtxSynchronize, driver_.cuCtxSynchronize_), "cuCtxSynchronize");
 }
 
+void CudaDevice::count_in(Tallies& where) {
+  stats::DriverCallCount so_far[stats::kDriverCalls];
+  count(so_far);
+  for (unsigned i = 0; i < stats::kDriverCalls; ++i) {
+    where[i].calls = so_far[i].calls;
+    where[i].nanoseconds = so_far[i].nanoseconds;
+    where[i].failures = so_far[i].failures;
+  }
+  counts_ = &where;
+}
+
 void CudaDevice::count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const {
   for (unsigned i = 0; i < stats::kDriverCalls; ++i)
-    out[i] = {counts_[i].calls.load(std::memory_order_relaxed),
-              counts_[i].nanoseconds.load(std::memory_order_relaxed),
-              counts_[i].failures.load(std::memory_order_relaxed)};
+    out[i] = {(*counts_)[i].calls.load(std::memory_order_relaxed),
+              (*counts_)[i].nanoseconds.load(std::memory_order_relaxed),
+              (*counts_)[i].failures.load(std::memory_order_relaxed)};
 }
 
 }  // namespace gmlake::driver

@@ -13,7 +13,7 @@
 
 #include "driver/device.h"
 #include "driver/driver_table.h"
-#include "stats/counters.h"
+#include "stats/records.h"
 #include "support/no_cancel.h"
 
 namespace gmlake::driver {
@@ -45,6 +45,7 @@ class CudaDevice : public Device {
   Status wait_context(Context context) override;
 
   Bytes granularity() const { return granularity_; }
+  void count_in(Tallies& where) override;
   void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const override;
 
  protected:
@@ -58,7 +59,7 @@ class CudaDevice : public Device {
     const auto start = std::chrono::steady_clock::now();
     const CUresult result = function(args...);
     const auto spent = std::chrono::steady_clock::now() - start;
-    auto& count = counts_[static_cast<unsigned>(which)];
+    auto& count = (*counts_)[static_cast<unsigned>(which)];
     count.calls.fetch_add(1, std::memory_order_relaxed);
     count.nanoseconds.fetch_add(
         static_cast<std::uint64_t>(
@@ -72,15 +73,13 @@ class CudaDevice : public Device {
   const DriverTable& driver_;
 
  private:
-  struct Count {
-    std::atomic<std::uint64_t> calls{0}, nanoseconds{0}, failures{0};
-  };
   Result<MemoryInfo> ask_memory();
 
   CUmemAllocationProp properties_{};  // const once it is prepared
   CUmemAccessDesc access_{};
   Bytes granularity_ = 0;
-  std::array<Count, stats::kDriverCalls> counts_;
+  Tallies own_counts_;
+  Tallies* counts_ = &own_counts_;
 };
 
 }  // namespace gmlake::driver

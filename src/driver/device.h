@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-#include "stats/counters.h"
+#include "stats/records.h"
 #include "support/result.h"
 #include "support/units.h"
 
@@ -79,6 +79,9 @@ class Device {
   virtual bool captures() const { return false; }
 
   // How often each driver function was called so far, for how long, and how often it failed.
+  // From now on that is counted there, which outlives the device. Before it is used by others.
+  using Tallies = std::array<stats::DriverTally, stats::kDriverCalls>;
+  virtual void count_in(Tallies& where) { (void)where; }
   virtual void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const = 0;
 };
 

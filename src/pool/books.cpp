@@ -39,19 +39,20 @@ static_assert(std::size(kServed) == static_cast<unsigned>(memory::Served::stitch
 static_assert(std::size(kReuse) == static_cast<unsigned>(memory::Provenance::proved) + 1);
 static_assert(std::size(kReuseBytes) == std::size(kReuse));
 
-// Every allocation has one of these grounds.
-void sum_up(stats::DeviceCounters& c) {
-  c.allocated_bytes =
-      c.reuse_own_stream_bytes + c.reuse_completed_bytes + c.reuse_proved_bytes + c.reuse_new_bytes;
-}
-
 std::int64_t signed_of(Bytes bytes) {
   return static_cast<std::int64_t>(bytes);
 }
 
 }  // namespace
 
-Books::Books(const config::Config& config) : config_(config), placement_(rules_of(config)) {}
+Books::Books(const config::Config& config, int ordinal, stats::Records* records)
+    : config_(config),
+      ordinal_(ordinal),
+      records_(records ? *records : own_records_),
+      placement_(rules_of(config)),
+      record_(records_.add_device(ordinal)),
+      counters_(record_.counters),
+      unproved_(record_.unproved) {}
 
 void Books::open(std::uint64_t home, Bytes home_size, Bytes most) {
   const Opened books(mutex_);
@@ -112,11 +113,11 @@ driver::Address Books::take_parked(Front& front, Bytes bytes, PoolTag pool) {
     block->shared = false;
   }
   block->state.store(memory::State::live, std::memory_order_release);
-  front.allocations.add(1);
-  front.small_allocations.add(block->small ? 1 : 0);
-  front.allocated_bytes.add(signed_of(bytes));
-  front.live_bytes.add(signed_of(bytes));
-  front.live_blocks.add(1);
+  front.counted.allocations.add(1);
+  front.counted.small_allocations.add(block->small ? 1 : 0);
+  front.counted.allocated_bytes.add(signed_of(bytes));
+  front.counted.live_bytes.add(signed_of(bytes));
+  front.counted.live_blocks.add(1);
   if (pool != kDefaultPool) [[unlikely]] {
     block->pool = pool;
     front.default_pool_besides.add(-signed_of(bytes));
@@ -133,14 +134,14 @@ driver::Address Books::take_parked(Front& front, Bytes bytes, PoolTag pool) {
 
 // The parked blocks become free memory like any other.
 void Books::unpark(Front& front) {
-  counters_.live_bytes += static_cast<std::uint64_t>(front.live_bytes.get());
-  counters_.live_blocks += static_cast<std::uint64_t>(front.live_blocks.get());
+  counters_.live_bytes += static_cast<std::uint64_t>(front.counted.live_bytes.get());
+  counters_.live_blocks += static_cast<std::uint64_t>(front.counted.live_blocks.get());
   default_used_ += front.default_pool_bytes();
   front.default_pool_besides.reset();
   let_go_parked_ -= front.let_go_parked.get();
   front.let_go_parked.reset();
-  front.live_bytes.reset();
-  front.live_blocks.reset();
+  front.counted.live_bytes.reset();
+  front.counted.live_blocks.reset();
   const auto parked = static_cast<std::size_t>(front.parked_count.get());
   for (std::size_t i = 0; i < parked; ++i) {
     memory::Region* block = front.parked[i];
@@ -305,7 +306,7 @@ void Books::park_on(Front& front, memory::Region* block) {
   }
   front.parked[static_cast<std::size_t>(front.parked_count.get())] = block;
   front.parked_count.add(1);
-  if (front.host && !block->of_stream) front.deferred_frees.add(1);
+  if (front.host && !block->of_stream) front.counted.deferred_frees.add(1);
   const auto size = signed_of(size_of(block));
   if (front.host && block->of_stream) front.unfollowed_elsewhere.add(size);
   front.unfollowed.add(size);
@@ -314,10 +315,10 @@ void Books::park_on(Front& front, memory::Region* block) {
 }
 
 void Books::count_free(Front& front, memory::Region* block) {
-  front.frees.add(1);
+  front.counted.frees.add(1);
   const Bytes bytes = size_of(block) - block->live.unused();
-  front.live_bytes.add(-signed_of(bytes));
-  front.live_blocks.add(-1);
+  front.counted.live_bytes.add(-signed_of(bytes));
+  front.counted.live_blocks.add(-1);
   const auto pool = block->pool;
   const bool of_default = block->of_stream && pool == kDefaultPool;
   if (of_default == front.host) [[unlikely]]
@@ -428,30 +429,31 @@ void Books::forget_context(driver::Context context, bool takes_blocks) {
 Bytes Books::reusable_bytes() const {
   const Opened books(mutex_);
   std::int64_t parked = 0;
-  for (const auto& front : fronts_.all()) parked -= front->live_bytes.get();
+  for (const auto& front : fronts_.all()) parked -= front->counted.live_bytes.get();
   return placement_.free_bytes() + static_cast<Bytes>(std::max<std::int64_t>(0, parked));
 }
 
 void Books::count_fronts(stats::DeviceCounters& c) const {
-  for (const auto& front : fronts_.all()) {
-    const auto allocations = static_cast<std::uint64_t>(front->allocations.get());
-    const auto small = static_cast<std::uint64_t>(front->small_allocations.get());
-    c.allocations += allocations;
-    c.hits_small += small;
-    c.hits_exact += allocations - small;
-    c.reuse_own_stream += allocations;
-    c.reuse_own_stream_bytes += static_cast<std::uint64_t>(front->allocated_bytes.get());
-    c.frees += static_cast<std::uint64_t>(front->frees.get());
-    c.deferred_frees += static_cast<std::uint64_t>(front->deferred_frees.get());
-    c.live_bytes += static_cast<std::uint64_t>(front->live_bytes.get());
-    c.live_blocks += static_cast<std::uint64_t>(front->live_blocks.get());
-  }
+  for (const auto& front : fronts_.all()) stats::add(c, front->counted);
+}
+
+void Books::note_moment(std::uint64_t nanoseconds) {
+  constexpr std::uint64_t kStep = 1'000'000'000;
+  const Opened books(mutex_);
+  auto& history = record_.history;
+  const auto count = history.count.load(std::memory_order_relaxed);
+  constexpr auto kMost = stats::History::kMost;
+  if (count != 0 && nanoseconds < history.samples[(count - 1) % kMost].nanoseconds + kStep) return;
+  const auto c = all_counters();
+  history.samples[count % kMost] = {nanoseconds,   c.live_bytes, c.physical_bytes,
+                                    c.allocations, c.stitches,   c.fence_waits};
+  history.count.store(count + 1, std::memory_order_release);
 }
 
 stats::DeviceCounters Books::all_counters() const {
   auto c = counters_;
   count_fronts(c);
-  sum_up(c);
+  stats::sum_up(c);
   return c;
 }
 
@@ -469,11 +471,10 @@ void Books::copy_for_report(stats::DeviceReport& report) const {
   report.counters = counters_;
   if (locked) {
     count_fronts(report.counters);
-    report.unproved = {unproved_.pairs(), unproved_.others()};
+    report.unproved = stats::unproved_of(record_.unproved);
     mutex_.unlock();
-    stats::sort(report.unproved);
   }
-  sum_up(report.counters);
+  stats::sum_up(report.counters);
 }
 
 }  // namespace gmlake::pool

@@ -26,6 +26,7 @@
 #include "pool/origin.h"
 #include "pool/unproved_pairs.h"
 #include "stats/counters.h"
+#include "stats/records.h"
 #include "stream/clocks.h"
 #include "stream/timelines.h"
 #include "support/books_lock.h"
@@ -59,7 +60,8 @@ class Books {
   using Awaited = std::vector<std::uint64_t>;
   static constexpr std::uint64_t kNothing = ~std::uint64_t{0};
 
-  explicit Books(const config::Config& config);
+  // The counters are in `records`, or in memory of its own without any.
+  explicit Books(const config::Config& config, int ordinal = 0, stats::Records* records = nullptr);
   Books(const Books&) = delete;
   Books& operator=(const Books&) = delete;
 
@@ -255,6 +257,10 @@ class Books {
   const stream::Timelines& timelines() const GMLAKE_REQUIRES(mutex_) { return timelines_; }
   stats::DeviceCounters& counters() GMLAKE_REQUIRES(mutex_) { return counters_; }
   const stats::DeviceCounters& counters() const GMLAKE_REQUIRES(mutex_) { return counters_; }
+  // For what is counted and written elsewhere: driver calls.
+  stats::DeviceRecord& record() { return record_; }
+  // A moment of the history, at most one a second.
+  void note_moment(std::uint64_t nanoseconds) GMLAKE_EXCLUDES(mutex_);
   UnprovedPairs& unproved() GMLAKE_REQUIRES(mutex_) { return unproved_; }
   Front& front_at(stream::Timeline timeline) const GMLAKE_REQUIRES(mutex_) {
     return fronts_.of(timeline);
@@ -311,6 +317,9 @@ class Books {
   void count_fronts(stats::DeviceCounters& counters) const GMLAKE_REQUIRES(mutex_);
 
   const config::Config& config_;
+  const int ordinal_;
+  stats::PrivateRecords own_records_;
+  stats::Records& records_;
   std::atomic<bool> has_had_several_{false};  // fronts: order between them matters
   std::atomic<unsigned> blocking_fronts_{0};
   std::atomic<Bytes> unfollowed_limit_{0};
@@ -329,7 +338,8 @@ class Books {
   memory::Placement placement_ GMLAKE_GUARDED_BY(mutex_);
   stream::Timelines timelines_ GMLAKE_GUARDED_BY(mutex_);
   stream::Clocks clocks_ GMLAKE_GUARDED_BY(mutex_);
-  stats::DeviceCounters counters_ GMLAKE_GUARDED_BY(mutex_);
+  stats::DeviceRecord& record_;
+  stats::DeviceCounters& counters_ GMLAKE_GUARDED_BY(mutex_);
   Bytes claimed_ GMLAKE_GUARDED_BY(mutex_) = 0;
   // Of counters_.live_bytes, what is the default pool's; and of that, what was parked when it last
   // let memory go, so that it is not held any more.

@@ -32,7 +32,7 @@ bool Books::note_levels() {
   std::int64_t live = signed_of(c.live_bytes);
   std::int64_t in_use = default_used_;
   for (const auto& front : fronts_.all()) {
-    live += front->live_bytes.get();
+    live += front->counted.live_bytes.get();
     in_use += front->default_pool_bytes();
   }
   c.peak_live_bytes = std::max(c.peak_live_bytes, not_negative(live));
@@ -45,7 +45,8 @@ void Books::count_on_parked() {
   const auto& all = fronts_.all();
   if (all.size() > kFew) return;
   for (const auto& front : all)
-    if (front->live_bytes.get() < 0) front->counted_parked.store(true, std::memory_order_relaxed);
+    if (front->counted.live_bytes.get() < 0)
+      front->counted_parked.store(true, std::memory_order_relaxed);
 }
 
 Bytes Books::default_used() const {
@@ -61,7 +62,7 @@ Bytes Books::used_of(PoolTag pool) const {
 
 Bytes Books::live_besides(Bytes used) const {
   std::int64_t live = signed_of(counters_.live_bytes) - signed_of(used);
-  for (const auto& front : fronts_.all()) live += front->live_bytes.get();
+  for (const auto& front : fronts_.all()) live += front->counted.live_bytes.get();
   return not_negative(live);
 }
 

@@ -50,7 +50,7 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin) {
                                : timelines_.of_stream(origin.stream_id, origin.stream,
                                                       origin.context, origin.thread_bound);
     standings_.resize(timeline + std::size_t{1});
-    front = fronts_.add(key, timeline, host);
+    front = fronts_.add(key, timeline, host, records_.add_front(ordinal_));
     has_had_several_.store(timeline != 0, std::memory_order_relaxed);
     share_out();
   }

@@ -10,13 +10,16 @@ namespace gmlake::pool {
 
 using Stake = Follower::Stake;
 
-DevicePool::DevicePool(int ordinal, driver::Device& device, const config::Config& config)
+DevicePool::DevicePool(int ordinal, driver::Device& device, const config::Config& config,
+                       stats::Records* records)
     : ordinal_(ordinal),
       device_(device),
       config_(config),
-      books_(config),
+      books_(config, ordinal, records),
       supply_(device, config, books_),
-      follower_(device, config, books_) {}
+      follower_(device, config, books_) {
+  device_.count_in(books_.record().driver);
+}
 
 DevicePool::~DevicePool() = default;
 
@@ -57,6 +60,7 @@ Result<driver::Address> DevicePool::allocate_anew(Bytes bytes, const Origin& ori
   Request request{bytes, origin, front_of(origin)};
   auto served = miss(request);
   keep_windows_in_bounds();
+  books_.note_moment(static_cast<std::uint64_t>(request.since.time_since_epoch().count()));
   return served;
 }
 
@@ -345,6 +349,11 @@ Bytes DevicePool::limit_left() {
     if (!supply_.open()) return ~Bytes{0};
   }
   return supply_.growth_limit() + reusable_bytes();
+}
+
+void DevicePool::limit(Bytes most) {
+  supply_.set_max_bytes(most);
+  if (most != 0) (void)trim(most);
 }
 
 void DevicePool::release_surplus() {

@@ -45,7 +45,9 @@ struct Shortage {
 class DevicePool {
  public:
   // `device` must outlive the pool. Nothing is asked of it before the first allocation.
-  DevicePool(int ordinal, driver::Device& device, const config::Config& config);
+  // The counters are in `records`, which must outlive it too, or in its own memory.
+  DevicePool(int ordinal, driver::Device& device, const config::Config& config,
+             stats::Records* records = nullptr);
   ~DevicePool();  // gives everything back to the device; blocks still live are gone
   DevicePool(const DevicePool&) = delete;
   DevicePool& operator=(const DevicePool&) = delete;
@@ -175,6 +177,9 @@ class DevicePool {
   void unclaim_beside(Bytes bytes);
   void note_beside(stats::Gauge what, Bytes bytes);
   void leave_beside(stats::Gauge what, Bytes bytes);  // it has that no more
+  // Another pool.max_bytes from now on, 0: none. What is taken already beyond it is not taken away,
+  // but for what is free.
+  void limit(Bytes most);
   // What the limits leave to the process, with what the pool itself can hand out.
   Bytes limit_left();
 

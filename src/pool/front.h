@@ -17,31 +17,22 @@
 #include "driver/device.h"
 #include "memory/recall.h"
 #include "memory/region.h"
-#include "stats/unproved.h"
+#include "stats/records.h"
 #include "stream/timelines.h"
 #include "support/spin_lock.h"
 
 namespace gmlake::pool {
 
 // Written by whoever holds the lock, read by anybody.
-class FrontCount {
- public:
-  void add(std::int64_t n) {
-    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
-  }
-  std::int64_t get() const { return value_.load(std::memory_order_relaxed); }
-  void reset() { value_.store(0, std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::int64_t> value_{0};
-};
+using FrontCount = stats::Tally;
 
 // A context's requests without a stream, where all of its work may be in one
 // (streams.single_stream).
 enum class OneStream { not_known, so_far, over };
 
 struct alignas(128) Front {
-  Front(stream::Timeline its, bool is_host) : timeline(its), host(is_host) {}
+  Front(stream::Timeline its, bool is_host, stats::FrontRecord& record)
+      : timeline(its), host(is_host), counted(record) {}
 
   // Whether `block` is the live block of this front at `address`.
   bool owns(const memory::Region* block, std::uint64_t address) const GMLAKE_REQUIRES(lock) {
@@ -79,16 +70,15 @@ struct alignas(128) Front {
   // Some block has said that this stream uses it besides.
   std::atomic<bool> has_used_beside{false};
 
-  // Done here, without the pool; not in its counters.
-  FrontCount allocations, allocated_bytes, small_allocations, frees, deferred_frees;
-  // Levels since the last time the pool's were brought up to date.
-  FrontCount live_bytes, live_blocks;
+  // Done here, without the pool; not in its counters. Levels are since the last time the pool's
+  // were brought up to date.
+  stats::FrontRecord& counted;
   // Of live_bytes, a stream's are taken to be the default pool's (pool/accounts.h), and a context's
   // nobody's; what has to be added where they are not.
   FrontCount default_pool_besides;
   FrontCount let_go_parked;  // parked when the default pool last let memory go; the books' lock
   std::int64_t default_pool_bytes() const {
-    return (host ? 0 : live_bytes.get()) + default_pool_besides.get();
+    return (host ? 0 : counted.live_bytes.get()) + default_pool_besides.get();
   }
   // It was made to wait for others by us: what that proves holds whatever the program has switched
   // off (pool/accounts.h).
@@ -122,9 +112,9 @@ class Fronts {
   }
 
   // With the pool's lock held. They are added in the order of their timelines.
-  Front* add(std::uint64_t key, stream::Timeline timeline, bool host) {
+  Front* add(std::uint64_t key, stream::Timeline timeline, bool host, stats::FrontRecord& record) {
     assert(timeline == fronts_.size());
-    fronts_.push_back(std::make_unique<Front>(timeline, host));
+    fronts_.push_back(std::make_unique<Front>(timeline, host, record));
     Front* front = fronts_.back().get();
     front->key.store(key, std::memory_order_relaxed);
     return front;

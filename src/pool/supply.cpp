@@ -30,7 +30,8 @@ Bytes Supply::most_physical() const {
   Bytes most = memory != 0 ? memory : ~Bytes{0};  // not known yet
   if (config_.pool_max_share < 1 && memory != 0)
     most = static_cast<Bytes>(static_cast<double>(memory) * config_.pool_max_share);
-  return config_.pool_max_bytes != 0 ? std::min(most, config_.pool_max_bytes) : most;
+  const Bytes limit = max_bytes();
+  return limit != 0 ? std::min(most, limit) : most;
 }
 
 Bytes Supply::growth_limit() const {

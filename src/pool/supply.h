@@ -3,6 +3,8 @@
 // books' lock, so that hits and frees of other threads go on meanwhile. Never waits for the GPU.
 #pragma once
 
+#include <atomic>
+
 #include "config/config.h"
 #include "driver/device.h"
 #include "pool/books.h"
@@ -78,8 +80,11 @@ class Supply {
   // By the program's own limits, which are for all that the process takes of the device.
   Bytes most_physical() const;
   bool is_limited() const {
-    return config_.pool_enabled && (config_.pool_max_bytes != 0 || config_.pool_max_share < 1);
+    return config_.pool_enabled && (max_bytes() != 0 || config_.pool_max_share < 1);
   }
+  // pool.max_bytes, which may be changed while the program runs.
+  Bytes max_bytes() const { return max_bytes_.load(std::memory_order_relaxed); }
+  void set_max_bytes(Bytes most) { max_bytes_.store(most, std::memory_order_relaxed); }
   Bytes growth_limit() const;
   // The program is about to take memory past the pool. 0: it may; else what the pool would have to
   // give back for that, more than it has if that can not be enough.
@@ -100,6 +105,7 @@ class Supply {
 
   driver::Device& device_;
   const config::Config& config_;
+  std::atomic<Bytes> max_bytes_{config_.pool_max_bytes};
   Books& books_;
   mutable Mutex mutex_;
   Reach reach_;

@@ -8,10 +8,11 @@
 // Complexity: O(kMost) to add, only on a miss. Guarded by the pool's lock.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
-#include "stats/unproved.h"
+#include "stats/records.h"
 #include "support/units.h"
 
 namespace gmlake::pool {
@@ -29,17 +30,15 @@ struct Refusal {
 
 class UnprovedPairs {
  public:
-  static constexpr std::size_t kMost = 64;
+  static constexpr std::size_t kMost = stats::KeptPairs::kMost;
 
+  // They are kept there.
+  explicit UnprovedPairs(stats::KeptPairs& kept) : kept_(kept) {}
   void add(const stats::UnprovedPair& pair);
-  // In no order.
-  const std::vector<stats::UnprovedPair>& pairs() const { return pairs_; }
-  const stats::UnprovedCost& others() const { return others_; }
 
  private:
-  std::vector<stats::UnprovedPair> pairs_;
-  std::vector<Bytes> inherited_;  // by pair
-  stats::UnprovedCost others_;
+  stats::KeptPairs& kept_;
+  std::array<Bytes, kMost> inherited_{};  // by pair
 };
 
 }  // namespace gmlake::pool

@@ -6,13 +6,16 @@
 
 namespace gmlake::stats {
 
-// Makes the folders above `path`, writes a file beside it and renames that over it. What is no
-// regular file (a pipe, a device) is written to instead of being replaced, and /dev/stderr by its
-// own rule (support/stderr.h). 0 or errno; on failure `path` is unchanged.
+// Makes the folders above `path`, writes a file beside it and renames that over it; it keeps the
+// mode of what it replaces. What is no regular file (a pipe, a terminal) is written to instead of
+// being replaced, for some seconds at most, and /dev/stderr by its own rule (support/stderr.h). No
+// block device is written to. 0 or errno; on failure `path` is unchanged.
 int replace_file(const std::string& path, std::string_view text);
 
 // The name of the n-th file (from 1) that one process writes where `path` says: a.json, a.2.json,
 // a.3.json. What is no regular file has one name.
 std::string numbered_path(const std::string& path, int n);
+// a.WORD.json for a.json.
+std::string inserted_in_name(const std::string& path, const std::string& word);
 
 }  // namespace gmlake::stats

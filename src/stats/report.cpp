@@ -55,8 +55,8 @@ double utilization(const DeviceCounters& counters) {
          static_cast<double>(counters.peak_physical_bytes);
 }
 
-Status write_text(const Report& report, const std::string& text_file) noexcept {
-  return deliver("the report (stats.file)", text_file, [&] { return to_text(report); });
+Status write_text(const Report& report, const std::string& text_file, bool full) noexcept {
+  return deliver("the report (stats.file)", text_file, [&] { return to_text(report, full); });
 }
 
 Status write_json(const Report& report, const std::string& json_file) noexcept {

@@ -30,6 +30,7 @@ struct Report {
   bool reuse_completed = true;  // streams.reuse_completed
   bool single_stream = false;   // streams.single_stream
   bool one_stream = false;      // no context had a stream besides its legacy default one
+  bool recovered = false;       // written by another process, from the page of one that has ended
   std::vector<DeviceReport> devices;
 };
 
@@ -40,14 +41,15 @@ DeviceReport total(const std::vector<DeviceReport>& devices);
 // peak_live_bytes / peak_physical_bytes, from 0 to 1; 0 before the pool owns memory.
 double utilization(const DeviceCounters& counters);
 
-std::string to_text(const Report& report);
+// Whether it helped, in a few lines; or with all the rest.
+std::string to_text(const Report& report, bool full = true);
 std::string to_json(const Report& report);
 std::string to_json(const Unproved& unproved);  // as it is in the report
 
 // The text goes to `text_file`, or to stderr if that is "" (and nowhere if descriptor 2 is not that
 // any more, support/stderr.h). A failure is said on the log with the path and the reason, and
 // returned with its errno. Throws nothing.
-Status write_text(const Report& report, const std::string& text_file) noexcept;
+Status write_text(const Report& report, const std::string& text_file, bool full = true) noexcept;
 Status write_json(const Report& report, const std::string& json_file) noexcept;
 
 }  // namespace gmlake::stats

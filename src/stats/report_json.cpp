@@ -80,6 +80,7 @@ std::string to_json(const Report& report) {
       json.member("host", report.host);
       json.member("rank", report.rank);
       json.member("seconds", report.seconds);
+      json.member("recovered", report.recovered);
     });
     json.object("config", [&] {
       json.member("pool_enabled", report.pool_enabled);

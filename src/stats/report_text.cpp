@@ -9,6 +9,7 @@
 #include "stats/page.h"
 #include "stats/report.h"
 #include "stats/unproved_text.h"
+#include "support/printable.h"
 #include "support/units.h"
 
 namespace gmlake::stats {
@@ -163,13 +164,43 @@ void add_devices(Page& page, const std::vector<DeviceReport>& devices) {
 
 }  // namespace
 
-std::string to_text(const Report& report) {
+namespace {
+
+// Did it help? Three lines.
+std::string first_lines(const Report& report) {
+  const auto sum = total(report.devices);
+  const auto& c = sum.counters;
+  Page page;
+  page.heading(fmt::format(
+      "gmlake: report of {} (pid {}{}): peak live {}, peak physical {}, {} used",
+      printable(report.executable), report.process,
+      report.recovered ? ", ended without a report" : "", human_bytes(c.peak_live_bytes),
+      human_bytes(c.peak_physical_bytes), percent(utilization(c))));
+  page.heading(fmt::format(
+      "{} allocations, {} with new GPU memory, {} by a new stitch; {} frees did not wait for the "
+      "GPU",
+      grouped(c.allocations), grouped(c.growths), grouped(c.stitches), grouped(c.deferred_frees)));
+  page.heading(fmt::format(
+      "{} allocations failed{}; stats.report=full has the rest", grouped(c.out_of_memory),
+      c.native_allocations == 0
+          ? ""
+          : fmt::format(", {} went past the pool", grouped(c.native_allocations))));
+  return page.take();
+}
+
+}  // namespace
+
+std::string to_text(const Report& report, bool full) {
+  if (!full) return first_lines(report);
   Page page;
   page.heading(fmt::format("gmlake {} ({}): report of {} (pid {})", report.version, report.revision,
-                           report.executable, report.process));
+                           printable(report.executable), report.process));
   page.heading(fmt::format("{:.1f} s on {}, rank {}; pool {}, stitching {}", report.seconds,
-                           report.host, report.rank, report.pool_enabled ? "on" : "off",
+                           printable(report.host), printable(report.rank),
+                           report.pool_enabled ? "on" : "off",
                            report.stitch_enabled ? "on" : "off"));
+  if (report.recovered)
+    page.heading("recovered: the process ended without a report, and these are its last figures");
   if (report.devices.empty()) {
     page.heading("no CUDA allocation came this way");
   } else {

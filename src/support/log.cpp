@@ -4,18 +4,24 @@
 #include "support/log.h"
 
 #include <atomic>
+#include <cerrno>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <string>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <spdlog/details/console_globals.h>
 #include <spdlog/details/null_mutex.h>
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/basic_file_sink.h>
 
 #include "support/lasting.h"
 #include "support/no_cancel.h"
+#include "support/printable.h"
 #include "support/ranked_mutex.h"
 #include "support/stderr.h"
 #include "support/write_signals.h"
@@ -42,6 +48,41 @@ void say_lost(const std::string& what) {
     (void)write_stderr(fmt::format("gmlake: error: log.file can not be written: {}\n", what));
 }
 
+// By descriptor too. Links are not followed, but for those of /dev and /proc: who shares the folder
+// may have made one. A pipe is no place to wait at, and no disk is written to.
+class File final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+ public:
+  explicit File(const std::string& path) {
+    const bool leads_elsewhere = path.starts_with("/dev/") || path.starts_with("/proc/");
+    constexpr mode_t kMode = 0666, kFolder = 0777;  // less the umask
+    for (auto slash = path.find('/', 1); slash != std::string::npos;
+         slash = path.find('/', slash + 1))
+      (void)mkdir(path.substr(0, slash).c_str(), kFolder);
+    number_ = open(path.c_str(),
+                   O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC |
+                       (leads_elsewhere ? 0 : O_NOFOLLOW),
+                   kMode);
+    struct stat there {};
+    if (number_ < 0) throw spdlog::spdlog_ex(path, errno);
+    if (fstat(number_, &there) != 0 || S_ISBLK(there.st_mode)) {
+      (void)close(number_);
+      throw spdlog::spdlog_ex(path, EPERM);
+    }
+  }
+  ~File() override { (void)close(number_); }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    if (const int error = write_bounded(number_, {line.data(), line.size()}))
+      throw spdlog::spdlog_ex("writing", error);
+  }
+  void flush_() override {}
+
+  int number_ = -1;
+};
+
 std::shared_ptr<spdlog::logger> make(std::string_view file) {
   auto on_stderr = [] {
     return std::make_shared<spdlog::logger>("gmlake", std::make_shared<Stderr>());
@@ -51,8 +92,8 @@ std::shared_ptr<spdlog::logger> make(std::string_view file) {
     logger = on_stderr();
   } else {
     try {
-      logger = std::make_shared<spdlog::logger>(
-          "gmlake", std::make_shared<spdlog::sinks::basic_file_sink_mt>(std::string(file)));
+      logger =
+          std::make_shared<spdlog::logger>("gmlake", std::make_shared<File>(std::string(file)));
     } catch (const spdlog::spdlog_ex& problem) {
       logger = on_stderr();
       logger->set_pattern("gmlake: %l: %v");
@@ -121,7 +162,7 @@ void write(Level level, std::string_view message) {
   const Lock lock(s.mutex);
   if (!s.logger) s.logger = make(s.file);
   const NoWriteSignals none;
-  s.logger->log(translate(level), "{}", message);
+  s.logger->log(translate(level), "{}", printable(message, "\n\t"));
 }
 
 }  // namespace gmlake::log

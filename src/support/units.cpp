@@ -13,7 +13,7 @@ struct Unit {
   std::string_view name;
   Bytes bytes;
 };
-constexpr std::array<Unit, 10> kUnits{{{"TiB", TiB},
+constexpr std::array<Unit, 18> kUnits{{{"TiB", TiB},
                                        {"GiB", GiB},
                                        {"MiB", MiB},
                                        {"KiB", KiB},
@@ -22,7 +22,16 @@ constexpr std::array<Unit, 10> kUnits{{{"TiB", TiB},
                                        {"MB", 1'000'000},
                                        {"kB", 1'000},
                                        {"KB", 1'000},
-                                       {"B", 1}}};
+                                       {"B", 1},
+                                       // As the shell's tools have them: powers of 1024.
+                                       {"T", TiB},
+                                       {"G", GiB},
+                                       {"M", MiB},
+                                       {"K", KiB},
+                                       {"t", TiB},
+                                       {"g", GiB},
+                                       {"m", MiB},
+                                       {"k", KiB}}};
 constexpr std::size_t kBinaryUnits = 4;
 
 }  // namespace

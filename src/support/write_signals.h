@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <string_view>
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -51,6 +52,26 @@ inline int write_descriptor(int descriptor, std::string_view text) {
       text.remove_prefix(static_cast<std::size_t>(written));
     else if (errno != EINTR)
       return errno;
+  }
+  return 0;
+}
+
+// The same where the descriptor does not block (a pipe, a terminal): waits some seconds at most for
+// whoever reads, and says ETIMEDOUT then.
+inline int write_bounded(int descriptor, std::string_view text) {
+  const NoWriteSignals none;
+  constexpr int kTenths = 50;
+  for (int waited = 0; !text.empty();) {
+    const auto written = write(descriptor, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno != EAGAIN) return errno;
+    if (waited++ == kTenths) return ETIMEDOUT;
+    pollfd ready{descriptor, POLLOUT, 0};
+    (void)poll(&ready, 1, 100);
   }
   return 0;
 }

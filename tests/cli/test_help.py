@@ -28,6 +28,10 @@ class Help(unittest.TestCase):
                 self.assertRegex(done.stdout, r"Examples?:\n  \S+")
                 self.assertIn("Exit codes: ", done.stdout)
 
+    def test_help_is_a_word_too(self):
+        for command in ((), ("run",), ("config", "show")):
+            self.assertEqual(gmlake("help", *command).stdout, gmlake(*command, "--help").stdout)
+
     def test_version(self):
         done = gmlake("--version")
         self.assertEqual(done.returncode, 0)

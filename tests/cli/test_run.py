@@ -61,9 +61,9 @@ class Program(unittest.TestCase):
             seen = self.seen(["--config", path, "--set", "pool.max_bytes=1GiB", "--set", "log.level=info",
                               "--no-stitch", "--strict", "--report", "/r-%p", "--json", "/j-%r"])[1]
         self.assertEqual({name: value for name, value in seen.items() if name.startswith("GMLAKE_")
-                          and name not in ("GMLAKE_LIBRARY", "GMLAKE_TEST_PROBE")},
+                          and name not in ("GMLAKE_LIBRARY", "GMLAKE_TEST_PROBE", "GMLAKE_RUN")},
                          {"GMLAKE_CONFIG": path, "GMLAKE_POOL_MAX_BYTES": "1GiB", "GMLAKE_LOG_LEVEL": "info",
-                          "GMLAKE_STITCH_ENABLED": "false", "GMLAKE_STRICT": "1", "GMLAKE_STATS_REPORT": "text",
+                          "GMLAKE_STITCH_ENABLED": "false", "GMLAKE_STRICT": "1", "GMLAKE_STATS_REPORT": "full",
                           "GMLAKE_STATS_FILE": "/r-%p", "GMLAKE_STATS_JSON_FILE": "/j-%r"})
 
     def test_names_count_from_the_current_folder(self):
@@ -85,6 +85,33 @@ class Program(unittest.TestCase):
         done = subprocess.run([GMLAKE, "run", "--", "sh", "-c", "cat; echo err >&2"], input="in", text=True,
                               env=environment(GMLAKE_LIBRARY=PROBE), capture_output=True, timeout=60)
         self.assertEqual((done.stdout, done.stderr), ("in", "err\n"))
+
+
+class Parent(unittest.TestCase):
+    """gmlake stays, unless it is told not to."""
+
+    def parent_is_gmlake(self, *options):
+        show = "import os; print(os.readlink(f'/proc/{os.getppid()}/exe'))"
+        return os.path.realpath(run(*options, "--", sys.executable, "-c", show).stdout.strip()) == os.path.realpath(GMLAKE)
+
+    def test_exec(self):
+        self.assertTrue(self.parent_is_gmlake())
+        self.assertFalse(self.parent_is_gmlake("--exec"))
+
+    def test_signals_that_are_ignored_stay_so(self):
+        show = "import signal; print([signal.getsignal(s) == signal.SIG_IGN for s in (signal.SIGHUP, signal.SIGCHLD)], signal.pthread_sigmask(0, []))"
+        line = f"trap '' HUP; exec {shlex.quote(GMLAKE)} run -- {sys.executable} -c \"$0\""
+        done = subprocess.run(["sh", "-c", line, show], env=environment(GMLAKE_LIBRARY=PROBE), text=True, capture_output=True,
+                              timeout=60)
+        self.assertEqual(done.stdout, "[True, False] set()\n", done.stderr)
+
+    def test_the_end_of_a_pipe_is_seen_when_the_program_closes_it(self):
+        with subprocess.Popen([GMLAKE, "run", "--", "sh", "-c", "exec >&-; read x"], env=environment(GMLAKE_LIBRARY=PROBE),
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            self.assertEqual(process.stdout.read(), b"")
+            self.assertIsNone(process.poll())
+            process.stdin.close()
+            process.wait(60)
 
 
 class ExitStatus(unittest.TestCase):
@@ -164,6 +191,10 @@ class Refusal(unittest.TestCase):
                                   env=environment(GMLAKE_LIBRARY=PROBE), timeout=60)
         self.assertEqual((done.returncode, done.stdout), (70, ""))
         self.assertIn("No such file or directory", done.stderr)
+
+    def test_an_option_is_no_value(self):
+        for option in ("--report", "--json", "--config", "--library"):
+            self.assertIn(f"{option} has no value: --strict is an option", self.refused(64, option, "--strict"))
 
     def test_command_line(self):
         self.assertEqual(gmlake("run").returncode, 64)

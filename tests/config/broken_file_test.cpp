@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <ostream>
 #include <string>
 
@@ -172,6 +174,33 @@ TEST(ConfigFile, EndlessFile) {
   EXPECT_THAT(describe(result.problems[0]), HasSubstr("/dev/zero: is larger than 1 MiB"));
 }
 
+TEST(ConfigFile, APipeThatNobodyWritesToIsNotWaitedFor) {
+  const test::TemporaryFolder folder;
+  const auto path = (folder.path() / "pipe").string();
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const auto result = load({{"GMLAKE_CONFIG", path}});
+  ASSERT_THAT(result.problems, SizeIs(1));
+  EXPECT_THAT(describe(result.problems[0]), HasSubstr("is empty"));
+}
+
+// Each key has a place, which is a line and a column, and a nearest name; a mistake of each of the
+// bytes must not cost as much as all of them. On a machine of any speed: seconds, where it took
+// minutes.
+TEST(ConfigFile, TheLargestFileIsReadSoon) {
+  std::string keys = "{\"pool\": {";
+  while (keys.size() < (std::size_t{1} << 20) - 100) keys += "\"enabld\":0,\n";
+  keys += "\"x\":0}}";
+  const std::string text(std::size_t{1} << 19, 'x');
+  for (const auto& whole : {keys, "{\"" + text + "\": 1}", "{\"pool\": {\"" + text + "\": 1}}"}) {
+    const test::TemporaryFile file(whole);
+    const auto start = std::chrono::steady_clock::now();
+    const auto result = load({{"GMLAKE_CONFIG", file.path()}});
+    EXPECT_FALSE(result.ok());
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+    EXPECT_LT(describe(result.problems).size(), std::size_t{1} << 20);
+  }
+}
+
 TEST(ConfigFile, DeepNestingIsRefusedNotCrashedOn) {
   const test::TemporaryFile file(std::string(500'000, '['));
   const auto result = load({{"GMLAKE_CONFIG", file.path()}});
@@ -190,6 +219,18 @@ TEST(ConfigFile, AllProblemsAreCollected) {
 
 TEST(Describe, NothingForNothing) {
   EXPECT_EQ(describe(std::vector<Problem>{}), "");
+}
+
+TEST(Describe, NoMoreThanSomebodyReads) {
+  const std::vector<Problem> problems(1000, Problem{"f.json", "x", 1, 1, "is wrong", ""});
+  const auto text = describe(problems);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 21);
+  EXPECT_THAT(text, testing::EndsWith("\n  and 980 more"));
+}
+
+TEST(Describe, ControlCharactersAreShownByTheirNumbers) {
+  EXPECT_EQ(describe(Problem{"f.json", "a\x1b[2J\nb", 0, 0, "is no option", ""}),
+            "f.json: a\\x1b[2J\\x0ab: is no option");
 }
 
 TEST(Describe, OneProblem) {

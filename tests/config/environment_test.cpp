@@ -22,10 +22,22 @@ std::string problem_of(const Environment& environment) {
 }
 
 TEST(Variables, FlagsTakeTheUsualWords) {
-  for (const char* yes : {"1", "true", "on", "yes"})
+  for (const char* yes : {"1", "true", "on", "yes", "True", "TRUE", "Yes"})
     EXPECT_TRUE(load({{"GMLAKE_STITCH_ENABLED", yes}}).config.stitch_enabled) << yes;
-  for (const char* no : {"0", "false", "off", "no"})
+  for (const char* no : {"0", "false", "off", "no", "False", "OFF"})
     EXPECT_FALSE(load({{"GMLAKE_STITCH_ENABLED", no}}).config.stitch_enabled) << no;
+}
+
+TEST(Variables, SizesTakeTheUnitsOfTheShellsTools) {
+  EXPECT_EQ(load({{"GMLAKE_POOL_MAX_BYTES", "64G"}}).config.pool_max_bytes, 64 * GiB);
+  EXPECT_EQ(load({{"GMLAKE_POOL_MAX_BYTES", "1.5g"}}).config.pool_max_bytes, 3 * GiB / 2);
+}
+
+TEST(Variables, NamesThatAreNobodysAreSaidWithTheNearest) {
+  EXPECT_THAT(problem_of({{"GMLAKE_DISABLED", "1"}}), HasSubstr("did you mean GMLAKE_DISABLE?"));
+  EXPECT_THAT(problem_of({{"GMLAKE_STRCT", "1"}}), HasSubstr("did you mean GMLAKE_STRICT?"));
+  EXPECT_THAT(problem_of({{"GMLAKE_stitch_enabled", "0"}}),
+              HasSubstr("did you mean GMLAKE_STITCH_ENABLED?"));
 }
 
 TEST(Variables, ListsAreSeparatedByCommas) {

@@ -7,7 +7,8 @@ namespace gmlake::pool {
 namespace {
 
 TEST(Front, OwnsItsLiveBlockAtItsAddressOnly) {
-  Front front(3, false);
+  stats::FrontRecord record;
+  Front front(3, false, record);
   memory::Region block;
   block.live = {nullptr, 512, 0, memory::kNoTimeline};
   block.timeline = 3;
@@ -24,12 +25,13 @@ TEST(Front, OwnsItsLiveBlockAtItsAddressOnly) {
 
 TEST(Fronts, AreFoundByTheirKeyAndByTheirTimeline) {
   Fronts fronts;
+  stats::FrontRecord record;
   int contexts[2000];
   for (std::uint64_t i = 0; i < 2000; ++i) {  // more than there are buckets
     const auto key =
         i % 2 == 0 ? Fronts::key_of_stream(i) : Fronts::key_of_context(contexts + i / 2 * 2);
     ASSERT_EQ(fronts.find(key), nullptr);
-    Front* front = fronts.add(key, static_cast<stream::Timeline>(i), i % 2 != 0);
+    Front* front = fronts.add(key, static_cast<stream::Timeline>(i), i % 2 != 0, record);
     fronts.publish(front);
     ASSERT_EQ(fronts.find(key), front);
     ASSERT_EQ(&fronts.of(static_cast<stream::Timeline>(i)), front);

@@ -239,7 +239,8 @@ stats::UnprovedPair pair_of(std::uint64_t wanted_by, std::uint64_t freed_by, Byt
 }
 
 TEST(UnprovedPairs, TheHeaviestStayAndNothingIsLost) {
-  UnprovedPairs pairs;
+  stats::KeptPairs record;
+  UnprovedPairs pairs(record);
   Bytes given = 0;
   for (std::uint64_t light = 0; light < 10000; ++light) {
     pairs.add(pair_of(light, 1, 10));
@@ -249,26 +250,27 @@ TEST(UnprovedPairs, TheHeaviestStayAndNothingIsLost) {
     given += 1000;
   }
   Bytes heavy = 0, kept = 0;
-  for (const auto& pair : pairs.pairs()) {
+  for (const auto& pair : stats::unproved_of(record).pairs) {
     kept += pair.cost.bytes;
     if (pair.freed_by.id == 2) heavy = pair.cost.bytes;
   }
-  EXPECT_EQ(pairs.pairs().size(), UnprovedPairs::kMost);
+  EXPECT_EQ(record.count, UnprovedPairs::kMost);
   EXPECT_EQ(heavy, 1000000U) << "exactly: it was never put out";
-  EXPECT_EQ(kept + pairs.others().bytes, given);
-  EXPECT_EQ(pairs.others().requests, 10000 - (UnprovedPairs::kMost - 1));
+  EXPECT_EQ(kept + record.others.bytes, given);
+  EXPECT_EQ(record.others.requests, 10000 - (UnprovedPairs::kMost - 1));
 }
 
 // Every other is one of many light ones, none of which comes twice.
 TEST(UnprovedPairs, AHeavyOneThatComesLateGetsAPlace) {
-  UnprovedPairs pairs;
+  stats::KeptPairs record;
+  UnprovedPairs pairs(record);
   for (std::uint64_t light = 0; light < 1000; ++light) pairs.add(pair_of(light, 1, 10));
   for (std::uint64_t light = 1000; light < 2000; ++light) {
     pairs.add(pair_of(light, 1, 10));
     pairs.add(pair_of(0, 2, 500));
   }
   Bytes heavy = 0;
-  for (const auto& pair : pairs.pairs())
+  for (const auto& pair : stats::unproved_of(record).pairs)
     if (pair.freed_by.id == 2) heavy = pair.cost.bytes;
   EXPECT_GE(heavy, 400000U);
 }

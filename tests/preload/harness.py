@@ -3,10 +3,12 @@
 Used by all scripts in this folder. What the build is called and where it lies comes from ctest (CMakeLists.txt).
 """
 
+import atexit
 import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,9 @@ GMLAKE = BUILD / "bin" / "gmlake"
 PROGRAMS = BUILD / "tests"
 MIB = 1 << 20
 TIMEOUT = 600 if PRELOAD_FIRST else 120  # a sanitizer takes its time
+# Where the processes of this script have their live pages: those that it kills leave theirs.
+PAGES = tempfile.mkdtemp(prefix="gmlake-pages-")
+atexit.register(shutil.rmtree, PAGES, ignore_errors=True)
 
 
 def environment(preload=True, simcuda=True, **settings):
@@ -36,6 +41,7 @@ def environment(preload=True, simcuda=True, **settings):
         env["LD_PRELOAD"] = " ".join(preloaded)
     if simcuda:
         env["LD_LIBRARY_PATH"] = str(SIMCUDA)
+    env["GMLAKE_STATS_LIVE_FOLDER"] = PAGES
     # The pool is leaked on purpose: nothing may call CUDA once exit() has begun. A thread that is cancelled leaves its
     # frames marked, and the sanitizer would find itself guilty when it takes its signal stack down among them.
     env["ASAN_OPTIONS"] = "detect_leaks=0:use_sigaltstack=0"

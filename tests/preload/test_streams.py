@@ -79,7 +79,7 @@ class Streams(harness.Case):
     def test_the_text_says_it_too(self):
         seed = SEEDS[0]
         text = self.folder / "report.txt"
-        settings = {"GMLAKE_STATS_REPORT": "text", "GMLAKE_STATS_FILE": text}
+        settings = {"GMLAKE_STATS_REPORT": "full", "GMLAKE_STATS_FILE": text}
         pair, = self.pipeline("unordered", seed, **settings).unproved["pairs"]
         wanted_by, freed_by = (pair[who]["stream"] for who in ("wanted_by", "freed_by"))
         said = text.read_text()

@@ -52,6 +52,40 @@ TEST_F(FileOutput, MakesFoldersAndLeavesNothingElse) {
   EXPECT_EQ(std::distance(fs::directory_iterator(path.parent_path()), fs::directory_iterator()), 1);
 }
 
+TEST_F(FileOutput, KeepsTheModeOfWhatItReplaces) {
+  const auto path = folder_ / "report";
+  ASSERT_EQ(replace_file(path.string(), "one"), 0);
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  ASSERT_EQ(replace_file(path.string(), "two"), 0);
+  EXPECT_EQ(read(path), "two");
+  EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+// Others may share the folder, and know our number.
+TEST_F(FileOutput, WhatLiesInWaitBesideIsNotWrittenTo) {
+  const auto path = folder_ / "report";
+  const auto trap = folder_ / ("report." + std::to_string(getpid()) + ".tmp");
+  std::ofstream(trap) << "mine";
+  ASSERT_EQ(replace_file(path.string(), "hello"), 0);
+  EXPECT_EQ(read(trap), "mine");
+  EXPECT_EQ(read(path), "hello");
+}
+
+TEST_F(FileOutput, APipeWithoutAReaderIsNotWaitedFor) {
+  const auto path = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_EQ(replace_file(path.string(), "hello"), ENXIO);
+}
+
+TEST_F(FileOutput, APipeWhoseReaderDoesNotReadIsWaitedForSomeSeconds) {
+  const auto path = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const int reader = open(path.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  EXPECT_EQ(replace_file(path.string(), std::string(1 << 20, 'x')), ETIMEDOUT);
+  close(reader);
+}
+
 TEST_F(FileOutput, LaterFilesAreNumbered) {
   EXPECT_EQ(numbered_path("a.b/oom.json", 1), "a.b/oom.json");
   EXPECT_EQ(numbered_path("a.b/oom.json", 2), "a.b/oom.2.json");

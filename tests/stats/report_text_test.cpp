@@ -29,6 +29,22 @@ TEST(ReportText, BeginsWithWhoAndEndsWithWhereToReadMore) {
   EXPECT_THAT(text, EndsWith("\ndocs/statistics.md explains each line\n"));
 }
 
+TEST(ReportText, ThreeLinesForWhoeverDidNotAskForMore) {
+  EXPECT_EQ(
+      to_text(of_one_device(), false),
+      "gmlake: report of train (pid 42): peak live 9.000 GiB, peak physical 10.00 GiB, 90.0% used\n"
+      "1,000 allocations, 6 with new GPU memory, 4 by a new stitch; 800 frees did not wait for the "
+      "GPU\n"
+      "0 allocations failed; stats.report=full has the rest\n");
+}
+
+TEST(ReportText, ControlCharactersOfNamesAreShownByTheirNumbers) {
+  auto report = made_up_report();
+  report.executable = "a\x1b[2Jb\n";
+  for (const bool full : {false, true})
+    EXPECT_THAT(to_text(report, full), HasSubstr("report of a\\x1b[2Jb\\x0a (pid 42)"));
+}
+
 TEST(ReportText, SaysWhetherItHelped) {
   const auto text = to_text(of_one_device());
   EXPECT_THAT(text, ContainsRegex(" 9.000 GiB +peak live"));

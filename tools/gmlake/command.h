@@ -24,6 +24,11 @@ void add_config(CLI::App& app, int& exit_code);
 void add_trace(CLI::App& app, int& exit_code);
 void add_replay(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
+void add_stats(CLI::App& app, int& exit_code);
+void add_top(CLI::App& app, int& exit_code);
+void add_report(CLI::App& app, int& exit_code);
+// trim, limit and dump
+void add_control(CLI::App& app, int& exit_code);
 
 // For `run`: takes the program and its arguments off the command line's words (without the first,
 // "gmlake"), so that CLI11 sees gmlake's own only. It would take an argument such as "[a,b]" apart.

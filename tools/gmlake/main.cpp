@@ -10,6 +10,7 @@
 
 #include "command.h"
 #include "config/nearest.h"
+#include "live/pages.h"
 
 namespace {
 
@@ -52,11 +53,20 @@ int main(int argc, char** argv) {
   gmlake::tool::add_trace(app, exit_code);
   gmlake::tool::add_replay(app, exit_code);
   gmlake::tool::add_doctor(app, exit_code);
+  gmlake::tool::add_stats(app, exit_code);
+  gmlake::tool::add_top(app, exit_code);
+  gmlake::tool::add_report(app, exit_code);
+  gmlake::tool::add_control(app, exit_code);
 
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (!words.empty() && words[0] == "help") {  // help COMMAND is COMMAND --help
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
   gmlake::tool::take_program(app, words);
   std::reverse(words.begin(), words.end());  // as CLI11 wants them
   try {
+    gmlake::tool::recover_reports(gmlake::tool::folders_of_pages(""), "");
     app.parse(words);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() != 0 && explain_unknown_command(app)) return gmlake::tool::kUsage;

@@ -1,5 +1,6 @@
-// `gmlake run`: sets the environment that puts libgmlake.so in front of a program, and becomes that
-// program. Nothing of gmlake stays: arguments, signals and exit status are the program's own.
+// `gmlake run`: sets the environment that puts libgmlake.so in front of a program, and starts it.
+// Arguments, signals and exit status are the program's own; gmlake stays to write the report of a
+// process that ends without one (run_parent.h).
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -7,14 +8,19 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
 
 #include "command.h"
 #include "config/load.h"
+#include "config/pattern.h"
+#include "live/pages.h"
 #include "run_environment.h"
+#include "run_parent.h"
 #include "run_target.h"
+#include "stats/process_stamp.h"
 
 namespace gmlake::tool {
 namespace {
@@ -34,6 +40,7 @@ struct RunOptions {
   std::string library;
   bool strict = false;
   bool dry_run = false;
+  bool exec = false;
 };
 
 // CLI11 does not see the program, so its usage line has to be told.
@@ -49,10 +56,13 @@ int complain(int code, const std::string& message) {
   return code;
 }
 
-int check_configuration(const Assignments& assignments, std::vector<config::Problem> problems) {
+int check_configuration(const Assignments& assignments, std::vector<config::Problem> problems,
+                        config::Config& config) {
   auto environment = config::process_environment();
   for (const auto& [variable, value] : assignments.list()) environment[variable] = value;
-  for (auto& problem : config::load(environment).problems) {
+  auto loaded = config::load(environment);
+  config = std::move(loaded.config);
+  for (auto& problem : loaded.problems) {
     assignments.rename_source(problem);
     problems.push_back(std::move(problem));
   }
@@ -70,23 +80,47 @@ void print(const Assignments& assignments, const std::vector<std::string>& comma
   std::cout << std::endl;
 }
 
-int become(const Assignments& assignments, const std::vector<std::string>& command) {
+bool set_environment(const Assignments& assignments) {
   for (const auto& [variable, value] : assignments.list())
-    if (setenv(variable.c_str(), value.c_str(), 1) != 0)
-      return complain(kUnavailable, variable + " can not be set: " + std::strerror(errno));
-  std::vector<char*> arguments;
-  arguments.reserve(command.size() + 1);
-  for (const auto& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  execvp(arguments[0], arguments.data());
-  const int error = errno;
-  return complain(error == ENOENT ? kNotFound : kNotExecutable,
-                  command[0] + " can not be started: " + std::strerror(error));
+    if (setenv(variable.c_str(), value.c_str(), 1) != 0) {
+      complain(0, variable + " can not be set: " + std::strerror(errno));
+      return false;
+    }
+  return true;
+}
+
+// Which run this is, for the pages of all that runs under it (hooks/live.cpp): ours, unless we are
+// under one ourselves.
+std::string name_of_run() {
+  return std::to_string(getpid()) + ":" + std::to_string(stats::nanoseconds_since_1970());
+}
+
+int start(const RunOptions& options, Assignments& assignments, const config::Config& config) {
+  if (options.exec) return set_environment(assignments) ? become(program()) : kUnavailable;
+  const char* above = std::getenv("GMLAKE_RUN");
+  const auto run = above && *above ? std::string(above) : name_of_run();
+  assignments.set("GMLAKE_RUN", run, "");
+  if (!set_environment(assignments)) return kUnavailable;
+  auto folders = folders_of_pages("");
+  if (!config.stats_live_folder.empty())
+    folders.push_back(
+        config::expand_pattern(config.stats_live_folder, config::process_pattern_values()));
+  Watch watch;
+  watch.interval = config.stats_interval;
+  watch.look = [&] { write_reports_meanwhile(folders, run); };
+  watch.ended = [&] { recover_reports(folders, run); };
+  return be_parent(program(), watch);
 }
 
 int run(const RunOptions& options) {
   if (program().empty())
     return complain(kUsage, "there is no program to run; write gmlake run [OPTIONS] [--] PROGRAM");
+  for (const auto& [option, value] :
+       {std::pair("--config", &options.config_file), std::pair("--report", &options.report),
+        std::pair("--json", &options.json), std::pair("--library", &options.library)})
+    if (value->starts_with("--"))
+      return complain(kUsage, std::string(option) + " has no value: " + *value +
+                                  " is an option; a file of that name is ./" + *value);
   Assignments assignments;
   std::vector<config::Problem> problems;
   if (!options.config_file.empty())
@@ -94,14 +128,15 @@ int run(const RunOptions& options) {
   if (options.strict) assignments.set("GMLAKE_STRICT", "1", "--strict");
   if (options.no_stitch) assignments.set("GMLAKE_STITCH_ENABLED", "false", "--no-stitch");
   if (!options.report.empty()) {
-    assignments.set("GMLAKE_STATS_REPORT", "text", "--report");
+    assignments.set("GMLAKE_STATS_REPORT", "full", "--report");
     assignments.set("GMLAKE_STATS_FILE", absolute_pattern(options.report), "--report");
   }
   if (!options.json.empty())
     assignments.set("GMLAKE_STATS_JSON_FILE", absolute_pattern(options.json), "--json");
   for (const auto& setting : options.settings)
     if (auto problem = add_setting(setting, assignments)) problems.push_back(std::move(*problem));
-  if (const int code = check_configuration(assignments, std::move(problems))) return code;
+  config::Config config;
+  if (const int code = check_configuration(assignments, std::move(problems), config)) return code;
 
   const auto library = library_path(options.library);
   if (access(library.c_str(), R_OK) != 0)
@@ -122,7 +157,7 @@ int run(const RunOptions& options) {
     print(assignments, program());
     return kSuccess;
   }
-  return become(assignments, program());
+  return start(options, assignments, config);
 }
 
 }  // namespace
@@ -164,6 +199,8 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_flag(
       "--strict", options->strict,
       "if the library can not be configured, end the program with 78 (GMLAKE_STRICT)");
+  command->add_flag("--exec", options->exec,
+                    "become the program rather than wait for it: no report is recovered then");
   command->add_flag("--dry-run", options->dry_run,
                     "print the environment and the command line instead of running them");
   command->formatter(std::make_shared<Help>());

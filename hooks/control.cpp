@@ -1,0 +1,91 @@
+#include "hooks/control.h"
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "hooks/process.h"
+#include "stats/file_output.h"
+#include "support/log.h"
+
+namespace gmlake::hooks {
+namespace {
+
+using stats::live::Control;
+using stats::live::Order;
+
+constexpr Bytes kAsConfigured = ~Bytes{0};
+
+long futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
+           const timespec* most) {
+  return syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value, most,
+                 nullptr, 0);
+}
+
+// The picture of each device's pool, as when an allocation fails.
+int dump(const std::string& path) {
+  int error = 0, number = 0;
+  (void)each_pool([&](pool::DevicePool& pool) {
+    const auto picture = pool.snapshot(pool.shortage(0));
+    const int failed = stats::replace_file(stats::numbered_path(path, ++number), picture);
+    if (failed != 0) error = failed;
+  });
+  return error;
+}
+
+void carry_out(Control& control) {
+  control.answer = 0;
+  control.error = 0;
+  switch (control.order) {
+    case Order::trim:
+      (void)each_pool([&](pool::DevicePool& pool) { control.answer += pool.trim(control.amount); });
+      break;
+    case Order::limit: {
+      const auto most =
+          control.amount == kAsConfigured ? Process::get().config().pool_max_bytes : control.amount;
+      (void)each_pool([&](pool::DevicePool& pool) { pool.limit(most); });
+      break;
+    }
+    case Order::dump:
+      control.error = dump({control.path, strnlen(control.path, sizeof control.path)});
+      break;
+    default:
+      control.error = ENOSYS;
+  }
+}
+
+}  // namespace
+
+void open_control(stats::live::Header& page) {
+  page.control.open.store(1, std::memory_order_release);
+}
+
+void await_command(stats::live::Header* page, const timespec& most) {
+  if (!page || page->control.open.load(std::memory_order_relaxed) == 0) {
+    timespec left = most;
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) != 0) {
+    }
+    return;
+  }
+  auto& control = page->control;
+  const auto done = control.done.load(std::memory_order_relaxed);
+  if (control.asked.load(std::memory_order_acquire) == done)
+    (void)futex(control.asked, FUTEX_WAIT, done, &most);
+}
+
+void answer_command(stats::live::Header& page) {
+  auto& control = page.control;
+  const auto asked = control.asked.load(std::memory_order_acquire);
+  if (control.open.load(std::memory_order_relaxed) == 0 ||
+      asked == control.done.load(std::memory_order_relaxed))
+    return;
+  carry_out(control);
+  control.done.store(asked, std::memory_order_release);
+  (void)futex(control.done, FUTEX_WAKE, ~0U >> 1, nullptr);
+}
+
+}  // namespace gmlake::hooks
