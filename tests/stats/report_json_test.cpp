@@ -19,7 +19,8 @@ TEST(ReportJson, WhoWroteItAndOfWhat) {
                                      {"executable", "train"},
                                      {"host", "node7"},
                                      {"rank", "3"},
-                                     {"seconds", 12.34}}));
+                                     {"seconds", 12.34},
+                                     {"recovered", false}}));
   EXPECT_EQ(report["config"], (json{{"pool_enabled", true},
                                     {"stitch_enabled", true},
                                     {"events_seen", true},
