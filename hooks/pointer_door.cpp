@@ -145,6 +145,13 @@ bool is_synchronous_block(CUdeviceptr at) {
   return is;
 }
 
+bool is_nobodys(CUdeviceptr at) {
+  const auto* const owner = owner_of(at);
+  bool is = false;
+  if (owner) (void)guarded([&] { is = owner->is_nobodys(at); });
+  return is;
+}
+
 CUresult mem_get_address_range(CUdeviceptr* start, std::size_t* size, CUdeviceptr at) {
   GMLAKE_REAL(mem_get_address_range);
   const CUresult result = real->mem_get_address_range(start, size, at);

@@ -46,6 +46,15 @@ constexpr Kind kind_of(std::string_view symbol) {
   return {zero_is_per_thread(symbol), how != Touch::nothing && !has("Async"), how};
 }
 
+// Natively what was freed is no memory, and the call is refused.
+template <typename... Args>
+bool touches_nobodys(Args... args) {
+  bool touched = false;
+  if (Process::get().has_pools() && !touches_nothing(args...))
+    each_address([&](CUdeviceptr at) { touched = touched || is_nobodys(at); }, args...);
+  return touched;
+}
+
 // CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: where it touches a block that has it, it is over when the call
 // returns.
 template <typename... Args>
@@ -62,10 +71,12 @@ CUresult give(Args... args) {
   if (!real || !(real->*Native)) return CUDA_ERROR_NOT_FOUND;
   if (!GMLAKE_FAULT(fill_unseen))
     before_work(*real, stream_among(args...), kKind.zero_is_per_thread);
-  if constexpr (kKind.how != Touch::nothing)
+  if constexpr (kKind.how != Touch::nothing) {
+    if (touches_nobodys(args...)) return CUDA_ERROR_INVALID_VALUE;
     if (const auto refused = before_touch(*real, stream_among(args...), kKind.zero_is_per_thread,
                                           kKind.how, args...))
       return refused;
+  }
   const CUresult result = (real->*Native)(args...);
   if constexpr (kKind.waits)
     if (result == CUDA_SUCCESS && synchronous_blocks())
