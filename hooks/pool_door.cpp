@@ -53,9 +53,10 @@ CUresult mem_pool_create(CUmemoryPool* pool, const CUmemPoolProps* properties) {
 CUresult mem_pool_destroy(CUmemoryPool pool) {
   GMLAKE_REAL(mem_pool_destroy);
   if (!open()) return real->mem_pool_destroy(pool);
-  (void)guarded([&] { own_pools().remove(pool); });
+  OwnPools::Ends own(own_pools(), pool);
   PoolEnds ends(pool);
   const CUresult result = real->mem_pool_destroy(pool);
+  own.settle(result == CUDA_SUCCESS);
   ends.settle(result == CUDA_SUCCESS);
   return result;
 }
