@@ -20,18 +20,20 @@
 
 #include "memory/bit_tree.h"
 #include "memory/region.h"
+#include "memory/unsettled.h"
 
 namespace gmlake::memory {
 
 class FreeIndex {
  public:
   // `bit`: tells the indexes of one home range apart.
-  explicit FreeIndex(std::uint8_t bit = 1) : bit_(bit) {}
+  explicit FreeIndex(std::uint8_t bit = 1) : bit_(bit), unsettled_(bit) {}
 
   void add(Region* region) {
     bytes_ += region->size;
     region->free_in = bit_ & 0xF;
     region->listed = false;
+    if (Unsettled::is_apart(*region)) unsettled_.add(region);
     if ((region->queued_in & bit_) != 0) return;
     region->queued_in = (region->queued_in | bit_) & 0xF;
     queue_.push_back(region);
@@ -39,6 +41,7 @@ class FreeIndex {
   void remove(Region* region) {
     bytes_ -= region->size;
     region->free_in = 0;
+    if (Unsettled::is_apart(*region)) unsettled_.remove(region);
     if (region->listed) unlist(region);
   }
 
@@ -70,6 +73,9 @@ class FreeIndex {
   // Regions of one timeline.
   template <typename Each>
   void each_of(Timeline timeline, Each visit) const;
+
+  // Those of them that are kept apart until their fences have passed.
+  Unsettled& unsettled() { return unsettled_; }
 
   Bytes bytes() const { return bytes_; }
   Bytes largest() const;
@@ -104,6 +110,7 @@ class FreeIndex {
   // enough without a look at their bins.
   mutable std::vector<std::uint16_t> tops_;
   mutable std::vector<Region*> queue_;
+  Unsettled unsettled_;
   Bytes bytes_ = 0;
 };
 

@@ -170,6 +170,11 @@ void Books::unpark_all() {
     const Opened books(mutex_);
     unpark(*front);
   }
+  // In parts, so that nobody waits long for the lock.
+  for (std::size_t settled = 1; settled != 0;) {
+    const Opened books(mutex_);
+    settled = placement_.settle(kSettledAtOnce);
+  }
 }
 
 void Books::release(memory::Region* block, memory::Fence fence) {

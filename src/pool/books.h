@@ -144,7 +144,7 @@ class Books {
   // Whether the program has recorded uses of the block that a free on this front is not ordered
   // behind by itself.
   static bool is_used_beside(const Front& front, const memory::Region* block);
-  // All parked blocks become free memory like any other.
+  // All parked blocks become free memory like any other, and what has become free in pieces joins.
   void unpark_all() GMLAKE_EXCLUDES(mutex_);
   void unpark(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
 
@@ -314,6 +314,8 @@ class Books {
   // it may ever have.
   static constexpr Bytes kUnfollowedShare = 1024;
   static constexpr Bytes kUnfollowedGranules = 8;
+
+  static constexpr std::size_t kSettledAtOnce = 256;
 
   mutable Mutex mutex_;
   Bytes least_unfollowed_ GMLAKE_GUARDED_BY(mutex_) = 0;

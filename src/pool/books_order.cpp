@@ -124,7 +124,7 @@ void Books::followed(const stream::Batch& batch, const Status& recorded) {
 void Books::advance(const stream::Point& point) {
   if (point.value <= timelines_.all_passed()[point.timeline]) return;
   timelines_.advance(point.timeline, point.value);
-  if (standings_[point.timeline].has_kept_apart) placement_.settle(point.timeline, point.value);
+  if (standings_[point.timeline].has_kept_apart) placement_.passed(point.timeline, point.value);
 }
 
 void Books::advance(const stream::Snapshot& snapshot) {
