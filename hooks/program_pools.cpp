@@ -185,7 +185,8 @@ void attribute_set(const RealDriver& real, CUmemoryPool pool, CUmemPool_attribut
         return account.inserts_waits.store(on());
       case CU_MEMPOOL_ATTR_RELEASE_THRESHOLD:
         account.threshold = *static_cast<const cuuint64_t*>(value);
-        return account.has_threshold.store(true);
+        account.has_threshold = true;
+        return account.mark();
       case CU_MEMPOOL_ATTR_USED_MEM_HIGH:
         return served.by->reset_used_high(served.tag);
       case CU_MEMPOOL_ATTR_RESERVED_MEM_HIGH:

@@ -55,6 +55,8 @@ struct Order {
   // By timeline, as far as it goes: the value that all later work of the asking timeline comes
   // after, by the program's own events and waits. Null if it never waited.
   const std::vector<std::uint64_t>* clock = nullptr;
+  // However many timelines there are, all are looked at (memory/free_index.h).
+  bool everywhere = false;
 
   bool has_passed(Fence fence) const { return fence.value <= (*passed)[fence.timeline]; }
   bool covered(Fence fence) const {

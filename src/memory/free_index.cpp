@@ -16,35 +16,18 @@ void FreeIndex::list(Region* region) const {
   const Timeline timeline = region->fence().timeline;
   if (timeline >= by_timeline_.size()) {
     by_timeline_.resize(timeline + 1);
-    tops_.resize(timeline + 1);
+    tops_.resize(timeline + std::size_t{1});
   }
   auto& bins = by_timeline_[timeline];
   if (!bins) bins = std::make_unique<Bins>();
-  const auto bin = bin_of(region->size);
-  tops_[timeline] = std::max(tops_[timeline], static_cast<std::uint16_t>(bin + 1));
-  Region*& first = bins->first[bin];
-  region->free.before = nullptr;
-  region->free.after = first;
-  if (first)
-    first->free.before = region;
-  else
-    bins->filled.set(bin);
-  first = region;
+  const auto bin = Bins::of(region->size);
+  tops_.set(timeline, std::max(tops_.of(timeline), bin + 1));
+  bins->add(bin, region);
   region->listed = true;
 }
 
 void FreeIndex::unlist(Region* region) {
-  Region* before = region->free.before;
-  Region* after = region->free.after;
-  if (after) after->free.before = before;
-  if (before) {
-    before->free.after = after;
-  } else {
-    auto& bins = *by_timeline_[region->fence().timeline];
-    const auto bin = bin_of(region->size);
-    bins.first[bin] = after;
-    if (!after) bins.filled.clear(bin);
-  }
+  by_timeline_[region->fence().timeline]->remove(Bins::of(region->size), region);
   region->listed = false;
 }
 
@@ -53,9 +36,9 @@ Bytes FreeIndex::largest() const {
   Bytes most = 0;
   for (const auto& bins : by_timeline_) {
     if (!bins) continue;
-    const auto bin = bins->filled.previous(kBins - 1);
-    if (bin == BitTree::kNone) continue;
-    for (const Region* r = bins->first[bin]; r; r = r->free.after) most = std::max(most, r->size);
+    const auto bin = bins->previous(Bins::kCount - 1);
+    if (bin == Bins::kNone) continue;
+    for (const Region* r = bins->first(bin); r; r = r->free.after) most = std::max(most, r->size);
   }
   return most;
 }

@@ -37,13 +37,16 @@ Taken Placement::take_large(const Wanted& wanted, const Order& order, Recall& re
     const Place place = *known;
     if (auto taken = take_place(place, size, order)) return served(taken, place, true);
   }
+  settle(kFewSettled);
   if (Window* window = windows_.find(size, [&](const Window& w) {
         // It is seen where its first piece is, but for whole granules.
         const Bytes start = w.pieces.front().start;
         return wanted.start_in(start) == start && holds(w, order);
       }))
     return served(take_window(window, order), {0, window, window->generation}, false);
-  const Spot spot = spot_for(wanted, order);
+  Spot spot = spot_for(wanted, order);
+  // Many may be too small alone.
+  if (!spot.region && settle(kManySettled)) spot = spot_for(wanted, order);
   if (!spot.region || (coarse == Coarse::refuse && coarse_handle(spot, order))) return {};
   const auto how = spot.region->size == size ? Served::exact : Served::split;
   return served(claim(spot.region, spot.start, size, order, how), {spot.start, nullptr, 0}, false);
@@ -138,6 +141,7 @@ Region* Placement::small_hole(const Wanted& wanted, const Order& order) const {
 Taken Placement::take_small(const Wanted& wanted, const Order& order, Recall& recall,
                             Coarse coarse) {
   const Bytes size = wanted.size;
+  settle(kFewSettled);
   Region* found = small_hole(wanted, order);
   // An empty granule that was kept is as good as a new one, unless last time it was another.
   if (const Bytes kept = found ? round_down(found->start, rules_.granule) : 0;
@@ -246,22 +250,23 @@ bool Placement::reclaim_idle(Bytes start, Bytes size) {
   return any;
 }
 
-void Placement::settle(Timeline timeline, std::uint64_t value) {
+void Placement::passed(Timeline timeline, std::uint64_t value) {
+  for (const bool small : {false, true}) home_.index(small).unsettled().passed(timeline, value);
+}
+
+std::size_t Placement::settle(std::size_t most) {
+  std::size_t settled = 0;
   for (const bool small : {false, true}) {
-    std::vector<Bytes> passed;
-    home_.index(small).each_of(timeline, [&](const Region& region) {
-      const auto fence = region.fence();
-      if (!fence.mergeable && fence.value > kSettled && fence.value <= value)
-        passed.push_back(region.start);
-    });
-    for (const Bytes start : passed) {
-      Region* region = home_.locate(start);
+    auto& index = home_.index(small);
+    index.unsettled().settle(most, [&](Region* region) {
       Fence fence = region->fence();
       fence.value = kSettled;
-      home_.index(small).remove(region);
+      index.remove(region);
       home_.set_free(region, fence);
-    }
+      ++settled;
+    });
   }
+  return settled;
 }
 
 std::optional<std::string> Placement::problem() const {

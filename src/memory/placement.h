@@ -143,8 +143,11 @@ class Placement {
   // The region is free and has a handle's worth that nothing has wanted since that look.
   bool is_unwanted(const Region& region, std::uint32_t since) const;
 
-  // The timeline's fences that are not mergeable have passed up to `value`.
-  void settle(Timeline timeline, std::uint64_t value);
+  // The timeline's fences that are not mergeable have passed up to `value`. Regions that may join
+  // their neighbours for that do so little by little, as memory is taken; or some of them now: up
+  // to `most` of each heap. Gives how many did.
+  void passed(Timeline timeline, std::uint64_t value);
+  std::size_t settle(std::size_t most);
 
   Windows& windows() { return windows_; }
   const Windows& windows() const { return windows_; }
@@ -208,6 +211,11 @@ class Placement {
   std::vector<Run> runs(const Order& order, std::size_t most) const;
   std::vector<Bytes> handles_for(Bytes bytes, bool shared_end) const;
   Bytes growth_for(Bytes lack, const Room& room, const MissRules& given) const;
+
+  // So many regions settle beside a request, which is more than it frees; and where none of those
+  // that have is large enough.
+  static constexpr std::size_t kFewSettled = 32;
+  static constexpr std::size_t kManySettled = 1024;
 
   PlacementRules rules_;
   Home home_;

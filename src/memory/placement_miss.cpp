@@ -147,6 +147,7 @@ std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
 }
 
 Taken Placement::finish(Miss&& miss, Recall& recall) {
+  for (const bool heap : {false, true}) home_.index(heap).look_on();
   Bytes at = miss.grow_start;
   for (const Bytes size : miss.handles) {
     home_.wanted(at, size, look_);
@@ -223,7 +224,9 @@ bool Placement::is_unwanted(const Region& region, std::uint32_t since) const {
 Trim Placement::begin_trim(Bytes bytes, const Order& order, std::uint32_t since) {
   if (since == kAnyTime) reclaim_idle(0, home_.size());
   std::vector<Piece> candidates;
-  for (const auto& run : runs(order, ~std::size_t{0}))
+  auto everywhere = order;
+  everywhere.everywhere = true;
+  for (const auto& run : runs(everywhere, ~std::size_t{0}))
     for (Bytes at = run.up; at < run.down; at = candidates.back().end())
       candidates.push_back({at, home_.handle_end(at) - at});
   std::reverse(candidates.begin(), candidates.end());

@@ -1,5 +1,8 @@
 #include "memory/recall.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace gmlake::memory {
 namespace {
 
@@ -38,13 +41,12 @@ bool Recall::slip(Bytes size) {
 
 bool Recall::find(Bytes size, Bytes live) {
   if (positions_.empty()) return false;
-  const auto at = set_of(hash_of(size, live));
+  const auto check = static_cast<std::uint32_t>(hash_of(size, live) >> 32);
+  const auto at = set_of(check);
   for (std::size_t i = 0; i < kWays; ++i) {
     const auto position = positions_[at + i];
     const std::uint64_t period = static_cast<std::uint32_t>(count_) - position.at;
-    if (position.check != static_cast<std::uint32_t>(hash_of(size, live) >> 32) ||
-        !matches(period, size))
-      continue;
+    if (position.check != check || !matches(period, size)) continue;
     if (period == period_) return true;
     period_ = period;
     trust_ = kFirstTrust;
@@ -59,8 +61,8 @@ void Recall::record(Bytes size, Bytes live, const Place& place, bool taken_up) {
   // While guesses are good the older positions will do, but for the ring that goes round.
   const auto hash = hash_of(size, live);
   if (taken_up && trust_ == kTrust && (hash >> 60) != 0) return;
-  const auto at = set_of(hash);
   const auto check = static_cast<std::uint32_t>(hash >> 32);
+  const auto at = set_of(check);
   std::size_t i = 0;
   while (i + 1 < kWays && positions_[at + i].check != check) ++i;
   for (; i != 0; --i) positions_[at + i] = positions_[at + i - 1];
@@ -74,7 +76,7 @@ void Recall::append(Bytes size, const Place& place, bool taken_up) {
     erred_ = true;
     if (--trust_ <= 0) period_ = 0;
   }
-  if (count_ == entries_.size() && count_ < kMost) grow();
+  if (count_ == entries_.size() && count_ < kMost && may_grow()) grow();
   entries_[count_ & (entries_.size() - 1)] = {size, place};
   ++count_;
 }
@@ -91,15 +93,29 @@ bool Recall::takes_back(Bytes size, const Place& place) {
   return true;
 }
 
+bool Recall::may_grow() {
+  if (!budget_ || entries_.empty()) return true;
+  const auto more = entries_.size();  // as much again
+  auto left = budget_->left.load(std::memory_order_relaxed);
+  do {
+    if (2 * more > left) return false;
+  } while (!budget_->left.compare_exchange_weak(left, left - more, std::memory_order_relaxed));
+  return true;
+}
+
 void Recall::grow() {
   // A ring that is full and has never wrapped: the order stays.
   entries_.resize(entries_.empty() ? kFirst : 2 * entries_.size());
-  // One more bit of the hash counts: what was at a place is looked for there or in the other half.
-  // Sparse, so that few positions push others out.
-  const auto known = positions_;
-  positions_.resize(4 * entries_.size());
-  for (std::size_t i = known.size(); i < positions_.size() && !known.empty(); ++i)
-    positions_[i] = known[i - known.size()];
+  const auto positions =
+      std::max(kSparse * entries_.size(), std::min(kSparser * entries_.size(), kFewPositions));
+  // Sparse, so that few positions push others out. The youngest of a set stay first.
+  const auto known = std::exchange(positions_, std::vector<Position>(positions));
+  for (auto i = known.size(); i-- > 0;) {
+    if (known[i].check == 0 && known[i].at == 0) continue;
+    const auto at = positions_.begin() + static_cast<std::ptrdiff_t>(set_of(known[i].check));
+    std::copy_backward(at, at + kWays - 1, at + kWays);
+    *at = known[i];
+  }
 }
 
 void Recall::record_granule(Bytes start) {

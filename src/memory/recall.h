@@ -11,10 +11,12 @@
 // is, even in one of many equal layers. It is kept while its guesses are good; a few requests too
 // many or too few are stepped over.
 //
-// Complexity: O(1) for each request. Memory: 64 bytes a request remembered, at most kMost of them.
+// Complexity: O(1) for each request. Memory: 64 bytes a request remembered, at most kMost of them,
+// and of all timelines together no more than their budget has: each may have half of what is left.
 // Not thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -32,8 +34,16 @@ struct Place {
   friend bool operator==(const Place&, const Place&) = default;
 };
 
+// Requests that the timelines of one pool may remember together, beside the first few of each.
+struct RecallBudget {
+  std::atomic<std::size_t> left{std::size_t{1} << 18};
+};
+
 class Recall {
  public:
+  // Without a budget: as much as it wants.
+  explicit Recall(RecallBudget* budget = nullptr) : budget_(budget) {}
+
   // The place that the matching request had last time, or null; `live` bytes are in use. Then
   // `record` the request once it is served.
   const Place* guess(Bytes size, Bytes live);
@@ -53,11 +63,16 @@ class Recall {
 
  private:
   static constexpr std::size_t kMost = std::size_t{1} << 17;
-  static constexpr std::size_t kFirst = 1024;
+  static constexpr std::size_t kFirst = 8;
   static constexpr int kTrust = 32;          // bad guesses that a proven period survives
   static constexpr int kFirstTrust = 4;      // and a new one
   static constexpr std::uint64_t kSlip = 8;  // requests too many or too few that are stepped over
   static constexpr std::size_t kGranules = 4096;
+  // Positions: so many to an entry, and more while they are few, as each time that the ring is full
+  // some have pushed others out.
+  static constexpr std::size_t kSparse = 4;
+  static constexpr std::size_t kSparser = 16;
+  static constexpr std::size_t kFewPositions = 4096;
   static constexpr std::size_t kWays = 4;
 
   struct Entry {
@@ -81,15 +96,17 @@ class Recall {
   const Entry& entry(std::uint64_t position) const {
     return entries_[position & (entries_.size() - 1)];
   }
-  std::size_t set_of(std::uint64_t hash) const {
-    return hash & (positions_.size() - 1) & ~(kWays - 1);
+  std::size_t set_of(std::uint32_t check) const {
+    return check & (positions_.size() - 1) & ~(kWays - 1);
   }
   bool slip(Bytes size);
   bool find(Bytes size, Bytes live);
   void append(Bytes size, const Place& place, bool taken_up);
+  bool may_grow();
   void grow();
   std::uint64_t first_granule(std::uint64_t position) const;  // at or after it
 
+  RecallBudget* const budget_;
   std::vector<Entry> entries_;       // a ring; its size is a power of two
   std::vector<Position> positions_;  // by hash of live and size, in sets of kWays: the oldest goes
   std::uint64_t count_ = 0;          // requests so far

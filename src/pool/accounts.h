@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
+#include <cstdint>
 #include <memory>
 #include <optional>
 
@@ -24,10 +26,12 @@ namespace gmlake::pool {
 
 using Level = std::atomic<Bytes>;
 
-inline void rise_to(Level& level, Bytes value) {
+// Whether it was lower.
+inline bool rise_to(Level& level, Bytes value) {
   Bytes known = level.load(std::memory_order_relaxed);
-  while (known < value && !level.compare_exchange_weak(known, value, std::memory_order_relaxed)) {
-  }
+  while (known < value)
+    if (level.compare_exchange_weak(known, value, std::memory_order_relaxed)) return true;
+  return false;
 }
 
 struct Account {
@@ -49,6 +53,18 @@ struct Account {
   Level held_high{0};
   Level owed{0};  // not held any more, but work was still pending on it when it should have gone
 
+  // Where it is marked as one that may hold too much, and by which bit.
+  std::atomic<std::uint64_t>* marks = nullptr;
+  std::uint64_t mark_bit = 0;
+  void mark() {
+    if (marks && (marks->load(std::memory_order_relaxed) & mark_bit) == 0)
+      marks->fetch_or(mark_bit);
+  }
+  bool holds_too_much() const {
+    return held.load(std::memory_order_relaxed) > threshold_now() ||
+           owed.load(std::memory_order_relaxed) != 0;
+  }
+
   // False beyond the limit.
   bool promise(Bytes bytes) {
     const Bytes most = limit.load(std::memory_order_relaxed);
@@ -67,8 +83,8 @@ struct Account {
   }
   void note(Bytes level) {
     rise_to(used_high, level);
-    rise_to(held, level);
     rise_to(held_high, level);
+    if (rise_to(held, level)) mark();
   }
   Bytes threshold_now() const { return threshold.load(std::memory_order_relaxed); }
 };
@@ -84,9 +100,12 @@ class Accounts {
       auto& kept = accounts_[i];
       if (kept && (kept->open.load() || kept->promised.load() != 0)) continue;
       // In place: readers may still look at an earlier one's.
-      if (!kept) kept = std::make_unique<Account>();
+      if (!kept) {
+        kept = std::make_unique<Account>();
+        kept->marks = &marked_[i / 64];
+        kept->mark_bit = std::uint64_t{1} << (i % 64);
+      }
       begin(*kept, handle, limit);
-      if (i >= count_.load(std::memory_order_relaxed)) count_.store(i + 1);
       return static_cast<PoolTag>(i);
     }
     return {};
@@ -97,8 +116,21 @@ class Accounts {
   // One that has been opened.
   Account& at(PoolTag tag) { return *accounts_[tag]; }
   const Account& at(PoolTag tag) const { return *accounts_[tag]; }
-  // Those that have been opened are below.
-  std::size_t count() const { return count_.load(std::memory_order_acquire); }
+  // Visits those that may hold too much: the default pool, and what is marked. It stays marked as
+  // long as it does.
+  template <typename Visit>
+  void each_marked(Visit visit) {
+    visit(kDefaultPool, at(kDefaultPool));
+    for (std::size_t word = 0; word < marked_.size(); ++word) {
+      if (marked_[word].load(std::memory_order_relaxed) == 0) continue;
+      for (auto marked = marked_[word].exchange(0); marked != 0; marked &= marked - 1) {
+        const auto tag =
+            static_cast<PoolTag>(word * 64 + static_cast<unsigned>(std::countr_zero(marked)));
+        if (at(tag).holds_too_much()) visit(tag, at(tag));
+        if (at(tag).holds_too_much()) at(tag).mark();
+      }
+    }
+  }
 
  private:
   static void begin(Account& account, void* handle, Bytes limit) {
@@ -114,7 +146,7 @@ class Accounts {
 
   RankedMutex<Rank::last> mutex_;
   std::array<std::unique_ptr<Account>, kMostPools + 1> accounts_;
-  std::atomic<std::size_t> count_{1};
+  std::array<std::atomic<std::uint64_t>, kMostPools / 64 + 1> marked_{};
 };
 
 }  // namespace gmlake::pool

@@ -77,6 +77,7 @@ driver::Address Books::take(Front& front, Bytes bytes, PoolTag pool, memory::Coa
   const Lock books(mutex_);
   try {  // what an Opened does, at no cost where nothing is thrown
     unpark(front);
+    fronts_.list(front);
     const auto taken =
         placement_.take(wanted(front, bytes), order_of(front, pool), front.recall, coarse);
     return taken ? publish(front, taken, bytes, pool) : 0;
@@ -107,7 +108,10 @@ driver::Address Books::take_parked(Front& front, Bytes bytes, PoolTag pool) {
   // A snapshot may be reading it.
   std::atomic_ref(block->live.slack)
       .store(static_cast<std::uint32_t>(size - bytes), std::memory_order_relaxed);
-  block->live.used_on = memory::kNoTimeline;
+  if (block->live.used_on != memory::kNoTimeline) [[unlikely]] {
+    const Opened books(mutex_);
+    not_used_beside(block);
+  }
   if (block->shared) [[unlikely]] {
     const Opened books(mutex_);  // who walks over all regions looks at the bits beside it
     block->shared = false;
@@ -167,17 +171,37 @@ void Books::unpark(Front& front) {
 }
 
 void Books::unpark_all() {
-  for (Front* front : fronts([](const Front& one) { return one.parked_count.get() != 0; })) {
+  std::vector<Front*> listed;
+  {
+    const Opened books(mutex_);
+    listed = fronts_.listed();
+  }
+  for (Front* front : listed) {
     const Lock own(front->lock);
     const Opened books(mutex_);
     unpark(*front);
+    fronts_.unlist(*front);
+  }
+  // In parts, so that nobody waits long for the lock.
+  for (std::size_t settled = 1; settled != 0;) {
+    const Opened books(mutex_);
+    settled = placement_.settle(kSettledAtOnce);
   }
 }
 
 void Books::release(memory::Region* block, memory::Fence fence) {
   blocks_.erase(block->live.address);
+  not_used_beside(block);
   --standings_[block->timeline.load(std::memory_order_relaxed)].blocks;
   placement_.release(block, fence);
+}
+
+// Nothing says any more that a stream uses the block besides.
+void Books::not_used_beside(memory::Region* block) {
+  auto& used_on = block->live.used_on;
+  if (used_on < fronts_.all().size())
+    fronts_.of(used_on).uses_beside.fetch_sub(1, std::memory_order_relaxed);
+  used_on = memory::kNoTimeline;
 }
 
 driver::Address Books::publish(Front& front, const memory::Taken& taken, Bytes bytes,
@@ -236,19 +260,21 @@ Front* Books::free(driver::Address at, const Origin& by) {
 }
 
 bool Books::use_beside(driver::Address at, const Origin& by) {
-  auto user = memory::kManyTimelines;
-  if (!by.host()) {
-    auto& front = front_of(by);
-    front.has_used_beside.store(true, std::memory_order_relaxed);
-    user = front.timeline;
-  }
+  Front* const user = by.host() ? nullptr : &front_of(by);
   Front* owner = nullptr;
   memory::Region* block = find(at, owner);
   if (!block) return false;
   const Lock own(owner->lock);
   if (!owner->owns(block, at)) return false;
   auto& used_on = block->live.used_on;
-  used_on = used_on == memory::kNoTimeline || used_on == user ? user : memory::kManyTimelines;
+  if (user && used_on == user->timeline) return true;
+  const Opened books(mutex_);
+  const bool first = used_on == memory::kNoTimeline;
+  not_used_beside(block);
+  used_on = memory::kManyTimelines;
+  if (!user || !first) return true;
+  user->uses_beside.fetch_add(1, std::memory_order_relaxed);
+  used_on = user->timeline;
   return true;
 }
 
@@ -300,9 +326,10 @@ void Books::park(Front& front, memory::Region* block) {
 }
 
 void Books::park_on(Front& front, memory::Region* block) {
-  if (front.parked_count.get() == Front::kMostParked) {
+  if (front.parked_count.get() == Front::kMostParked || !front.listed) {
     const Opened books(mutex_);
     unpark(front);
+    fronts_.list(front);
   }
   front.parked[static_cast<std::size_t>(front.parked_count.get())] = block;
   front.parked_count.add(1);
@@ -333,6 +360,7 @@ void Books::settle(Front& front, memory::Region* block) {
   const Lock own(front.lock);
   count_free(front, block);
   const Opened books(mutex_);
+  fronts_.list(front);
   release(block, {front.timeline, memory::kSettled, false});
 }
 
@@ -419,6 +447,7 @@ void Books::forget_context(driver::Context context, bool takes_blocks) {
   for (auto* block = placement_.home().first(); block; block = block->after)
     if (front.owns(block, block->live.address)) gone.push_back(block);
   unpark(front);
+  fronts_.list(front);
   front.has_taken_back = false;
   for (memory::Region* block : gone) {
     count_free(front, block);
@@ -429,7 +458,7 @@ void Books::forget_context(driver::Context context, bool takes_blocks) {
 Bytes Books::reusable_bytes() const {
   const Opened books(mutex_);
   std::int64_t parked = 0;
-  for (const auto& front : fronts_.all()) parked -= front->counted.live_bytes.get();
+  for (const Front* front : fronts_.listed()) parked -= front->counted.live_bytes.get();
   return placement_.free_bytes() + static_cast<Bytes>(std::max<std::int64_t>(0, parked));
 }
 

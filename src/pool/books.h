@@ -56,9 +56,8 @@ class Books {
   // Whom an exception throws out amid a change leaves them to nobody.
   using Mutex = BooksLock<RankedSpinLock<Rank::pool>>;
   using Opened = Writing<RankedSpinLock<Rank::pool>>;  // holds the lock for a scope
-  // By timeline: the first value there whose passing would help a request; kNothing if none would.
-  using Awaited = std::vector<std::uint64_t>;
-  static constexpr std::uint64_t kNothing = ~std::uint64_t{0};
+  // In the order of timelines: the first value there whose passing would help a request.
+  using Awaited = stream::Snapshot;
 
   // The counters are in `records`, or in memory of its own without any.
   explicit Books(const config::Config& config, int ordinal = 0, stats::Records* records = nullptr);
@@ -150,7 +149,7 @@ class Books {
   // Whether the program has recorded uses of the block that a free on this front is not ordered
   // behind by itself.
   static bool is_used_beside(const Front& front, const memory::Region* block);
-  // All parked blocks become free memory like any other.
+  // All parked blocks become free memory like any other, and what has become free in pieces joins.
   void unpark_all() GMLAKE_EXCLUDES(mutex_);
   void unpark(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
 
@@ -195,17 +194,29 @@ class Books {
   // Everything on the timeline up to the point has happened.
   void advance(const stream::Point& point) GMLAKE_REQUIRES(mutex_);
   void advance(const stream::Snapshot& snapshot) GMLAKE_EXCLUDES(mutex_);
-  std::vector<std::uint64_t> all_passed() const GMLAKE_EXCLUDES(mutex_);
+  // Whose frees are to be looked after: of the timelines that `awaited` names and of some that have
+  // ended, so that others can go on in their place; without it of all. In order.
+  std::vector<stream::Timeline> named(const Awaited* awaited) const GMLAKE_EXCLUDES(mutex_);
+  // What is known to have passed of each.
+  stream::Snapshot known_of(const std::vector<stream::Timeline>& timelines) const
+      GMLAKE_EXCLUDES(mutex_);
   bool is_idle(const memory::Window& window) const GMLAKE_REQUIRES(mutex_);
   // The window unused for longest whose work is over; null if there is none.
   memory::Window* oldest_idle_window() GMLAKE_REQUIRES(mutex_);
   // What the program's order leaves to ask for. With `any` not the first value, but soon found.
-  // O(t) for t timelines, with a bounded look at each.
+  // A bounded look at a bounded number of timelines (memory/free_index.h).
   Awaited awaited_by(const Front& front, Bytes size, bool any) const GMLAKE_EXCLUDES(mutex_);
-  Awaited awaiting_all() const GMLAKE_EXCLUDES(mutex_);
-  static bool names(const Awaited& awaited, stream::Timeline timeline) {
-    return timeline < awaited.size() && awaited[timeline] != kNothing;
-  }
+  // Requests look at all timelines while there is one.
+  class Everywhere {
+   public:
+    explicit Everywhere(Books& books) : books_(books) { ++books_.everywhere_; }
+    ~Everywhere() { --books_.everywhere_; }
+    Everywhere(const Everywhere&) = delete;
+    Everywhere& operator=(const Everywhere&) = delete;
+
+   private:
+    Books& books_;
+  };
   memory::Order order_of(const Front& front, PoolTag pool = kDefaultPool) const
       GMLAKE_REQUIRES(mutex_);
   // The asking stream's later work comes after the point.
@@ -303,6 +314,7 @@ class Books {
   driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes, PoolTag pool)
       GMLAKE_REQUIRES(front.lock, mutex_);
   void release(memory::Region* block, memory::Fence fence) GMLAKE_REQUIRES(mutex_);
+  void not_used_beside(memory::Region* block) GMLAKE_REQUIRES(mutex_);
   void park_on(Front& front, memory::Region* block) GMLAKE_REQUIRES(front.lock)
       GMLAKE_EXCLUDES(mutex_);
   void count_free(Front& front, memory::Region* block) GMLAKE_REQUIRES(front.lock);
@@ -325,6 +337,7 @@ class Books {
   stats::Records& records_;
   std::atomic<bool> has_had_several_{false};  // fronts: order between them matters
   std::atomic<unsigned> blocking_fronts_{0};
+  std::atomic<unsigned> everywhere_{0};
   std::atomic<Bytes> unfollowed_limit_{0};
   std::atomic<driver::Address> home_{0};
 
@@ -333,6 +346,8 @@ class Books {
   // it may ever have.
   static constexpr Bytes kUnfollowedShare = 1024;
   static constexpr Bytes kUnfollowedGranules = 8;
+
+  static constexpr std::size_t kSettledAtOnce = 256;
 
   mutable Mutex mutex_;
   Bytes least_unfollowed_ GMLAKE_GUARDED_BY(mutex_) = 0;

@@ -18,6 +18,9 @@ constexpr Bytes kLeastPage = 4 * KiB;
 
 // Of more fronts nobody reckons with each: their lines of memory would cost more than it is worth.
 constexpr std::size_t kFew = 64;
+// Nor are so many looked at for a peak that memory need not grow for: a miss brings them up to
+// date.
+constexpr std::size_t kMany = 512;
 
 }  // namespace
 
@@ -33,9 +36,10 @@ bool Books::note_levels() {
   const bool new_peak = c.live_bytes > c.peak_live_bytes;
   if (!new_peak && used <= own.used_high.load(std::memory_order_relaxed)) return false;
 
+  if (fronts_.listed().size() > kMany) return false;
   std::int64_t live = signed_of(c.live_bytes);
   std::int64_t in_use = default_used_;
-  for (const auto& front : fronts_.all()) {
+  for (const Front* front : fronts_.listed()) {
     live += front->counted.live_bytes.get();
     in_use += front->default_pool_bytes();
   }
@@ -46,16 +50,16 @@ bool Books::note_levels() {
 
 // Peaks are such that taking parked blocks back may be a new one: who does so next looks.
 void Books::count_on_parked() {
-  const auto& all = fronts_.all();
-  if (all.size() > kFew) return;
-  for (const auto& front : all)
+  const auto& listed = fronts_.listed();
+  if (listed.size() > kFew) return;
+  for (Front* front : listed)
     if (front->counted.live_bytes.get() < 0)
       front->counted_parked.store(true, std::memory_order_relaxed);
 }
 
 Bytes Books::default_used() const {
   std::int64_t used = default_used_;
-  for (const auto& front : fronts_.all()) used += front->default_pool_bytes();
+  for (const Front* front : fronts_.listed()) used += front->default_pool_bytes();
   return not_negative(used);
 }
 
@@ -66,7 +70,7 @@ Bytes Books::used_of(PoolTag pool) const {
 
 Bytes Books::live_besides(Bytes used) const {
   std::int64_t live = signed_of(counters_.live_bytes) - signed_of(used);
-  for (const auto& front : fronts_.all()) live += front->counted.live_bytes.get();
+  for (const Front* front : fronts_.listed()) live += front->counted.live_bytes.get();
   return not_negative(live);
 }
 
@@ -109,7 +113,7 @@ void Books::reset_reserved_high(PoolTag pool) {
 Bytes Books::let_go(PoolTag pool, Bytes keep) {
   const Opened books(mutex_);
   auto& account = accounts_.at(pool);
-  if (pool == kDefaultPool && fronts_.all().size() > kFew && keep == 0 &&
+  if (pool == kDefaultPool && fronts_.listed().size() > kFew && keep == 0 &&
       !account.has_threshold.load(std::memory_order_relaxed)) {
     // Nothing depends on it but the figure, which comes out too low rather than too high.
     account.held.store(0, std::memory_order_relaxed);
@@ -123,7 +127,7 @@ Bytes Books::let_go(PoolTag pool, Bytes keep) {
                      std::memory_order_relaxed);
   if (pool == kDefaultPool) {
     let_go_parked_ = default_used_ - signed_of(used);
-    for (const auto& front : fronts_.all()) {
+    for (Front* front : fronts_.listed()) {
       front->let_go_parked.reset();
       front->let_go_parked.add(-front->default_pool_bytes());
     }
@@ -134,8 +138,9 @@ Bytes Books::let_go(PoolTag pool, Bytes keep) {
 bool Books::has_pending() const {
   const Opened books(mutex_);
   bool any = false;
-  placement_.each_refused(placement_.granule(), {0, memory::kNoTimeline, &timelines_.all_passed()},
-                          [&](auto...) { any = true; });
+  memory::Order order{0, memory::kNoTimeline, &timelines_.all_passed()};
+  order.everywhere = true;
+  placement_.each_refused(placement_.granule(), order, [&](auto...) { any = true; });
   return any;
 }
 

@@ -23,7 +23,7 @@ memory::Order Books::order_of(const Front& front, PoolTag pool) const {
       !front.made_to_wait.load(std::memory_order_relaxed))
     clock = nullptr;
   return {front.timeline, in_order ? front.timeline : memory::kNoTimeline, &timelines_.all_passed(),
-          clock};
+          clock, everywhere_.load(std::memory_order_relaxed) != 0};
 }
 
 Front& Books::add_front(std::uint64_t key, const Origin& origin) {
@@ -36,7 +36,7 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin) {
   const auto unused = [&](stream::Timeline timeline) {
     const auto& ended = fronts().of(timeline);
     return standings[timeline].blocks == 0 && ended.parked_count.get() == 0 &&
-           !ended.has_used_beside.load(std::memory_order_relaxed);
+           ended.uses_beside.load(std::memory_order_relaxed) == 0;
   };
   if (const auto ended = host ? std::nullopt
                               : timelines_.take_over(origin.stream_id, origin.stream,
@@ -124,7 +124,7 @@ void Books::followed(const stream::Batch& batch, const Status& recorded) {
 void Books::advance(const stream::Point& point) {
   if (point.value <= timelines_.all_passed()[point.timeline]) return;
   timelines_.advance(point.timeline, point.value);
-  if (standings_[point.timeline].has_kept_apart) placement_.settle(point.timeline, point.value);
+  if (standings_[point.timeline].has_kept_apart) placement_.passed(point.timeline, point.value);
 }
 
 void Books::advance(const stream::Snapshot& snapshot) {
@@ -133,9 +133,26 @@ void Books::advance(const stream::Snapshot& snapshot) {
   for (const auto& point : snapshot) advance(point);
 }
 
-std::vector<std::uint64_t> Books::all_passed() const {
+std::vector<stream::Timeline> Books::named(const Awaited* awaited) const {
+  std::vector<stream::Timeline> named;
   const Opened books(mutex_);
-  return timelines_.all_passed();
+  if (awaited) {
+    for (const auto& point : *awaited) named.push_back(point.timeline);
+    timelines_.each_next_ended([&](stream::Timeline ended) { named.push_back(ended); });
+  } else {
+    for (stream::Timeline t = 0; t < timelines_.size(); ++t) named.push_back(t);
+  }
+  std::sort(named.begin(), named.end());
+  named.erase(std::unique(named.begin(), named.end()), named.end());
+  return named;
+}
+
+stream::Snapshot Books::known_of(const std::vector<stream::Timeline>& timelines) const {
+  stream::Snapshot known;
+  const Opened books(mutex_);
+  const auto& passed = timelines_.all_passed();
+  for (const auto timeline : timelines) known.push_back({timeline, passed[timeline]});
+  return known;
 }
 
 bool Books::is_idle(const memory::Window& window) const {
@@ -150,18 +167,24 @@ memory::Window* Books::oldest_idle_window() {
 
 Books::Awaited Books::awaited_by(const Front& front, Bytes size, bool any) const {
   const Opened books(mutex_);
-  Awaited least(timelines_.size(), kNothing);
+  Awaited least;
   placement_.each_awaited(size, order_of(front), [&](memory::Fence fence) {
-    auto& value = least[fence.timeline];
-    value = std::min(value, fence.value);
+    if (!least.empty() && least.back().timeline == fence.timeline)
+      least.back().value = std::min(least.back().value, fence.value);
+    else
+      least.push_back({fence.timeline, fence.value});
     return !any;
   });
+  // One may have been there for each heap.
+  std::sort(least.begin(), least.end(), [](const stream::Point& a, const stream::Point& b) {
+    return a.timeline != b.timeline ? a.timeline < b.timeline : a.value < b.value;
+  });
+  least.erase(std::unique(least.begin(), least.end(),
+                          [](const stream::Point& a, const stream::Point& b) {
+                            return a.timeline == b.timeline;
+                          }),
+              least.end());
   return least;
-}
-
-Books::Awaited Books::awaiting_all() const {
-  const Opened books(mutex_);
-  return Awaited(timelines_.size(), 0);
 }
 
 std::optional<Closed> Books::ending(const Origin& origin, bool by_handle) {
@@ -267,7 +290,19 @@ stream::Snapshot Books::given(const Origin& origin) {
   if (!origin.host()) {
     if (Front* front = known_front(origin)) fronts.push_back(front);
   } else {
-    fronts = fronts_of(origin.context);
+    // Of the others' nothing is pending, and they have waited for nobody.
+    const Opened books(mutex_);
+    std::vector<stream::Timeline> lines;
+    timelines_.each_of_context(origin.context,
+                               [&](stream::Timeline timeline) { lines.push_back(timeline); });
+    for (const auto timeline : lines)
+      if (timelines_.pending(timeline) || standings_[timeline].clock)
+        fronts.push_back(&fronts_.of(timeline));
+    for (Front* front : fronts_.listed())
+      if (front->context.load(std::memory_order_relaxed) == origin.context) fronts.push_back(front);
+    std::sort(fronts.begin(), fronts.end(),
+              [](const Front* a, const Front* b) { return a->timeline < b->timeline; });
+    fronts.erase(std::unique(fronts.begin(), fronts.end()), fronts.end());
   }
   for (Front* front : fronts) {
     const Lock own(front->lock);

@@ -166,6 +166,7 @@ Result<driver::Address> DevicePool::ladder(Request& request, Error error) {
     if (!served && reported.kind == ErrorKind::limit) reported = error;
     return served;
   };
+  const Books::Everywhere everywhere(books_);
   const auto lacks_mappings = [&] { return error.kind == ErrorKind::mappings; };
 
   books_.unpark_all();
@@ -208,8 +209,7 @@ void DevicePool::keep_windows_in_bounds() {
     const Growing growing(supply_.mutex());
     if (!supply_.windows_exceed()) return;
   }
-  const auto all = books_.awaiting_all();
-  follower_.harvest(Stake::place, stream::Fences::Clock::now(), &all);
+  follower_.harvest(Stake::place, stream::Fences::Clock::now());
   const Growing growing(supply_.mutex());
   supply_.keep_windows_in_bounds();
 }

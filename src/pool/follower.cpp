@@ -120,23 +120,15 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
     bool legacy;
   };
   std::vector<Due> due;
-  std::vector<stream::Timeline> open;
-  std::vector<bool> ended;
+  const auto named = books_.named(awaited);
+  auto open = named;
   {
     const Books::Opened books(books_.mutex());
     const auto& timelines = books_.timelines();
-    ended.resize(timelines.size());
-    for (stream::Timeline t = 0; t < timelines.size(); ++t) {
-      ended[t] = timelines.ended(t);
-      if (timelines.open_has_frees(t)) open.push_back(t);
-    }
+    std::erase_if(open, [&](stream::Timeline t) { return !timelines.open_has_frees(t); });
   }
-  const auto followed = [&](stream::Timeline t) {
-    return !awaited || Books::names(*awaited, t) || (t < ended.size() && ended[t]);
-  };
-  std::erase_if(open, [&](stream::Timeline t) {
-    return !followed(t) || (stake == Stake::place && !fences_.due(t, now, stake));
-  });
+  if (stake == Stake::place)
+    std::erase_if(open, [&](stream::Timeline t) { return !fences_.due(t, now, stake); });
   if (!open.empty()) {
     const Books::Opened books(books_.mutex());
     for (const auto t : open) {
@@ -147,7 +139,8 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
       bool in_time = !front.worked_since.load(std::memory_order_relaxed);
       // An event in the legacy stream would put an order between the program's blocking streams
       // that is not the free's any more.
-      how.whole_context = (how.whole_context && (ended[t] || !is_mine(front))) ||
+      const bool ended = books_.timelines().ended(t);
+      how.whole_context = (how.whole_context && (ended || !is_mine(front))) ||
                           (!in_time && front.kind.load(std::memory_order_relaxed) == Kind::legacy);
       in_time = (in_time && (front.host || !how.whole_context)) || !device_.records_in_frees();
       due.push_back(
@@ -158,7 +151,7 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
   std::stable_partition(due.begin(), due.end(), [](const Due& one) { return !one.legacy; });
   for (auto& one : due) follow(std::move(one.closed), now, one.in_time);
 
-  const auto answers = fences_.ask(followed, books_.all_passed(), now, stake);
+  const auto answers = fences_.ask(books_.known_of(named), now, stake);
   const Books::Opened books(books_.mutex());
   books_.counters().fence_queries += answers.questions;
   for (const auto& point : answers.passed) books_.advance(point);
@@ -170,7 +163,10 @@ bool Follower::insert_wait(Bytes bytes, const Origin& origin) {
   const auto least = books_.awaited_by(asking, bytes, false);
   const auto point = fences_.make_wait(
       origin.context, origin.stream, [&](stream::Timeline timeline, std::uint64_t value) {
-        return Books::names(least, timeline) && least[timeline] <= value;
+        const auto found = std::lower_bound(
+            least.begin(), least.end(), timeline,
+            [](const stream::Point& one, stream::Timeline t) { return one.timeline < t; });
+        return found != least.end() && found->timeline == timeline && found->value <= value;
       });
   if (!point) return false;
   const Books::Opened books(books_.mutex());

@@ -5,6 +5,9 @@
 // Fronts are found without a lock and live as long as their pool. The front that a block was
 // allocated on owns it: its lock guards that block's state, so that of two frees of one block one
 // finds it live. It is taken before the pool's, and never two of them.
+//
+// Those with something that the books do not have yet are listed, so that nobody who brings them up
+// to date walks over all of them: a program may have thousands of streams.
 #pragma once
 
 #include <array>
@@ -31,8 +34,9 @@ using FrontCount = stats::Tally;
 enum class OneStream { not_known, so_far, over };
 
 struct alignas(128) Front {
-  Front(stream::Timeline its, bool is_host, stats::FrontRecord& record)
-      : timeline(its), host(is_host), counted(record) {}
+  Front(stream::Timeline its, bool is_host, stats::FrontRecord& record,
+        memory::RecallBudget* budget = nullptr)
+      : timeline(its), host(is_host), recall(budget), counted(record) {}
 
   // Whether `block` is the live block of this front at `address`.
   bool owns(const memory::Region* block, std::uint64_t address) const GMLAKE_REQUIRES(lock) {
@@ -57,6 +61,10 @@ struct alignas(128) Front {
   static constexpr std::int64_t kMostParked = 16;
   std::array<memory::Region*, kMostParked> parked GMLAKE_GUARDED_BY(lock){};
   FrontCount parked_count;
+  // Among Fronts::listed(), and where: changed with both locks held. One that is not has nothing
+  // parked, and no levels of its own.
+  bool listed = false;
+  std::size_t place = 0;
 
   memory::Recall recall GMLAKE_GUARDED_BY(lock);
 
@@ -67,8 +75,8 @@ struct alignas(128) Front {
   // Work has been given since the last free.
   std::atomic<bool> worked_since{false};
 
-  // Some block has said that this stream uses it besides.
-  std::atomic<bool> has_used_beside{false};
+  // Blocks that say that this stream uses them besides, and that are not free memory yet.
+  std::atomic<std::uint32_t> uses_beside{0};
 
   // Done here, without the pool; not in its counters. Levels are since the last time the pool's
   // were brought up to date.
@@ -114,7 +122,7 @@ class Fronts {
   // With the pool's lock held. They are added in the order of their timelines.
   Front* add(std::uint64_t key, stream::Timeline timeline, bool host, stats::FrontRecord& record) {
     assert(timeline == fronts_.size());
-    fronts_.push_back(std::make_unique<Front>(timeline, host, record));
+    fronts_.push_back(std::make_unique<Front>(timeline, host, record, &budget_));
     Front* front = fronts_.back().get();
     front->key.store(key, std::memory_order_relaxed);
     return front;
@@ -135,6 +143,21 @@ class Fronts {
     front->key.store(key, std::memory_order_relaxed);
   }
   const std::vector<std::unique_ptr<Front>>& all() const { return fronts_; }
+  const std::vector<Front*>& listed() const { return listed_; }
+  // With the front's lock held as well.
+  void list(Front& front) {
+    if (front.listed) return;
+    listed_.push_back(&front);
+    front.place = listed_.size() - 1;
+    front.listed = true;
+  }
+  void unlist(Front& front) {
+    if (!front.listed) return;
+    listed_.back()->place = front.place;
+    listed_[front.place] = listed_.back();
+    listed_.pop_back();
+    front.listed = false;
+  }
   Front& of(stream::Timeline timeline) const { return *fronts_[timeline]; }
 
  private:
@@ -147,6 +170,8 @@ class Fronts {
 
   std::array<std::atomic<Front*>, kBuckets> buckets_{};
   std::vector<std::unique_ptr<Front>> fronts_;
+  std::vector<Front*> listed_;
+  memory::RecallBudget budget_;
 };
 
 }  // namespace gmlake::pool

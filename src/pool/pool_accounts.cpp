@@ -21,12 +21,14 @@ bool DevicePool::takes_completed(const Request& request) const {
 // Whole handles only go, and none of what others use; what the pool does not hold any more is free
 // for them.
 void DevicePool::let_go(PoolTag pool, Bytes keep) {
-  auto& owed = books_.accounts().at(pool).owed;
-  const Bytes less = books_.let_go(pool, keep) + owed.exchange(0);
+  auto& account = books_.accounts().at(pool);
+  const Bytes less = books_.let_go(pool, keep) + account.owed.exchange(0);
   if (less == 0) return;
   const Bytes physical = supply_.physical();
   const Bytes given = trim(physical - std::min(physical, less));
-  if (given < less && books_.has_pending()) owed = less - given;
+  if (given >= less || !books_.has_pending()) return;
+  account.owed = less - given;
+  account.mark();
 }
 
 void DevicePool::trim_account(PoolTag pool, Bytes keep) {
@@ -42,19 +44,13 @@ void DevicePool::close_account(PoolTag pool) {
 }
 
 void DevicePool::after_wait() {
-  auto& accounts = books_.accounts();
-  for (std::size_t i = 0; i < accounts.count(); ++i) {
-    const auto pool = static_cast<PoolTag>(i);
-    const auto& account = accounts.at(pool);
-    const Bytes keep = account.threshold_now();
-    if (account.held.load(std::memory_order_relaxed) <= keep &&
-        account.owed.load(std::memory_order_relaxed) == 0)
-      continue;
+  books_.accounts().each_marked([this](PoolTag pool, const Account& account) {
+    if (!account.holds_too_much()) return;
     if (account.has_threshold)
-      let_go(pool, keep);
+      let_go(pool, account.threshold_now());
     else
-      (void)books_.let_go(pool, keep);
-  }
+      (void)books_.let_go(pool, account.threshold_now());
+  });
   if (config_.pool_release_threshold != config::kNoThreshold) release_surplus();
 }
 

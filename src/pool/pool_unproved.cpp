@@ -24,14 +24,17 @@ Refusal DevicePool::refusal(const Request& request) const {
   const Books::Opened books(books_.mutex());
   const auto& placement = books_.placement();
   if (placement.free_bytes() < size) return refusal;
-  std::vector<Bytes> refused(books_.timelines().size());  // by timeline
-  placement.each_refused(size, books_.order_of(request.front),
-                         [&](stream::Timeline timeline, Bytes free) {
-                           refused[timeline] = std::min(bytes, refused[timeline] + free);
-                         });
-  for (stream::Timeline timeline = 0; timeline < refused.size(); ++timeline)
-    if (refused[timeline] != 0)
-      refusal.parts.push_back({name_of(books_.front_at(timeline)), refused[timeline]});
+  std::vector<std::pair<stream::Timeline, Bytes>> refused;
+  placement.each_refused(
+      size, books_.order_of(request.front),
+      [&](stream::Timeline timeline, Bytes free) { refused.emplace_back(timeline, free); });
+  std::sort(refused.begin(), refused.end());
+  for (auto at = refused.begin(); at != refused.end();) {
+    const auto timeline = at->first;
+    Bytes sum = 0;  // perhaps of each heap
+    for (; at != refused.end() && at->first == timeline; ++at) sum += at->second;
+    refusal.parts.push_back({name_of(books_.front_at(timeline)), std::min(bytes, sum)});
+  }
   if (refusal.parts.empty()) return refusal;
   refusal.wanted_by = name_of(request.front);
   refusal.bytes = bytes;

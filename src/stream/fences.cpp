@@ -140,29 +140,28 @@ bool Fences::has_fired(Line& line) {
          (*answer || GMLAKE_FAULT(not_ready_is_done));
 }
 
-Fences::Answers Fences::ask(const Which& which, const std::vector<std::uint64_t>& known, Time now,
-                            Stake stake) {
+Fences::Answers Fences::ask(const Snapshot& known, Time now, Stake stake) {
   const Lock lock(mutex_);
   struct Candidate {
     std::uint64_t number;
     Timeline timeline;
+    std::uint64_t passed;
   };
   std::vector<Candidate> candidates;
-  for (Timeline t = 0; t < lines_.size(); ++t)
-    if (!lines_[t].pending.empty() && is_due(t, now, stake) && which(t))
-      candidates.push_back({lines_[t].pending.front().number, t});
+  for (const auto& [t, passed] : known)
+    if (t < lines_.size() && !lines_[t].pending.empty() && is_due(t, now, stake))
+      candidates.push_back({lines_[t].pending.front().number, t, passed});
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.number < b.number; });
 
   Answers answers;
-  auto passed = known;
   for (const auto& candidate : candidates) {
     const auto t = candidate.timeline;
     auto& line = lines_[t];
     while (!line.pending.empty() && !left(line.pending.front().follower->context)) {
       auto& fence = line.pending.front();
       const auto value = fence.value;
-      bool fired = t < passed.size() && value <= passed[t];
+      bool fired = value <= candidate.passed;
       if (!fired) {
         auto first = fence.before.begin();
         while (first != fence.before.end() &&
@@ -180,7 +179,6 @@ Fences::Answers Fences::ask(const Which& which, const std::vector<std::uint64_t>
         line.answered = now;
         break;
       }
-      if (t < passed.size()) passed[t] = std::max(passed[t], value);
       answers.passed.push_back({t, value});
       line.since = now;
       retire(line);

@@ -66,11 +66,10 @@ class Fences {
     Snapshot passed;
     std::uint64_t questions = 0;
   };
-  // Asks the pending fences of the timelines that `which` names, oldest first, as far as they are
-  // due and have fired. An event that can not be queried counts as not fired. `passed`: what is
-  // known already, by timeline.
-  Answers ask(const Which& which, const std::vector<std::uint64_t>& passed, Time now, Stake stake)
-      GMLAKE_EXCLUDES(mutex_);
+  // Asks the pending fences of the timelines that `known` names, oldest first, as far as they are
+  // due and have fired. An event that can not be queried counts as not fired. The values are what
+  // is known of each to have passed already.
+  Answers ask(const Snapshot& known, Time now, Stake stake) GMLAKE_EXCLUDES(mutex_);
 
   // Waits on the host for the oldest pending fence, recorded in time, of a timeline that `which`
   // names. Nothing: none is pending, or waiting failed. To be called without any lock.

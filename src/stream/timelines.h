@@ -110,11 +110,17 @@ class Timelines {
     for (Timeline t = 0; t < size(); ++t)
       if (lines_[t].follow.context == context) visit(t);
   }
+  // Those of ended streams that are looked at next for a new one to go on with.
+  template <typename Each>
+  void each_next_ended(Each visit) const {
+    for (std::size_t i = 0; i < std::min(kLooks, ended_.size()); ++i) visit(ended_[i]);
+  }
   Timeline size() const { return static_cast<Timeline>(lines_.size()); }
 
  private:
   // Below it are the values that have passed from the start (memory/fence.h).
   static constexpr std::uint64_t kFirstBatch = 2;
+  static constexpr std::size_t kLooks = 8;
   struct Line {
     std::uint64_t open = kFirstBatch;
     bool open_has_frees = false;
@@ -143,7 +149,6 @@ class Timelines {
 template <typename Unused>
 std::optional<Timeline> Timelines::take_over(std::uint64_t id, void* stream, void* context,
                                              bool thread_bound, Unused unused) {
-  constexpr std::size_t kLooks = 8;
   for (auto looks = std::min(kLooks, ended_.size()); looks > 0; --looks) {
     const Timeline timeline = ended_.front();
     ended_.pop_front();

@@ -239,6 +239,34 @@ TEST(FreeIndex, OfManyTheAnswerIsNearTheBest) {
   }
 }
 
+// Where there are very many timelines only some are looked at, others by the next request; all of
+// them where all else has failed.
+TEST(FreeIndex, OfManyTimelinesSomeAreLookedAtInTurn) {
+  constexpr Timeline kTimelines = 1000;
+  const std::vector<std::uint64_t> passed(kTimelines, 0);
+  Bench bench;
+  for (Timeline t = 0; t + 1 < kTimelines; ++t) bench.add(t * GiB, 2 * MiB, {t, 1});
+  const Region* reusable = bench.add(kTimelines * GiB, 2 * MiB, {kTimelines - 1, 0});
+  Order order{kNoTimeline, kNoTimeline, &passed};
+  const auto asked = [&] {
+    std::size_t count = 0;
+    bench.index.each_refused(order, 0, [&](const Region&) { return ++count, false; });
+    return count;
+  };
+  EXPECT_EQ(asked(), FreeIndex::kMostAwaited);
+  EXPECT_FALSE(bench.index.best(MiB, order));
+  int requests = 1;
+  for (; !bench.index.best(MiB, order) && requests < 100; ++requests) bench.index.look_on();
+  EXPECT_EQ(bench.index.best(MiB, order), reusable);
+  EXPECT_EQ(requests, 1 + 999 / 128);
+
+  bench.index.look_on();
+  EXPECT_FALSE(bench.index.best(MiB, order));
+  order.everywhere = true;
+  EXPECT_EQ(bench.index.best(MiB, order), reusable);
+  EXPECT_EQ(asked(), kTimelines - 1);
+}
+
 TEST(FreeIndex, LargestVisitsTheLargestOfEachTimeline) {
   Bench bench;
   std::set<const Region*> wanted, seen;

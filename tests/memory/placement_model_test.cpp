@@ -244,7 +244,7 @@ class Model {
     const auto timeline = random_() % kTimelines;
     passed_[timeline] = random_() % 2 == 0 ? open_[timeline] : passed_[timeline];
     ++open_[timeline];
-    if (timeline == 0) placement_->settle(0, passed_[0]);
+    if (timeline == 0) placement_->passed(0, passed_[0]);
   }
 
   void trim() {

@@ -435,10 +435,13 @@ TEST_F(PlacementTest, SettledFreesMergeAndServeAnybody) {
   release(b, {0, 3, false});
   release(c, {0, 4, false});
   EXPECT_EQ(placement_.largest_span(), 10 * MiB) << "batches stay apart";
-  placement_.settle(0, 3);
+  placement_.passed(0, 3);
+  EXPECT_EQ(placement_.settle(10), 2U);
+  EXPECT_EQ(placement_.settle(10), 0U);
   balanced();
   EXPECT_EQ(placement_.largest_span(), 20 * MiB);
-  placement_.settle(0, 4);
+  placement_.passed(0, 4);
+  EXPECT_EQ(placement_.settle(10), 1U);
   balanced();
   EXPECT_EQ(placement_.largest_span(), 30 * MiB);
   passed_[0] = kSettled;

@@ -295,5 +295,23 @@ TEST(Recall, ManyGranulesGoRound) {
   for (const Bytes start : starts) EXPECT_NEAR(static_cast<double>(start / GiB), 9990, 5);
 }
 
+// One that never repeats itself leaves others what they need.
+TEST(Recall, TimelinesShareABudget) {
+  RecallBudget budget;
+  budget.left = 2048;
+  Recall greedy(&budget);
+  for (Bytes i = 1; i < 10000; ++i) greedy.record(i * 512, i, {i, nullptr, 0}, false);
+  EXPECT_GE(budget.left, 1000U);
+  Recall other(&budget);
+  int right = 0;
+  for (int round = 0; round < 4; ++round)
+    for (Bytes i = 0; i < 200; ++i) {
+      const Place* guess = other.guess((i + 2) * MiB, i);
+      right += guess && guess->start == i ? 1 : 0;
+      other.record((i + 2) * MiB, i, {i, nullptr, 0}, guess != nullptr);
+    }
+  EXPECT_EQ(right, 600);
+}
+
 }  // namespace
 }  // namespace gmlake::memory

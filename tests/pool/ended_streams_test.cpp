@@ -95,6 +95,21 @@ TEST(EndedStreams, ThatABlockIsUsedOnAreNotReplaced) {
   EXPECT_EQ(timelines(bench), before + 1);
 }
 
+TEST(EndedStreams, ThatBlocksWereUsedOnAreReplacedOnceThoseAreFree) {
+  Bench bench;
+  for (std::uintptr_t stream = 10; stream < 200; ++stream) {
+    const auto at = bench.get(kBytes, on_stream(1));
+    EXPECT_TRUE(bench.pool.use_beside(at, on_stream(stream)));
+    if (stream % 3 == 0) {
+      EXPECT_TRUE(bench.pool.use_beside(at, on_stream(2)));
+    }
+    bench.use_and_free(at, on_stream(1));
+    bench.pool.retire_stream(on_stream(stream));
+    bench.device.finish_all();
+  }
+  EXPECT_LE(timelines(bench), 12U);
+}
+
 TEST(EndedStreams, AreThoseOfADeadContextToo) {
   Bench bench;
   for (std::uintptr_t i = 1; i <= 50; ++i) {

@@ -36,7 +36,9 @@ struct Scene {
     device.completed[stream_of(timeline)] = device.submitted[stream_of(timeline)];
   }
   std::uint64_t ask(Stake stake = Stake::place) {
-    const auto answers = fences.ask([](Timeline) { return true; }, passed, now, stake);
+    Snapshot known;
+    for (Timeline t = 0; t < passed.size(); ++t) known.push_back({t, passed[t]});
+    const auto answers = fences.ask(known, now, stake);
     for (const auto& point : answers.passed) passed[point.timeline] = point.value;
     return answers.questions;
   }
