@@ -115,17 +115,14 @@ Result<driver::Address> Supply::finish(Front& front, memory::Miss miss, Bytes by
   return fail(done.error());
 }
 
-// At most one at each end of a block. Bounded as stitches are, which is what it is for.
+// At most one at each end of a block. No bound in time is needed: what is cut stays cut.
 Status Supply::cut(Front& front, Bytes bytes, PoolTag pool) {
-  for (int ends = 2; ends != 0; --ends) {
-    const auto start = StitchBudget::Clock::now();
-    if (!budget_.left(start) || device_.captures()) return {};
+  for (int ends = 2; ends != 0 && !device_.captures(); --ends) {
     auto cut = books_.begin_cut(front, bytes, pool);
     if (!cut) return {};
     const Bytes size = cut->handle->size;
     const bool beside = std::min(growth_limit(), room_on_device(size, Room::ample)) >= size;
     const auto divided = mappings_.divide(cut->handle->start, cut->sizes, beside);
-    budget_.spend(start, StitchBudget::Clock::now());
     if (!divided) return books_.finish_cut(std::move(*cut), {}, 0), Status{};
     books_.finish_cut(std::move(*cut), divided->made, divided->beside ? size : 0);
     if (!divided->done) return divided->done;

@@ -156,14 +156,5 @@ TEST(Cut, NotWhileAStreamIsCaptured) {
   EXPECT_EQ(bench.counters().cuts, 0U);
 }
 
-TEST(Cut, NotBeyondTheTimeForStitches) {
-  auto config = plain();
-  config.stitch_time_budget = 0;
-  CutBench bench(GiB, config);
-  bench.come_and_go(64 * MiB);
-  bench.get(12 * MiB, kHost);
-  EXPECT_EQ(bench.counters().cuts, 0U);
-}
-
 }  // namespace
 }  // namespace gmlake::pool
