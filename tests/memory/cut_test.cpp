@@ -1,6 +1,8 @@
 // Cutting a large handle before a block takes a part of it: which, where, and what is left of it.
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "memory/placement.h"
 
 namespace gmlake::memory {
@@ -27,19 +29,19 @@ class CutTest : public testing::Test {
   Taken grow(Bytes size) {
     auto miss = placement_->begin(size, order_, {});
     EXPECT_TRUE(miss);
-    return placement_->finish(std::move(*miss), recall_);
+    return placement_->finish(std::move(*miss), *recall_);
   }
   // As the pool does it, with a device that never fails.
   Taken allocate(Bytes size) {
-    auto taken = placement_->take(size, order_, recall_, Coarse::refuse);
+    auto taken = placement_->take(size, order_, *recall_, Coarse::refuse);
     if (!taken) {
-      while (auto cut = placement_->begin_cut(size, order_, recall_)) {
+      while (auto cut = placement_->begin_cut(size, order_, *recall_)) {
         balanced();
         ++cuts_;
         placement_->finish_cut(std::move(*cut), cut->sizes.size());
         balanced();
       }
-      taken = placement_->take(size, order_, recall_);
+      taken = placement_->take(size, order_, *recall_);
     }
     if (!taken) taken = grow(size);
     balanced();
@@ -62,7 +64,8 @@ class CutTest : public testing::Test {
 
   std::vector<std::uint64_t> passed_{0, 0, 0};
   Order order_{1, 1, &passed_};
-  Recall recall_;
+  // By itself, so that a test can begin with one that knows nothing.
+  std::optional<Recall> recall_{std::in_place};
   int cuts_ = 0;
   std::optional<Placement> placement_;
 };
@@ -73,7 +76,7 @@ TEST_F(CutTest, OneEarlyBlockDoesNotSpoilStitching) {
        {2 * MiB, 3 * MiB, 5 * MiB, 12 * MiB, 20 * MiB, 31 * MiB, 12 * MiB + 512}) {
     SCOPED_TRACE(size);
     begin(plain());
-    recall_ = {};
+    recall_.emplace();
     come_and_go(960 * MiB);
     std::vector<Taken> blocks;
     while (placement_->free_bytes() >= size) blocks.push_back(allocate(size));
@@ -171,7 +174,7 @@ TEST_F(CutTest, WhatAWindowShowsIsNotCutUntilItIsForgotten) {
   frugal.frugal = true;
   auto miss = placement_->begin(32 * MiB, order_, frugal);
   ASSERT_TRUE(miss);
-  const auto stitched = placement_->finish(std::move(*miss), recall_);
+  const auto stitched = placement_->finish(std::move(*miss), *recall_);
   ASSERT_EQ(stitched.how, Served::stitched);
   Window* window = stitched.block->live.window;
   release(stitched);
@@ -180,7 +183,7 @@ TEST_F(CutTest, WhatAWindowShowsIsNotCutUntilItIsForgotten) {
   EXPECT_EQ(cuts_, 0);
   release(block);
   placement_->forget(window);
-  recall_ = {};
+  recall_.emplace();
   allocate(6 * MiB);
   EXPECT_EQ(cuts_, 1);
 }
@@ -198,11 +201,11 @@ TEST_F(CutTest, WhatCouldNotBeMadeAgainIsAbsent) {
   for (const std::size_t made : {0, 1, 2}) {
     SCOPED_TRACE(made);
     begin(plain());
-    recall_ = {};
+    recall_.emplace();
     come_and_go(32 * MiB);
-    auto cut = placement_->begin_cut(12 * MiB, order_, recall_);
+    auto cut = placement_->begin_cut(12 * MiB, order_, *recall_);
     ASSERT_TRUE(cut);
-    EXPECT_FALSE(placement_->take(12 * MiB, order_, recall_)) << "it is held";
+    EXPECT_FALSE(placement_->take(12 * MiB, order_, *recall_)) << "it is held";
     placement_->finish_cut(std::move(*cut), made);
     balanced();
     EXPECT_EQ(placement_->physical(), made * 12 * MiB);
@@ -215,12 +218,12 @@ TEST_F(CutTest, WhatCouldNotBeMadeAgainIsAbsent) {
 
 TEST_F(CutTest, OneThatStayedIsAsItWas) {
   come_and_go(32 * MiB);
-  auto cut = placement_->begin_cut(12 * MiB, order_, recall_);
+  auto cut = placement_->begin_cut(12 * MiB, order_, *recall_);
   ASSERT_TRUE(cut);
   placement_->finish_cut(std::move(*cut), {});
   balanced();
   EXPECT_EQ(handles(32 * MiB), (Sizes{32 * MiB}));
-  EXPECT_EQ(placement_->take(32 * MiB, order_, recall_).how, Served::exact);
+  EXPECT_EQ(placement_->take(32 * MiB, order_, *recall_).how, Served::exact);
 }
 
 TEST_F(CutTest, WithoutStitchingThereIsNoUseForIt) {
