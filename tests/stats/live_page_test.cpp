@@ -158,6 +158,23 @@ TEST_F(LivePageTest, AProcessOfThatNumberIsNotThatProcess) {
   page.end();
 }
 
+TEST_F(LivePageTest, OfManyThatWereKilledTheOldestGo) {
+  for (int i = 0; i < 80; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      LivePage page;
+      _exit(begin(page) ? 0 : 1);
+    }
+    int status = 1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+  }
+  LivePage page;
+  ASSERT_TRUE(begin(page));
+  EXPECT_LE(pages_in(folder_).size(), 66U);  // of one age any goes, but for ours
+  EXPECT_TRUE(fs::exists(page.path()));
+}
+
 TEST_F(LivePageTest, TheFolderIsItsUsersAlone) {
   const auto folder = folder_ + "/pages";
   EXPECT_TRUE(prepare_page_folder(folder));
