@@ -40,6 +40,7 @@ void stop_sharing();
 // In a forked child: nothing of its parent's is the child's.
 void sharing_after_fork();
 // The block of another process that `at` lies in, where it is open.
-std::optional<ipc::Imports::Range> opened_range(CUdeviceptr at);
+std::optional<ipc::Imports::Range> opened_range(CUdeviceptr at,
+                                                std::optional<bool> synchronous = {});
 
 }  // namespace gmlake::hooks

@@ -133,6 +133,8 @@ CUresult result_of(const ipc::Refusal& refusal) {
   switch (refusal.why) {
     case ipc::Refusal::gone:
       return CUDA_ERROR_INVALID_HANDLE;
+    case ipc::Refusal::freed:
+      return CUDA_ERROR_INVALID_VALUE;
     case ipc::Refusal::unreachable:
       return CUDA_ERROR_MAP_FAILED;
     case ipc::Refusal::other_context:
@@ -266,9 +268,11 @@ void sharing_after_fork() {
   ipc::close_descriptors_after_fork();
 }
 
-std::optional<ipc::Imports::Range> opened_range(CUdeviceptr at) {
+std::optional<ipc::Imports::Range> opened_range(CUdeviceptr at, std::optional<bool> synchronous) {
   auto* ours = known.load(std::memory_order_acquire);
-  return ours ? ours->imports.range_of(at) : std::nullopt;
+  std::optional<ipc::Imports::Range> range;
+  if (ours) (void)guarded([&] { range = ours->imports.range_of(at, synchronous); });
+  return range;
 }
 
 CUresult ipc_get_memory(CUipcMemHandle* handle, CUdeviceptr at) {

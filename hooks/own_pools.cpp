@@ -18,14 +18,21 @@ void OwnPools::add_if_new(CUmemoryPool pool, int device) {
   pools_.try_emplace(pool, Known{device, 0, 0});
 }
 
-// cuda.h, cuMemPoolDestroy: its memory goes when the last allocation is freed, which is not seen.
-void OwnPools::remove(CUmemoryPool pool) {
+OwnPools::All::node_type OwnPools::take(CUmemoryPool pool) {
   const Lock lock(mutex_);
-  const auto known = pools_.find(pool);
-  if (known == pools_.end()) return;
-  if (auto* books = Process::get().pool_if_any(known->second.device))
-    books->leave_beside(&stats::DeviceCounters::own_pool_bytes, known->second.owns);
-  pools_.erase(known);
+  return pools_.extract(pool);
+}
+
+// cuda.h, cuMemPoolDestroy: its memory goes when the last allocation is freed, which is not seen.
+void OwnPools::settle(All::node_type is, bool gone) {
+  if (is.empty()) return;
+  if (!gone) {
+    const Lock lock(mutex_);
+    pools_.insert(std::move(is));
+  } else if (auto* books = Process::get().pool_if_any(is.mapped().device)) {
+    (void)guarded(
+        [&] { books->leave_beside(&stats::DeviceCounters::own_pool_bytes, is.mapped().owns); });
+  }
 }
 
 pool::DevicePool* OwnPools::books_of(const RealDriver& real, CUmemoryPool pool, Bytes bytes) {

@@ -14,10 +14,26 @@
 namespace gmlake::hooks {
 
 class OwnPools {
+  struct Known {
+    int device = 0;
+    Bytes owns = 0;
+    Bytes left = 0;  // of what it was seen to have free
+  };
+  using All = std::unordered_map<CUmemoryPool, Known>;
+
  public:
   void add(CUmemoryPool pool, int device);
   void add_if_new(CUmemoryPool pool, int device);
-  void remove(CUmemoryPool pool);
+  // Around cuMemPoolDestroy: its handle may come back as another pool's at once.
+  class Ends {
+   public:
+    Ends(OwnPools& pools, CUmemoryPool pool) : pools_(pools), is_(pools.take(pool)) {}
+    void settle(bool succeeded) { pools_.settle(std::move(is_), succeeded); }
+
+   private:
+    OwnPools& pools_;
+    All::node_type is_;
+  };
   // A native call is about to allocate there. The books that it counts in; null if there is
   // nothing to count.
   pool::DevicePool* books_of(const RealDriver& real, CUmemoryPool pool, Bytes bytes);
@@ -26,13 +42,11 @@ class OwnPools {
   void ask_all(const RealDriver& real, pool::DevicePool& books);
 
  private:
-  struct Known {
-    int device = 0;
-    Bytes owns = 0;
-    Bytes left = 0;  // of what it was seen to have free
-  };
+  All::node_type take(CUmemoryPool pool);
+  void settle(All::node_type is, bool gone);
+
   RankedMutex<Rank::registry> mutex_;
-  std::unordered_map<CUmemoryPool, Known> pools_ GMLAKE_GUARDED_BY(mutex_);
+  All pools_ GMLAKE_GUARDED_BY(mutex_);
 };
 OwnPools& own_pools();
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "driver/current_context.h"
+#include "hooks/program_pools.h"
 #include "hooks/single_stream.h"
 #include "support/lasting.h"
 #include "support/log.h"
@@ -21,10 +22,12 @@ bool watched(const RealDriver& real) {
 }
 
 // What the program has enabled, an entry each: a context for another one's memory, or (no contexts)
-// a device for the memory of another one's default pool.
+// a device for the memory of a memory pool on another one. Handles hold memory of both kinds, so
+// that kernels reach all of it then; copies and sets are told apart.
 struct Enabled {
   CUcontext by = nullptr;
   CUcontext of = nullptr;
+  CUmemoryPool pool = nullptr;
   int reader = 0;
   int owner = 0;
   bool operator==(const Enabled&) const = default;
@@ -42,19 +45,27 @@ class Enablings {
     const Lock lock(mutex_);
     std::erase(all_, one);
   }
-  // Those of a context; gives them.
-  std::vector<Enabled> remove_context(CUcontext context) {
+  // Those for which `which` holds; gives them.
+  template <typename Which>
+  std::vector<Enabled> remove_all(Which which) {
     const Lock lock(mutex_);
     std::vector<Enabled> gone;
     for (const auto& one : all_)
-      if (one.by == context || one.of == context) gone.push_back(one);
-    std::erase_if(all_, [&](const auto& one) { return one.by == context || one.of == context; });
+      if (which(one)) gone.push_back(one);
+    std::erase_if(all_, which);
     return gone;
   }
   bool holds(int reader, int owner) {
     const Lock lock(mutex_);
     return std::any_of(all_.begin(), all_.end(),
                        [&](const auto& one) { return one.reader == reader && one.owner == owner; });
+  }
+  // The same for memory of that pool, or (null) of no stream.
+  bool holds(int reader, int owner, CUmemoryPool pool) {
+    const Lock lock(mutex_);
+    return std::any_of(all_.begin(), all_.end(), [&](const auto& one) {
+      return one.reader == reader && one.owner == owner && one.pool == pool;
+    });
   }
 
  private:
@@ -99,20 +110,28 @@ void device_is_used(CUdevice device) {
     several_devices.store(true, std::memory_order_relaxed);
 }
 
-CUresult touch(const Caller& caller, CUdeviceptr at, Touch how) {
+CUresult touch(const RealDriver& real, const Caller& caller, CUdeviceptr at, Touch how,
+               bool& apart) {
   auto& process = Process::get();
   if (!process.driver_door() || !process.serving()) return CUDA_SUCCESS;
   const int device = caller.device;
   auto* const owner = process.owner(at);
-  if (!owner || owner->ordinal() == device || owner->reaches_all(device)) return CUDA_SUCCESS;
+  if (!owner || owner->ordinal() == device) return CUDA_SUCCESS;
   bool refused = false;
   (void)guarded([&] {
     const auto block = owner->view(at);
     if (!block) return;
     // Of a stream that captures only the current device is known, which may be another.
-    refused = !caller.capturing && (how == Touch::set || (how == Touch::copy && block->of_stream));
-    if (refused || how == Touch::set) return;
-    if (const auto opened = owner->open_to(device, *block); !opened)
+    const bool needs = how == Touch::set || (how == Touch::copy && block->of_stream);
+    refused =
+        needs && !caller.capturing &&
+        !enablings().holds(device, owner->ordinal(),
+                           block->of_stream ? pool_of_block(real, *owner, block->start) : nullptr);
+    if (refused || how == Touch::set || owner->reaches_all(device)) return;
+    const auto opened = owner->open_to(device, *block);
+    if (opened) return;
+    apart = apart || (how == Touch::copy && opened.error().kind == ErrorKind::unsupported);
+    if (!apart)
       log::info("memory of device {} is not opened to device {}: {} (error {})", owner->ordinal(),
                 device, opened.error().what, opened.error().code);
   });
@@ -124,11 +143,21 @@ void pool_is_made(pool::DevicePool& pool) {
     if (enablings().holds(reader, pool.ordinal())) (void)settle(pool, reader);
 }
 
-void forget_peers(CUcontext context) {
+namespace {
+template <typename Which>
+void forget(Which which) {
   if (!several_devices.load(std::memory_order_relaxed)) return;
   std::vector<Enabled> gone;
-  (void)guarded([&] { gone = enablings().remove_context(context); });
+  (void)guarded([&] { gone = enablings().remove_all(which); });
   for (const auto& one : gone) (void)settle(one.owner, one.reader);
+}
+}  // namespace
+
+void forget_peers(CUcontext context) {
+  if (context) forget([&](const auto& one) { return one.by == context || one.of == context; });
+}
+void forget_peers_of(CUmemoryPool pool) {
+  if (pool) forget([&](const auto& one) { return one.pool == pool; });
 }
 
 CUresult ctx_enable_peer_access(CUcontext peer, unsigned flags) {
@@ -161,21 +190,14 @@ CUresult mem_pool_set_access(CUmemoryPool memory_pool, const CUmemAccessDesc* ac
                              std::size_t count) {
   GMLAKE_REAL(mem_pool_set_access);
   const CUresult result = real->mem_pool_set_access(memory_pool, access, count);
-  if (result != CUDA_SUCCESS || !watched(*real) || !real->table.cuDeviceGetDefaultMemPool_)
-    return result;
-  int devices = 0;
-  int owner = -1;
-  (void)real->table.cuDeviceGetCount_(&devices);
-  for (int device = 0; device < std::min(devices, Process::kMostDevices); ++device) {
-    CUmemoryPool of_device = nullptr;
-    if (real->table.cuDeviceGetDefaultMemPool_(&of_device, device) == CUDA_SUCCESS &&
-        of_device == memory_pool)
-      owner = device;
-  }
-  for (std::size_t i = 0; owner >= 0 && i < count; ++i) {
+  const auto* const served =
+      result == CUDA_SUCCESS && watched(*real) ? server_of(*real, memory_pool) : nullptr;
+  if (!served) return result;
+  const int owner = served->ordinal();
+  for (std::size_t i = 0; i < count; ++i) {
     const auto& [location, flags] = access[i];
     if (location.type != CU_MEM_LOCATION_TYPE_DEVICE || location.id == owner) continue;
-    const Enabled one{nullptr, nullptr, location.id, owner};
+    const Enabled one{nullptr, nullptr, memory_pool, location.id, owner};
     if (flags == CU_MEM_ACCESS_FLAGS_PROT_NONE)
       enablings().remove(one);
     else

@@ -19,19 +19,21 @@ extern std::atomic<bool> several_devices;
 enum class Touch { nothing, set, copy, copy_between };
 
 // The caller is about to touch the block that `at` is in, if it is another device's: opens the
-// block to its device, or gives the error that it natively gets.
-CUresult touch(const Caller& caller, CUdeviceptr at, Touch how);
+// block to its device, or gives the error that it natively gets. `apart`: a copy of memory that can
+// not be opened to it.
+CUresult touch(const RealDriver& real, const Caller& caller, CUdeviceptr at, Touch how,
+               bool& apart);
 
 template <typename... Args>
 CUresult before_touch(const RealDriver& real, CUstream stream, bool zero_is_per_thread, Touch how,
-                      Args... args) {
+                      bool& apart, Args... args) {
   if (!several_devices.load(std::memory_order_relaxed)) return CUDA_SUCCESS;
   const auto caller = stream_caller(real, stream, zero_is_per_thread);
   auto result = CUDA_SUCCESS;
   if (caller)
     each_address(
         [&](CUdeviceptr at) {
-          if (result == CUDA_SUCCESS) result = touch(*caller, at, how);
+          if (result == CUDA_SUCCESS) result = touch(real, *caller, at, how, apart);
         },
         args...);
   return result;
@@ -41,5 +43,7 @@ CUresult before_touch(const RealDriver& real, CUstream stream, bool zero_is_per_
 void pool_is_made(pool::DevicePool& pool);
 // The context is gone, and with it what was enabled between it and others.
 void forget_peers(CUcontext context);
+// The same of a memory pool that the program has destroyed.
+void forget_peers_of(CUmemoryPool pool);
 
 }  // namespace gmlake::hooks

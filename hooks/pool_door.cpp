@@ -1,6 +1,7 @@
 // The driver door for memory pools: the driver answers, and hooks/program_pools.h keeps the books
 // of those that are served.
 #include "hooks/own_pools.h"
+#include "hooks/peers.h"
 #include "hooks/program_pools.h"
 #include "hooks/serve.h"
 #include "hooks/work.h"
@@ -53,9 +54,11 @@ CUresult mem_pool_create(CUmemoryPool* pool, const CUmemPoolProps* properties) {
 CUresult mem_pool_destroy(CUmemoryPool pool) {
   GMLAKE_REAL(mem_pool_destroy);
   if (!open()) return real->mem_pool_destroy(pool);
-  (void)guarded([&] { own_pools().remove(pool); });
+  OwnPools::Ends own(own_pools(), pool);
   PoolEnds ends(pool);
   const CUresult result = real->mem_pool_destroy(pool);
+  if (result == CUDA_SUCCESS) forget_peers_of(pool);
+  own.settle(result == CUDA_SUCCESS);
   ends.settle(result == CUDA_SUCCESS);
   return result;
 }

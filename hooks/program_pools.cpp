@@ -104,6 +104,20 @@ CUmemoryPool pool_of_block(const RealDriver& real, pool::DevicePool& owner, CUde
   return static_cast<CUmemoryPool>(owner.account(*tag).handle.load());
 }
 
+CUmemoryPool current_pool(const RealDriver& real, int device) {
+  auto* const own = default_pool(real, device);
+  auto* current = pools().current[static_cast<unsigned>(device)].load();
+  // What the program calls past a shut door is asked for.
+  if (!Process::get().driver_door() &&
+      (!real.table.cuDeviceGetMemPool_ ||
+       real.table.cuDeviceGetMemPool_(&current, device) != CUDA_SUCCESS))
+    return nullptr;
+  if (!current) current = own;
+  // The device's own is not seen to be created.
+  if (own && own == current) (void)guarded([&] { own_pools().add_if_new(own, device); });
+  return current;
+}
+
 void pool_made(const RealDriver& real, CUmemoryPool pool, const CUmemPoolProps& properties) {
   if (!is_plain(properties) || !real.complete || !serving()) return;
   auto* by = Process::get().pool(properties.location.id, real.table);

@@ -13,6 +13,15 @@ const RealDriver* looks(const RealRuntime& runtime) {
   return real && real->complete ? real : nullptr;
 }
 
+// Cudart's call; `note(driver)` when it has succeeded.
+template <typename Native, typename Note>
+cudaError_t with_books(const RealRuntime& runtime, Native native, Note note) {
+  const cudaError_t result = native();
+  const auto* real = looks(runtime);
+  if (result == cudaSuccess && real) note(*real);
+  return result;
+}
+
 CUmemPool_attribute translate(cudaMemPoolAttr which) {
   return static_cast<CUmemPool_attribute>(which);
 }
@@ -33,10 +42,9 @@ CUmemPoolProps translate(const cudaMemPoolProps& properties) {
 
 cudaError_t rt_mem_pool_create(cudaMemPool_t* pool, const cudaMemPoolProps* properties,
                                const RealRuntime& runtime) {
-  const auto result = runtime.rt_mem_pool_create(pool, properties);
-  const auto* real = looks(runtime);
-  if (result == cudaSuccess && real) pool_made(*real, *pool, translate(*properties));
-  return result;
+  return with_books(
+      runtime, [&] { return runtime.rt_mem_pool_create(pool, properties); },
+      [&](const RealDriver& real) { pool_made(real, *pool, translate(*properties)); });
 }
 
 cudaError_t rt_mem_pool_destroy(cudaMemPool_t pool, const RealRuntime& runtime) {
@@ -54,35 +62,32 @@ cudaError_t rt_mem_pool_trim_to(cudaMemPool_t pool, std::size_t keep, const Real
 
 cudaError_t rt_mem_pool_set_attribute(cudaMemPool_t pool, cudaMemPoolAttr which, void* value,
                                       const RealRuntime& runtime) {
-  const auto result = runtime.rt_mem_pool_set_attribute(pool, which, value);
-  const auto* real = looks(runtime);
-  if (result == cudaSuccess && real) attribute_set(*real, pool, translate(which), value);
-  return result;
+  return with_books(
+      runtime, [&] { return runtime.rt_mem_pool_set_attribute(pool, which, value); },
+      [&](const RealDriver& real) { attribute_set(real, pool, translate(which), value); });
 }
 
 cudaError_t rt_mem_pool_get_attribute(cudaMemPool_t pool, cudaMemPoolAttr which, void* value,
                                       const RealRuntime& runtime) {
-  const auto result = runtime.rt_mem_pool_get_attribute(pool, which, value);
-  const auto* real = looks(runtime);
-  if (result == cudaSuccess && real) attribute_got(*real, pool, translate(which), value);
-  return result;
+  return with_books(
+      runtime, [&] { return runtime.rt_mem_pool_get_attribute(pool, which, value); },
+      [&](const RealDriver& real) { attribute_got(real, pool, translate(which), value); });
 }
 
 cudaError_t rt_device_set_mem_pool(int device, cudaMemPool_t pool, const RealRuntime& runtime) {
-  const auto result = runtime.rt_device_set_mem_pool(device, pool);
-  const auto* real = looks(runtime);
-  if (result == cudaSuccess && real) pool_is_current(*real, device, pool);
-  return result;
+  return with_books(
+      runtime, [&] { return runtime.rt_device_set_mem_pool(device, pool); },
+      [&](const RealDriver& real) { pool_is_current(real, device, pool); });
 }
 
 cudaError_t rt_set_mem_pool(cudaMemLocation* location, cudaMemAllocationType type,
                             cudaMemPool_t pool, const RealRuntime& runtime) {
-  const auto result = runtime.rt_set_mem_pool(location, type, pool);
-  const auto* real = looks(runtime);
-  if (result == cudaSuccess && real && location->type == cudaMemLocationTypeDevice &&
-      type == cudaMemAllocationTypePinned)
-    pool_is_current(*real, location->id, pool);
-  return result;
+  return with_books(
+      runtime, [&] { return runtime.rt_set_mem_pool(location, type, pool); },
+      [&](const RealDriver& real) {
+        if (location->type == cudaMemLocationTypeDevice && type == cudaMemAllocationTypePinned)
+          pool_is_current(real, location->id, pool);
+      });
 }
 
 }  // namespace gmlake::hooks

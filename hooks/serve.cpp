@@ -31,19 +31,6 @@ void add_reusable(const RealDriver& real, std::size_t* free, const std::size_t* 
   if (total) *free = std::min(*free, *total);
 }
 
-// The device's own pool is not seen to be created.
-CUmemoryPool current_pool(const RealDriver& real, int device) {
-  CUmemoryPool current = nullptr;
-  CUmemoryPool own = nullptr;
-  const auto& table = real.table;
-  if (!table.cuDeviceGetMemPool_ || table.cuDeviceGetMemPool_(&current, device) != CUDA_SUCCESS)
-    return nullptr;
-  if (table.cuDeviceGetDefaultMemPool_ &&
-      table.cuDeviceGetDefaultMemPool_(&own, device) == CUDA_SUCCESS && own == current)
-    (void)guarded([&] { own_pools().add_if_new(current, device); });
-  return current;
-}
-
 void after_wait(const RealDriver& real) {
   auto& process = Process::get();
   if (!process.has_pools() || !process.serving()) return;

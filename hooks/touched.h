@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include <cuda.h>
 
@@ -62,6 +63,21 @@ void each_address(const Visit& visit, std::size_t count, CUDA_MEMCPY3D_BATCH_OP*
     if (side.type == CU_MEMCPY_OPERAND_TYPE_POINTER) visit(side.op.ptr.ptr);
   };
   for (std::size_t i = 0; copies && i < count; ++i) in(copies[i].src), in(copies[i].dst);
+}
+
+// Whether it copies or sets no bytes: the last number of bytes, elements or rows says how many.
+inline bool touches_nothing() {
+  return false;
+}
+template <typename First, typename... Rest>
+bool touches_nothing(const First& first, const Rest&... rest) {
+  if constexpr (requires { first->WidthInBytes; })
+    return !first || first->WidthInBytes == 0 || first->Height == 0;
+  else if constexpr (std::is_same_v<First, std::size_t> &&
+                     !(std::is_same_v<Rest, std::size_t> || ...))
+    return first == 0;
+  else
+    return touches_nothing(rest...);
 }
 
 }  // namespace gmlake::hooks

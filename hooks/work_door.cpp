@@ -3,6 +3,7 @@
 #include <string_view>
 #include <type_traits>
 
+#include "hooks/apart.h"
 #include "hooks/peers.h"
 #include "hooks/pointer.h"
 #include "hooks/work.h"
@@ -46,6 +47,15 @@ constexpr Kind kind_of(std::string_view symbol) {
   return {zero_is_per_thread(symbol), how != Touch::nothing && !has("Async"), how};
 }
 
+// Natively what was freed is no memory, and the call is refused.
+template <typename... Args>
+bool touches_nobodys(Args... args) {
+  bool touched = false;
+  if (Process::get().has_pools() && !touches_nothing(args...))
+    each_address([&](CUdeviceptr at) { touched = touched || is_nobodys(at); }, args...);
+  return touched;
+}
+
 // CU_POINTER_ATTRIBUTE_SYNC_MEMOPS: where it touches a block that has it, it is over when the call
 // returns.
 template <typename... Args>
@@ -56,17 +66,38 @@ CUresult finish(bool zero_is_per_thread, Args... args) {
   return zero_is_per_thread ? stream_synchronize_ptsz(nullptr) : stream_synchronize(nullptr);
 }
 
+// Between devices that are no peers.
+template <Kind kKind, typename... Args>
+CUresult give_apart(const RealDriver& real, PeerCopy& copy, Args... args) {
+  name_contexts(real, copy);
+  if constexpr ((std::is_same_v<Args, CUstream> || ...)) {
+    const auto native = kKind.zero_is_per_thread ? real.gives_cuMemcpy3DPeerAsync_ptsz
+                                                 : real.gives_cuMemcpy3DPeerAsync;
+    return native ? native(&copy, stream_among(args...)) : CUDA_ERROR_INVALID_VALUE;
+  } else {
+    const auto native =
+        kKind.zero_is_per_thread ? real.gives_cuMemcpy3DPeer_ptds : real.gives_cuMemcpy3DPeer;
+    return native ? native(&copy) : CUDA_ERROR_INVALID_VALUE;
+  }
+}
+
 template <auto Native, Kind kKind, typename... Args>
 CUresult give(Args... args) {
   const auto* real = real_driver();
   if (!real || !(real->*Native)) return CUDA_ERROR_NOT_FOUND;
   if (!GMLAKE_FAULT(fill_unseen))
     before_work(*real, stream_among(args...), kKind.zero_is_per_thread);
-  if constexpr (kKind.how != Touch::nothing)
+  [[maybe_unused]] bool apart = false;
+  if constexpr (kKind.how != Touch::nothing) {
+    if (touches_nobodys(args...)) return CUDA_ERROR_INVALID_VALUE;
     if (const auto refused = before_touch(*real, stream_among(args...), kKind.zero_is_per_thread,
-                                          kKind.how, args...))
+                                          kKind.how, apart, args...))
       return refused;
-  const CUresult result = (real->*Native)(args...);
+  }
+  PeerCopy copy{};
+  const bool as_peers = apart && as_peer_copy(copy, args...);
+  const CUresult result =
+      as_peers ? give_apart<kKind>(*real, copy, args...) : (real->*Native)(args...);
   if constexpr (kKind.waits)
     if (result == CUDA_SUCCESS && synchronous_blocks())
       return finish(kKind.zero_is_per_thread, args...);

@@ -47,15 +47,18 @@ tl::expected<driver::Address, Refusal> Imports::open(const Ticket& ticket, drive
     hang_up(ticket.process);
     return tl::unexpected<Refusal>(answer.error());
   }
-  if (answer->parts.empty()) return refuse(Refusal::gone, "the block was freed");
+  if (answer->parts.empty()) return refuse(Refusal::freed, "the block was freed");
   {
     const Lock lock(mutex_);
-    if (Opened* kept = find(ticket, context); kept && !kept->stale)
-      return ++kept->count, kept->start;
+    if (Opened* kept = find(ticket, context); kept && !kept->stale) {
+      if (kept->count++ == 0) kept->synchronous = false;
+      return kept->start;
+    }
   }
 
-  Opened made{ticket.process, ticket.block, context, device, 0, answer->bytes, 0, 0, {}, {}, 1, 0,
-              false};
+  Opened made{
+      ticket.process, ticket.block, context, device, 0, answer->bytes, 0, 0, {}, {}, false, 1, 0,
+      false};
   if (const auto refused = fetch(ticket.process, (*socket)->number(), *answer, made))
     return tl::unexpected<Refusal>(*refused);
   std::vector<driver::Physical> shown;
@@ -188,7 +191,7 @@ std::optional<Refusal> Imports::import(const ProcessName& name, int socket,
   for (const auto& part : missing) question.add(part);
   if (const auto refused = exchange(socket, question, answer, descriptors)) return refused;
   if (answer.refused != 0 || descriptors.size() != missing.size())
-    return Refusal{Refusal::gone, 0, "its memory was given back"};
+    return Refusal{Refusal::freed, 0, "its memory was given back"};
   for (std::size_t i = 0; i < missing.size(); ++i) {
     const auto handle = memory_.import_handle(descriptors[i].number());
     descriptors[i].close();
@@ -304,10 +307,14 @@ void Imports::context_ends(driver::Context context) {
   end(leaving);
 }
 
-std::optional<Imports::Range> Imports::range_of(driver::Address at) const {
+std::optional<Imports::Range> Imports::range_of(driver::Address at,
+                                                std::optional<bool> synchronous) {
   const Lock lock(mutex_);
-  for (const auto& one : opened_)
-    if (one.count != 0 && at - one.start < one.bytes) return Range{one.start, one.bytes};
+  for (auto& one : opened_) {
+    if (one.count == 0 || at - one.start >= one.bytes) continue;
+    one.synchronous = synchronous.value_or(one.synchronous);
+    return Range{one.start, one.bytes, one.context, one.synchronous};
+  }
   return {};
 }
 

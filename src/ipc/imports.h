@@ -29,7 +29,8 @@ namespace gmlake::ipc {
 // Why a block could not be opened.
 struct Refusal {
   enum Why {
-    gone,           // its process, or the block
+    gone,           // its process
+    freed,          // the block
     unreachable,    // the process does not answer, or is another user's
     other_context,  // this process has memory of that one open in another context of the device
     driver,         // `code` says why
@@ -66,8 +67,12 @@ class Imports {
   struct Range {
     driver::Address start = 0;
     Bytes bytes = 0;
+    driver::Context context = nullptr;
+    bool synchronous = false;
   };
-  std::optional<Range> range_of(driver::Address at) const GMLAKE_EXCLUDES(mutex_);
+  // With a change of what the program has said: that synchronous copies there are waited for.
+  std::optional<Range> range_of(driver::Address at, std::optional<bool> synchronous = {})
+      GMLAKE_EXCLUDES(mutex_);
 
   // The owner has given these back, or is no more: nothing of it is kept that is not open.
   void drop(const ProcessName& owner, std::span<const Part> parts) GMLAKE_EXCLUDES(mutex_);
@@ -103,6 +108,7 @@ class Imports {
     Bytes mapped_bytes = 0;
     std::vector<std::uint64_t> keys;
     std::vector<Held> handles;
+    bool synchronous = false;
     unsigned count = 0;
     unsigned closing = 0;  // threads that wait for its last work
     bool stale = false;    // not to be kept

@@ -131,6 +131,9 @@ class Books {
   std::optional<BlockNote> note(driver::Address at, std::optional<bool> synchronous)
       GMLAKE_EXCLUDES(mutex_);
   bool is_synchronous(driver::Address at) GMLAKE_EXCLUDES(mutex_);
+  // Whether it is memory of the pool that nobody may use: no block has it, and what was freed there
+  // was freed by cudaFree, or its stream has come to the free. No lock where a live block begins.
+  bool is_nobodys(driver::Address at) const GMLAKE_EXCLUDES(mutex_);
   // Where a live block without a stream is, to be shown to another process, in the order in which
   // it is seen; nothing for any other address. The block is marked: `again`: it was before.
   struct Shown {

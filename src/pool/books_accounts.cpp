@@ -12,6 +12,10 @@ std::int64_t signed_of(Bytes bytes) {
   return static_cast<std::int64_t>(bytes);
 }
 
+// Of a handle others may use the rest: what a pool says to hold of it is counted in pages of the
+// least size.
+constexpr Bytes kLeastPage = 4 * KiB;
+
 // Of more fronts nobody reckons with each: their lines of memory would cost more than it is worth.
 constexpr std::size_t kFew = 64;
 
@@ -79,12 +83,13 @@ Books::Figures Books::figures(PoolTag pool) {
   const Opened books(mutex_);
   auto& account = accounts_.at(pool);
   const Bytes used = used_of(pool);
-  const Bytes reserved = reserved_of(pool, used);
+  const Bytes held = std::max(used, account.held.load(std::memory_order_relaxed));
+  const Bytes reserved = std::min(reserved_of(pool, used), round_up(held, kLeastPage));
   rise_to(account.used_high, used);
   rise_to(account.held_high, used);
   const auto held_high = account.held_high.load(std::memory_order_relaxed);
   return {used, account.used_high.load(std::memory_order_relaxed), reserved,
-          std::max(reserved, round_up(held_high, placement_.granule()))};
+          std::max(reserved, round_up(held_high, kLeastPage))};
 }
 
 void Books::reset_used_high(PoolTag pool) {

@@ -81,4 +81,22 @@ bool Books::is_synchronous(driver::Address at) {
          notes_.at(start).synchronous;
 }
 
+bool Books::is_nobodys(driver::Address at) const {
+  if (const auto* block = blocks().find(at); block && block->is(memory::State::live)) return false;
+  const Opened books(mutex_);
+  const auto& lines = timelines_;
+  const auto is_over = [&](memory::Fence fence) {
+    return lines.is_context(fence.timeline) || fence.value <= lines.all_passed()[fence.timeline];
+  };
+  const auto is_over_in = [&](const memory::Region& region) {
+    if (region.is(memory::State::parked)) return !region.of_stream;
+    return region.is(memory::State::free) && is_over(region.fence());
+  };
+  const auto home = home_.load(std::memory_order_relaxed);
+  if (at - home < placement_.home().size()) return is_over_in(*placement_.home().locate(at - home));
+  const auto* window = placement_.windows().showing(at);
+  if (!window) return false;
+  return window->busy ? is_over_in(*window->regions.front()) : is_over(window->last_use);
+}
+
 }  // namespace gmlake::pool

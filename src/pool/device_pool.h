@@ -77,6 +77,7 @@ class DevicePool {
     return books_.note(at, synchronous);
   }
   bool is_synchronous(driver::Address at) { return books_.is_synchronous(at); }
+  bool is_nobodys(driver::Address at) const { return books_.is_nobodys(at); }
   // Other devices (pool/peers.h): one may reach this live block from now on, and what it shares
   // handles with; or all memory, what is to come included, if `wanted()` holds when it is decided.
   Status open_to(int device, const BlockView& block);

@@ -39,7 +39,7 @@
   X(cuIpcOpenEventHandle)                                                                             \
   X(cuMemcpy) X(cuMemcpyAsync) X(cuMemcpyHtoD_v2) X(cuMemcpyHtoD_v2_ptds) X(cuMemcpyDtoH_v2)          \
   X(cuMemcpyDtoD_v2) X(cuMemcpyHtoDAsync_v2) X(cuMemcpyDtoHAsync_v2) X(cuMemcpyDtoDAsync_v2)          \
-  X(cuMemcpyPeer) X(cuMemcpyPeerAsync) X(cuMemcpy2D_v2) X(cuMemcpy2DUnaligned_v2)                     \
+  X(cuMemcpyPeer) X(cuMemcpyPeerAsync) X(cuMemcpy3DPeer) X(cuMemcpy2D_v2) X(cuMemcpy2DUnaligned_v2)                     \
   X(cuMemcpy2DAsync_v2) X(cuMemsetD8_v2) X(cuMemsetD16_v2) X(cuMemsetD32_v2) X(cuMemsetD8Async)       \
   X(cuMemsetD16Async) X(cuMemsetD32Async) X(cuMemsetD2D8_v2) X(cuMemsetD2D16_v2)                      \
   X(cuMemsetD2D32_v2) X(cuMemsetD2D8Async) X(cuMemsetD2D16Async) X(cuMemsetD2D32Async)                \

@@ -232,7 +232,7 @@ TEST_F(TwoEnds, AFreedBlockIsNotOpenedAgain) {
   owner_->live.clear();
   const auto refused = other_->open(ticket);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().why, Refusal::gone);
+  EXPECT_EQ(refused.error().why, Refusal::freed);
 }
 
 TEST_F(TwoEnds, ADriverThatRefusesIsQuoted) {

@@ -57,6 +57,43 @@ TEST(Blocks, AnswerThroughAStitchedRangeOnly) {
   EXPECT_FALSE(bench.pool.view(at));
 }
 
+// Freed by cudaFree at once; on a stream once that has come to it, which others may be ahead of.
+TEST(Blocks, FreedAreNobodys) {
+  Bench bench(64 * MiB);
+  for (const Bytes bytes : {Bytes{1000}, 8 * MiB}) {
+    const auto plain = bench.get(bytes, kHost), beside = bench.get(bytes, kHost);
+    const auto streams = bench.get(bytes, on_stream(1));
+    for (const auto at : {plain, plain + bytes / 2, streams, streams + bytes / 2})
+      EXPECT_FALSE(bench.pool.is_nobodys(at)) << "in use";
+    EXPECT_TRUE(bench.pool.free(plain, kHost));
+    EXPECT_TRUE(bench.pool.free(streams, on_stream(1)));
+    for (const Bytes inside : {Bytes{0}, bytes / 2}) {
+      EXPECT_TRUE(bench.pool.is_nobodys(plain + inside));
+      EXPECT_FALSE(bench.pool.is_nobodys(streams + inside)) << "not freed there yet";
+    }
+    const auto later = bench.get(5000, kHost);  // what is parked is free then
+    EXPECT_TRUE(bench.pool.is_nobodys(plain + bytes / 2));
+    EXPECT_FALSE(bench.pool.is_nobodys(beside));
+    EXPECT_TRUE(bench.pool.free(later, kHost));
+    EXPECT_TRUE(bench.pool.free(beside, kHost));
+  }
+}
+
+TEST(Blocks, FreedAreNobodysThroughAStitchedRange) {
+  Bench bench(64 * MiB);
+  std::array<driver::Address, 8> blocks;
+  for (auto& block : blocks) block = bench.get(8 * MiB, kHost);
+  for (const std::size_t i : {0U, 2U, 4U}) bench.use_and_free(blocks[i], kHost);
+  const auto at = bench.get(20 * MiB, kHost);
+  ASSERT_EQ(bench.counters().stitches, 1U);
+  EXPECT_FALSE(bench.pool.is_nobodys(at + 9 * MiB));
+  bench.use_and_free(at, kHost);
+  EXPECT_TRUE(bench.pool.is_nobodys(at + 9 * MiB));
+  const auto other = bench.get(4 * MiB, kHost);
+  EXPECT_TRUE(bench.pool.is_nobodys(at + 9 * MiB)) << "its window is kept";
+  bench.use_and_free(other, kHost);
+}
+
 // As the driver: an id is of one allocation, and never comes back.
 TEST(Blocks, HaveAnIdOfTheirOwn) {
   Bench bench;

@@ -56,6 +56,8 @@ class BetweenProcesses(harness.Case):
                 said = facts(self.both(program, "identity"))
                 self.assertEqual(said["the same pointer"], "1")
                 self.assertEqual(said["the new block's bytes are others"], "1")
+                self.assertEqual(said["open what is freed"], "1")  # cudaErrorInvalidValue
+                self.assertEqual(said["its bytes"], str(5 * harness.MIB))
 
     def test_stitched_memory(self):
         self.both(PROGRAMS[0], "pieces", GMLAKE_POOL_MAX_BYTES="32MiB", GMLAKE_POOL_LARGEST_CHUNK="2MiB")
@@ -78,7 +80,7 @@ class BetweenProcesses(harness.Case):
 
     def test_a_forked_child_does_not_keep_its_parent_alive(self):
         process = self.both(PROGRAMS[0], "fork")
-        self.assertEqual(facts(process)["open what has ended"], "1")
+        self.assertEqual(facts(process)["open what has ended"], "400")
 
     def test_the_other_runs_without(self):
         """It is said what that takes, and after the first that nobody could open the driver serves that size."""

@@ -6,19 +6,22 @@ SETTINGS = {"SIMCUDA_SEED": None, "SIMCUDA_DEVICES": 2, "SIMCUDA_MEMORY": "256Mi
 
 
 class Devices(harness.Case):
-    def check(self, **more):
+    def check(self, *what, **more):
         for api in ("shared", "static"):
             with self.subTest(api=api):
                 program = harness.PROGRAMS / f"devices_{api}"
                 settings = {**SETTINGS, **more}
-                native = harness.run(program, env=harness.environment(preload=False, **settings))
+                native = harness.run(program, *what, env=harness.environment(preload=False, **settings))
                 self.assertEqual(native.returncode, 0, native.stdout + native.stderr)
-                process, report = self.served(program, **settings)
+                process, report = self.served(program, *what, **settings)
                 self.assertEqual(process.stdout.splitlines(), native.stdout.splitlines())
                 self.assertEqual(report["native_allocations"], 0)
 
     def test_programs_see_what_they_see_natively(self):
         self.check()
+
+    def test_no_peers(self):
+        self.check("apart", SIMCUDA_PEERS=0)
 
     def test_in_many_handles(self):
         self.check(GMLAKE_POOL_LARGEST_CHUNK="2MiB")

@@ -37,6 +37,13 @@ class Limits(harness.Case):
                 self.assertGreater(values("pieces")[0], 24)
                 self.assertEqual(report[kind], values("pieces")[0] * 256 * MIB)
 
+    def test_a_pool_that_is_not_destroyed_is_counted(self):
+        values, report = self.run_program("pool", SIMCUDA_FAULTS="cuMemPoolDestroy:1=1")
+        self.assertEqual(values("destroy"), [1])
+        self.assertEqual(report["own_pool_bytes"], report["peak_beside_bytes"])
+        _, report = self.run_program("pool")
+        self.assertEqual(report["own_pool_bytes"], 0)
+
     def test_own_physical_memory(self):
         """It is counted as long as a handle or a mapping keeps it; what fails changes nothing."""
         values, report = self.run_program("handles", GMLAKE_POOL_MAX_BYTES="1GiB")

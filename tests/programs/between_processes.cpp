@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cuda.h>
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
 
@@ -161,6 +162,49 @@ int exchange(const Line& line, int rounds, bool child, int killed_in) {
   return wrong != 0 || more > 8 ? 1 : 0;
 }
 
+// What can be asked about a block of another process, at an address inside it.
+void what_is_open(void* start) {
+  const auto first = reinterpret_cast<CUdeviceptr>(start), at = first + 70000;
+  CUdeviceptr from = 0;
+  std::size_t bytes = 0;
+  say("range", cuMemGetAddressRange(&from, &bytes, at));
+  say("it begins where it was opened", from == first);
+  say("its bytes", static_cast<long long>(bytes));
+  say("start", cuPointerGetAttribute(&from, CU_POINTER_ATTRIBUTE_RANGE_START_ADDR, at));
+  say("the same", from == first);
+  say("size", cuPointerGetAttribute(&bytes, CU_POINTER_ATTRIBUTE_RANGE_SIZE, at));
+  say("its bytes", static_cast<long long>(bytes));
+  CUcontext here = nullptr, its = nullptr;
+  cuCtxGetCurrent(&here);
+  say("context", cuPointerGetAttribute(&its, CU_POINTER_ATTRIBUTE_CONTEXT, at));
+  say("this one", here == its);
+  unsigned on = 1;
+  say("set synchronous", cuPointerSetAttribute(&on, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, at));
+  on = 7;
+  say("synchronous", cuPointerGetAttribute(&on, CU_POINTER_ATTRIBUTE_SYNC_MEMOPS, first));
+  say("it is", on);
+  unsigned long long types = 77, id = 0;
+  unsigned kind = 0;
+  void* values[] = {&types, &kind, &from};
+  CUpointer_attribute which[] = {CU_POINTER_ATTRIBUTE_ALLOWED_HANDLE_TYPES,
+                                 CU_POINTER_ATTRIBUTE_MEMORY_TYPE,
+                                 CU_POINTER_ATTRIBUTE_RANGE_START_ADDR};
+  say("many at once", cuPointerGetAttributes(3, which, values, at));
+  say("types", static_cast<long long>(types));
+  say("kind", kind);
+  say("the same", from == first);
+  CUmemoryPool pool = nullptr;
+  say("pool", cuPointerGetAttribute(&pool, CU_POINTER_ATTRIBUTE_MEMPOOL_HANDLE, at));
+  say("none", pool == nullptr);
+  say("id", cuPointerGetAttribute(&id, CU_POINTER_ATTRIBUTE_BUFFER_ID, at));
+  CUmemGenericAllocationHandle handle = 0;
+  say("retain", cuMemRetainAllocationHandle(&handle, start));
+  CUmemAccessDesc access{};
+  access.location = {CU_MEM_LOCATION_TYPE_DEVICE, 0};
+  access.flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE;
+  say("set access", cuMemSetAccess(first & ~((CUdeviceptr{2} << 20) - 1), 2 * kMiB, &access, 1));
+}
+
 int identity(const Line& line, bool child) {
   must("begin", cudaFree(nullptr));
   if (child) {
@@ -170,6 +214,7 @@ int identity(const Line& line, bool child) {
     say("open", cudaIpcOpenMemHandle(&at, handle, cudaIpcMemLazyEnablePeerAccess));
     say("open again", cudaIpcOpenMemHandle(&again, handle, cudaIpcMemLazyEnablePeerAccess));
     say("the same pointer", at == again);
+    what_is_open(at);
     say("without the flag", cudaIpcOpenMemHandle(&again, handle, 0));
     say("free", cudaFree(at));
     say("close", cudaIpcCloseMemHandle(at));
@@ -301,8 +346,7 @@ int forked(const Line& line, bool child) {
   line.meet();
   char nobody = 0;
   (void)line.take(nobody);
-  say("open what has ended",
-      cudaIpcOpenMemHandle(&at, handle, cudaIpcMemLazyEnablePeerAccess) != 0);
+  say("open what has ended", cudaIpcOpenMemHandle(&at, handle, cudaIpcMemLazyEnablePeerAccess));
   kill(idle, SIGKILL);
   return 0;
 }

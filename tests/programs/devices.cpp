@@ -1,6 +1,7 @@
 // Two devices: copies and sets of the other one's memory, and what the program has enabled between
 // them. Prints the answers, which are to be the same with and without the library in front; with
-// "ask", whether a device's memory is asked for where another device is current.
+// "apart", of devices that can not be peers; with "ask", whether a device's memory is asked for
+// where another device is current.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -121,6 +122,57 @@ void what_a_pool_allows(cudaStream_t there_on) {
   CHECK(cudaFreeAsync(later, there_on));
 }
 
+// A pool of the program's own has its own access, and neither kind of access is the other's.
+void what_its_own_pool_allows(cudaStream_t there_on) {
+  cudaMemPoolProps properties{};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location = {cudaMemLocationTypeDevice, 1};
+  cudaMemPool_t pool = nullptr, other = nullptr;
+  CHECK(cudaMemPoolCreate(&pool, &properties));
+  CHECK(cudaMemPoolCreate(&other, &properties));
+  unsigned char value = 0;
+  const auto copy = [&](void* at) { return cudaMemcpy(&value, at, 1, cudaMemcpyDefault); };
+  const auto set = [&](void* at) { return cudaMemset(at, 7, 100); };
+  const auto from = [&](cudaMemPool_t source, std::size_t bytes) {
+    void* at = nullptr;
+    CHECK(cudaMallocFromPoolAsync(&at, bytes, source, there_on));
+    CHECK(cudaStreamSynchronize(there_on));
+    return at;
+  };
+  void* const mine = from(pool, 4 * kMiB);
+  void* const its = from(other, 4 * kMiB);
+  auto* const plain = make(1, 4 * kMiB, 2);
+  CHECK(cudaSetDevice(0));
+  cudaMemAccessDesc access{};
+  access.location = {cudaMemLocationTypeDevice, 0};
+  access.flags = cudaMemAccessFlagsProtReadWrite;
+  SAY(copy(mine));
+  SAY(cudaMemPoolSetAccess(pool, &access, 1));
+  cudaMemAccessFlags flags{};
+  SAY(cudaMemPoolGetAccess(&flags, pool, &access.location));
+  std::printf("flags %d\n", flags);
+  SAY(copy(mine));
+  SAY(set(mine));
+  void* const later = from(pool, 32 * kMiB);
+  SAY(set(later));
+  SAY(copy(its));
+  SAY(set(plain));
+  SAY(cudaDeviceEnablePeerAccess(1, 0));
+  SAY(copy(its));
+  SAY(set(plain));
+  access.flags = cudaMemAccessFlagsProtNone;
+  SAY(cudaMemPoolSetAccess(pool, &access, 1));
+  SAY(copy(mine));
+  SAY(set(plain));
+  SAY(cudaDeviceDisablePeerAccess(1));
+  SAY(set(plain));
+  (void)cudaGetLastError();
+  for (auto* const at : {mine, its, later}) CHECK(cudaFreeAsync(at, there_on));
+  CHECK(cudaFree(plain));
+  CHECK(cudaMemPoolDestroy(pool));
+  CHECK(cudaMemPoolDestroy(other));
+}
+
 // Device 0 is nearly full; device 1 is asked for nearly all of its 512 MiB.
 void ask(cudaStream_t there_on) {
   CUmemAllocationProp properties{};
@@ -131,13 +183,38 @@ void ask(cudaStream_t there_on) {
   CHECK(cudaFreeAsync(make_async(there_on, 510 * kMiB), there_on));
 }
 
+// In stream order: what is given to the stream of either device first has happened then.
+void apart(cudaStream_t there_on, std::size_t bytes) {
+  auto* const here = make(0, bytes, 1);
+  auto* const there = make(1, bytes, 2);
+  CHECK(cudaSetDevice(0));
+  copies(here, there, there_on, bytes);
+  cudaStream_t on = nullptr;
+  CHECK(cudaStreamCreateWithFlags(&on, cudaStreamNonBlocking));
+  CHECK(cudaMemsetAsync(here, 8, bytes, on));
+  SAY(cudaMemcpyAsync(there, here, bytes, cudaMemcpyDefault, on));
+  CHECK(cudaMemsetAsync(here, 9, bytes, on));
+  std::vector<unsigned char> host(bytes);
+  SAY(cudaMemcpyAsync(host.data(), there, bytes, cudaMemcpyDeviceToHost, on));
+  CHECK(cudaStreamSynchronize(on));
+  std::printf("in order: %d %d\n", host.front(), host.back());
+  CHECK(cudaStreamDestroy(on));
+  CHECK(cudaFree(here));
+  CHECK(cudaFree(there));
+}
+
 }  // namespace
 
-int main(int count, char**) {
+int main(int count, char** arguments) {
   cudaStream_t there_on = nullptr;
   CHECK(cudaSetDevice(1));
   CHECK(cudaStreamCreate(&there_on));
   CHECK(cudaSetDevice(0));
+  if (count > 1 && std::strcmp(arguments[1], "apart") == 0) {
+    for (const std::size_t bytes : {std::size_t{4096}, 5 * kMiB}) apart(there_on, bytes);
+    SAY(cudaDeviceEnablePeerAccess(1, 0));
+    return 0;
+  }
   if (count > 1) {
     CHECK(cudaFree(nullptr));
     ask(there_on);
@@ -153,6 +230,7 @@ int main(int count, char**) {
   }
   what_a_pool_allows(there_on);
   what_is_enabled();
+  what_its_own_pool_allows(there_on);
   CHECK(cudaSetDevice(1));
   SAY(cudaDeviceEnablePeerAccess(0, 0));
   SAY(cudaDeviceReset());

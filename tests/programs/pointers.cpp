@@ -56,6 +56,45 @@ void what_the_runtime_says(const char* what, void* start, std::size_t bytes) {
               seen.devicePointer == at, seen.hostPointer != nullptr);
 }
 
+// Copies and sets of memory that was freed are refused; those of nothing are not.
+void what_freed_memory_takes(const char* what, void* start, std::size_t bytes) {
+  static unsigned char host[4096];
+  void* const inside = static_cast<char*>(start) + bytes / 2;
+  const auto at = address(start);
+  std::printf("%s: set %d %d %d %d\n", what, cuMemsetD8(at, 0, 1),
+              cuMemsetD32Async(address(inside) & ~CUdeviceptr{3}, 0, 1, nullptr),
+              cudaMemset(start, 0, 1), cudaMemset2D(start, 16, 0, 1, 2));
+  std::printf("%s: copied %d %d %d %d\n", what, cuMemcpyHtoD(at, host, 1),
+              cudaMemcpy(host, inside, 1, cudaMemcpyDeviceToHost),
+              cudaMemcpyAsync(inside, host, 1, cudaMemcpyHostToDevice, nullptr),
+              cudaMemcpy2D(host, 16, start, 16, 1, 2, cudaMemcpyDeviceToHost));
+  std::printf("%s: nothing %d %d\n", what, cudaMemset(start, 0, 0),
+              cudaMemcpy(host, start, 0, cudaMemcpyDeviceToHost));
+  (void)cudaGetLastError();
+}
+
+// Freed beside blocks that stay.
+void freed_memory() {
+  for (const std::size_t bytes : {std::size_t{3000}, kMiB, 6 * kMiB}) {
+    void* blocks[5] = {};
+    for (auto& block : blocks) CHECK(cudaMalloc(&block, bytes));
+    std::printf("freed, of %zu bytes\n", bytes);
+    CHECK(cudaFree(blocks[1]));
+    what_freed_memory_takes("cudaFree", blocks[1], bytes);
+    what_freed_memory_takes("in use", blocks[2], bytes);
+    CHECK(cudaFree(blocks[3]));
+    CHECK(cudaDeviceSynchronize());
+    what_freed_memory_takes("waited for", blocks[3], bytes);
+    void* async = nullptr;
+    CHECK(cudaMallocAsync(&async, bytes, nullptr));
+    what_freed_memory_takes("a stream's", async, bytes);
+    CHECK(cudaFreeAsync(async, nullptr));
+    CHECK(cudaDeviceSynchronize());
+    what_freed_memory_takes("cudaFreeAsync", async, bytes);
+    for (const int i : {0, 2, 4}) CHECK(cudaFree(blocks[i]));
+  }
+}
+
 std::atomic<bool> opened{false};
 
 // Whether a call waits for work that the default stream has ahead.
@@ -132,5 +171,6 @@ int main(int count, char**) {
   std::printf("free of nothing %d\n", cudaFreeAsync(nullptr, nullptr));
   CHECK(cudaFreeAsync(second, nullptr));
   for (void* block : blocks) CHECK(cudaFree(block));
+  freed_memory();
   return 0;
 }

@@ -114,6 +114,27 @@ TEST_F(TwoDevices, MappingsAreReachedByWhomTheyAreOpenedTo) {
   EXPECT_EQ(d.cuMemcpyPeer(at, there, here, context, 4), CUDA_SUCCESS);
   EXPECT_EQ(d.cuMemcpyPeerAsync(here, context, at, there, 4, nullptr), CUDA_SUCCESS);
   EXPECT_EQ(d.cuCtxSynchronize(), CUDA_SUCCESS);
+  // Boxes too, also where one side is the host's.
+  std::uint32_t host = 12;
+  CUDA_MEMCPY3D_PEER box{};
+  box.srcMemoryType = CU_MEMORYTYPE_HOST;
+  box.srcHost = &host;
+  box.srcContext = context;
+  box.dstMemoryType = CU_MEMORYTYPE_DEVICE;
+  box.dstDevice = at;
+  box.dstContext = there;
+  box.WidthInBytes = sizeof host;
+  box.Height = box.Depth = 1;
+  EXPECT_EQ(d.cuMemcpy3DPeer(&box), CUDA_SUCCESS);
+  host = 0;
+  box.srcMemoryType = CU_MEMORYTYPE_DEVICE;
+  box.srcDevice = at;
+  box.srcContext = there;
+  box.dstMemoryType = CU_MEMORYTYPE_HOST;
+  box.dstHost = &host;
+  box.dstContext = context;
+  EXPECT_EQ(d.cuMemcpy3DPeer(&box), CUDA_SUCCESS);
+  EXPECT_EQ(host, 12U);
   auto access = read_write(0);
   EXPECT_EQ(d.cuMemSetAccess(at, kChunk, &access, 1), CUDA_SUCCESS);
   EXPECT_EQ(copy_out(at), CUDA_SUCCESS);

@@ -34,8 +34,10 @@ CUDA_MEMCPY3D as_box(const CUDA_MEMCPY2D& copy) {
 }
 
 // Does the work in its stream, or leaves its description to a capture.
-template <typename Make>
-CUresult give(CUstream handle, Implicit implicit, Wait wanted, Reach reach, Make make) {
+// `whose`: the context that an access is made for; null: the stream's.
+template <typename Make, typename Whose>
+CUresult give(CUstream handle, Implicit implicit, Wait wanted, Reach reach, Make make,
+              Whose whose) {
   StreamRef stream;
   if (const CUresult bad = find_stream(handle, implicit, stream)) return bad;
   if (wanted == Wait::yes) {
@@ -48,7 +50,9 @@ CUresult give(CUstream handle, Implicit implicit, Wait wanted, Reach reach, Make
   if (capturing(*stream)) return capture(stream, std::move(params));
   bool must_wait = wanted == Wait::yes;
   for (const Access& access : work.accesses) {
-    if (!reachable(*stream->context, access.at, access.size, access.write, reach))
+    const Context* by = whose(access);
+    if (!reachable(by != nullptr ? *by : *stream->context, access.at, access.size, access.write,
+                   reach))
       return CUDA_ERROR_INVALID_VALUE;
     // Pageable memory is the program's again when the call returns.
     must_wait = must_wait || pageable(access.at);
@@ -57,6 +61,12 @@ CUresult give(CUstream handle, Implicit implicit, Wait wanted, Reach reach, Make
   if (const CUresult bad = enqueue(stream, std::move(work), &point)) return bad;
   if (must_wait) wait(point);
   return CUDA_SUCCESS;
+}
+
+template <typename Make>
+CUresult give(CUstream handle, Implicit implicit, Wait wanted, Reach reach, Make make) {
+  return give(handle, implicit, wanted, reach, make,
+              [](const Access&) -> const Context* { return nullptr; });
 }
 
 CUresult copy(const CUDA_MEMCPY3D& box, CUstream handle, Implicit implicit, Wait wanted) {
@@ -74,6 +84,43 @@ CUresult copy(const CUDA_MEMCPY3D* box, CUstream handle, Implicit implicit, Wait
 }
 CUresult copy(const CUDA_MEMCPY2D* rows, CUstream handle, Implicit implicit, Wait wanted) {
   return rows != nullptr ? copy(as_box(*rows), handle, implicit, wanted) : CUDA_ERROR_INVALID_VALUE;
+}
+
+// Each side is reached from its own context.
+CUresult copy_between(const CUDA_MEMCPY3D_PEER* peers, CUstream handle, Implicit implicit,
+                      Wait wanted) {
+  Context* to = nullptr;
+  Context* from = nullptr;
+  if (peers == nullptr) return CUDA_ERROR_INVALID_VALUE;
+  if (const CUresult bad = find_context(peers->dstContext, to)) return bad;
+  if (const CUresult bad = find_context(peers->srcContext, from)) return bad;
+  CUDA_MEMCPY3D box{};
+  box.srcXInBytes = peers->srcXInBytes;
+  box.srcY = peers->srcY;
+  box.srcZ = peers->srcZ;
+  box.srcMemoryType = peers->srcMemoryType;
+  box.srcHost = peers->srcHost;
+  box.srcDevice = peers->srcDevice;
+  box.srcPitch = peers->srcPitch;
+  box.srcHeight = peers->srcHeight;
+  box.dstXInBytes = peers->dstXInBytes;
+  box.dstY = peers->dstY;
+  box.dstZ = peers->dstZ;
+  box.dstMemoryType = peers->dstMemoryType;
+  box.dstHost = peers->dstHost;
+  box.dstDevice = peers->dstDevice;
+  box.dstPitch = peers->dstPitch;
+  box.dstHeight = peers->dstHeight;
+  box.WidthInBytes = peers->WidthInBytes;
+  box.Height = peers->Height;
+  box.Depth = peers->Depth;
+  return give(
+      handle, implicit, wanted, Reach::copy,
+      [&](const Stream& stream, NodeParams& params, Work& work) {
+        params.what = describe(box, to_handle(stream.context));
+        return copy_work(box, work);
+      },
+      [&](const Access& access) -> const Context* { return access.write ? to : from; });
 }
 
 CUresult fill(CUdeviceptr at, size_t pitch, unsigned value, unsigned element, size_t width,
@@ -102,6 +149,11 @@ SIM_PTSZ(cuMemcpy2DAsync_v2, (const CUDA_MEMCPY2D* rows, CUstream stream),
 SIM_PTDS(cuMemcpy3D_v2, (const CUDA_MEMCPY3D* box), copy(box, nullptr, implicit, Wait::yes))
 SIM_PTSZ(cuMemcpy3DAsync_v2, (const CUDA_MEMCPY3D* box, CUstream stream),
          copy(box, stream, implicit, Wait::no))
+
+SIM_PTDS(cuMemcpy3DPeer, (const CUDA_MEMCPY3D_PEER* box),
+         copy_between(box, nullptr, implicit, Wait::yes))
+SIM_PTSZ(cuMemcpy3DPeerAsync, (const CUDA_MEMCPY3D_PEER* box, CUstream stream),
+         copy_between(box, stream, implicit, Wait::no))
 
 #define SIM_FILL(bits, type)                                                                    \
   SIM_PTDS(cuMemsetD2D##bits##_v2,                                                              \

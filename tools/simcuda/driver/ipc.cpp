@@ -59,13 +59,16 @@ int open_there(pid_t process, int fd) {
   return open(path, O_RDWR | O_CLOEXEC);
 }
 
-// The block behind a handle, as far as its process still has it.
+// The block behind a handle, as far as its process still has it. Measured on driver 580: a process
+// that has ended is another error than a block that it has freed.
 CUresult read_handle(const Handle& handle, Allocation& block) {
+  const auto device = std::make_shared<File>(open_there(handle.exporter, handle.device_fd));
+  if (device->fd < 0) return CUDA_ERROR_INVALID_HANDLE;
   File opened(open_there(handle.exporter, handle.table_fd));
   const FileRef table = open_file(opened.fd, FileKind::allocation);
   if (table == nullptr || table->inode != handle.table_inode ||
       handle.extents > table->label.size / sizeof(Extent))
-    return CUDA_ERROR_INVALID_HANDLE;
+    return CUDA_ERROR_INVALID_VALUE;
   block.size = handle.size;
   block.device = table->label.properties.location.id;
   block.extents.resize(handle.extents);
@@ -74,8 +77,6 @@ CUresult read_handle(const Handle& handle, Allocation& block) {
     return CUDA_ERROR_INVALID_HANDLE;
   for (const Extent& extent : block.extents) block.pages += extent.size;
   if (check_device(block.device) != CUDA_SUCCESS) return CUDA_ERROR_MAP_FAILED;
-  const auto device = std::make_shared<File>(open_there(handle.exporter, handle.device_fd));
-  if (device->fd < 0) return CUDA_ERROR_INVALID_HANDLE;
   block.file = device;
   return CUDA_SUCCESS;
 }
