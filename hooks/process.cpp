@@ -169,11 +169,12 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
     return nullptr;
   }
   auto* pool = new pool::DevicePool(device, *opened->release(), config(), live_.records());
+  // Whoever finds the pool and allocates from it is to be found its owner: within the bound first.
+  if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
   pools_[index].store(pool, std::memory_order_release);
   auto* const page = config().live_control ? live_.header() : nullptr;
   if (page) open_control(*page);
   begin_keeping(config().pool_enabled ? config().pool_release_after : 0, page != nullptr);
-  if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
   return pool;
 }
 

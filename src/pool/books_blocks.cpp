@@ -84,9 +84,9 @@ bool Books::is_synchronous(driver::Address at) {
 bool Books::is_nobodys(driver::Address at) const {
   if (const auto* block = blocks().find(at); block && block->is(memory::State::live)) return false;
   const Opened books(mutex_);
-  const auto& lines = timelines_;
-  const auto is_over = [&](memory::Fence fence) {
-    return lines.is_context(fence.timeline) || fence.value <= lines.all_passed()[fence.timeline];
+  const auto* const lines = &timelines_;
+  const auto is_over = [lines](memory::Fence fence) {
+    return lines->is_context(fence.timeline) || fence.value <= lines->all_passed()[fence.timeline];
   };
   const auto is_over_in = [&](const memory::Region& region) {
     if (region.is(memory::State::parked)) return !region.of_stream;

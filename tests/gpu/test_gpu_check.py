@@ -15,7 +15,7 @@ SOURCE = Path(os.environ["GMLAKE_SOURCE_DIR"])
 def check(*arguments, **settings):
     environment = {**os.environ, "LD_LIBRARY_PATH": str(BUILD / "lib" / "simcuda"), **settings}
     return subprocess.run([sys.executable, SOURCE / "tools" / "gpu-check", "--build", BUILD, *map(str, arguments)],
-                          env=environment, capture_output=True, text=True, timeout=450)
+                          env=environment, capture_output=True, text=True, timeout=1000)
 
 
 class GpuCheck(unittest.TestCase):

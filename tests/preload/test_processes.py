@@ -134,7 +134,7 @@ if not harness.PRELOAD_FIRST:
             for times, first in (("once", 0), ("ever", 3)):
                 with self.subTest(times=times):
                     process = harness.run(
-                        harness.PROGRAMS / "no_host_memory", times, 7, first,
+                        harness.PROGRAMS / "no_host_memory", times, 7, first, timeout=2 * harness.TIMEOUT,
                         env=harness.environment(SIMCUDA_MEMORY="1GiB", GMLAKE_CONFIG=configuration,
                                                 GMLAKE_PROCESSES_EXCLUDE="some,others",
                                                 GMLAKE_STATS_FILE="/dev/null", GMLAKE_LOG_FILE="/dev/null",

@@ -46,6 +46,9 @@ class Forked(harness.Case):
     def test_before_cuda_has_begun(self):
         self.forked("before", 60)
 
+    def test_first_calls_of_several_threads(self):
+        self.forked("first", 60)
+
     def test_while_a_message_is_written(self):
         """To a pipe that is full and that nobody reads, so that the thread that writes never gets further."""
         reader, writer = os.pipe()

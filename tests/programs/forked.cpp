@@ -4,6 +4,7 @@
 //   forked beside   other threads allocate and free, record events and make and end streams
 //   forked logging  another thread is in the middle of a message, which nobody reads
 //   forked before   CUDA has not begun; the children begin with it, the parent's threads as well
+//   forked first    the same, each child with the first calls of several threads at once
 //
 // A child calls CUDA, says that it is wrong, and exits, or runs another program. Prints how many
 // ended, and what the first was told.
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <barrier>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -37,6 +39,7 @@ void check(const char* what, int result) {
 #define CHECK(call) check(#call, call)
 
 std::atomic<bool> over{false};
+std::atomic<bool> busy{false};  // whoever makes a thread is held up
 Malloc by_name() {
   return reinterpret_cast<Malloc>(dlsym(RTLD_DEFAULT, "gmlake_malloc"));
 }
@@ -61,6 +64,30 @@ void use_memory(unsigned which) {
   }
 }
 
+// Threads that come while the first of them is in its first call: what each is given is its to give
+// back.
+int begin_in_turn() {
+  constexpr int kThreads = 12, kRounds = 20;
+  constexpr std::chrono::microseconds kApart(300);
+  std::barrier all(kThreads + 1);
+  std::atomic<int> refused{0};
+  const auto take_and_give = [&](int which) {
+    all.arrive_and_wait();
+    const auto start = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() - start < which * kApart) std::this_thread::yield();
+    for (int i = 0; i < kRounds; ++i) {
+      void* block = nullptr;
+      if (cudaMalloc(&block, 1 << 20) != 0 || cudaFree(block) != 0) ++refused;
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) threads.emplace_back(take_and_give, i);
+  busy = true;
+  all.arrive_and_wait();
+  for (auto& thread : threads) thread.join();
+  return refused == 0 ? 0 : 96;
+}
+
 // In the child; its messages are nobody's.
 int live_on(int number, bool begins) {
   alarm(kSeconds);
@@ -78,9 +105,17 @@ int live_on(int number, bool begins) {
 
 }  // namespace
 
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes,
+                              void* (*body)(void*), void* argument) {
+  using Create = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
+  static const auto create = reinterpret_cast<Create>(dlsym(RTLD_NEXT, "pthread_create"));
+  if (busy) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  return create(thread, attributes, body, argument);
+}
+
 int main(int argc, char** argv) {
   const std::string mode = argc > 1 ? argv[1] : "";
-  const bool before = mode == "before";
+  const bool first = mode == "first", before = mode == "before" || first;
   const int children = mode == "logging" ? 3 : 60;
   if (!before) CHECK(cudaFree(nullptr));
   std::vector<std::thread> others;
@@ -92,7 +127,7 @@ int main(int argc, char** argv) {
   int ended = 0;
   for (int i = 0; i < children; ++i) {
     const pid_t child = fork();
-    if (child == 0) ::_exit(live_on(i, before));
+    if (child == 0) ::_exit(first ? begin_in_turn() : live_on(i, before));
     int status = 0;
     CHECK(waitpid(child, &status, 0) == child ? 0 : 1);
     if (status == 0)
