@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "stats/live_reader.h"
+#include "stats/page_folder.h"
 #include "stats/process_stamp.h"
 #include "support/no_cancel.h"
 #include "support/write_signals.h"
@@ -75,31 +75,6 @@ void describe(live::Header& header, const Report& report, const PageFacts& facts
   std::memcpy(header.magic, live::kMagic, sizeof live::kMagic);
 }
 
-// Pages of processes that were killed stay, to be told of by the next command; where nobody asks
-// for them they must not fill the machine's memory. The oldest go, a few at a time.
-void keep_few(const std::string& folder) {
-  constexpr std::size_t kMost = 64, kLooks = 32;
-  try {
-    auto pages = pages_in(folder);
-    if (pages.size() <= kMost) return;
-    const auto age = [](const std::string& path) {
-      struct stat there {};
-      return stat(path.c_str(), &there) == 0 ? there.st_mtim.tv_sec : 0;
-    };
-    std::vector<std::pair<time_t, std::string>> by_age;
-    by_age.reserve(pages.size());
-    for (auto& page : pages) by_age.emplace_back(age(page), std::move(page));
-    std::sort(by_age.begin(), by_age.end());
-    by_age.resize(std::min(by_age.size() - kMost, kLooks));
-    std::string ignored;
-    for (const auto& [then, path] : by_age) {
-      const auto page = read_page(path, ignored, false);
-      if (page && life_of(*page) == Life::ended) (void)unlink(path.c_str());
-    }
-  } catch (const std::bad_alloc&) {  // another process will
-  }
-}
-
 }  // namespace
 
 bool LivePage::begin(const std::string& folder, const Report& report, const PageFacts& facts) {
@@ -112,7 +87,10 @@ bool LivePage::begin(const std::string& folder, const Report& report, const Page
       if (!begun && prepare_page_folder(one)) begun = begin_in(one);
   }
   if (!begun) return false;
-  keep_few(path_.substr(0, path_.rfind('/')));
+  try {
+    keep_few_pages(path_.substr(0, path_.rfind('/')));
+  } catch (const std::bad_alloc&) {  // another process will
+  }
   const Lock lock(lock_);
   auto* header = new (segments_[0]) live::Header{};
   describe(*header, report, facts);

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <map>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -166,18 +165,6 @@ bool maps(std::int64_t process, const std::string& page) {
 }
 
 }  // namespace
-
-std::vector<std::string> pages_in(const std::string& folder) {
-  std::vector<std::string> pages;
-  DIR* const opened = opendir(folder.c_str());
-  if (!opened) return pages;
-  while (const auto* entry = readdir(opened))
-    if (std::string_view(entry->d_name).ends_with(".page"))
-      pages.push_back(folder + "/" + entry->d_name);
-  (void)closedir(opened);
-  std::sort(pages.begin(), pages.end());
-  return pages;
-}
 
 std::optional<PageView> read_page(const std::string& path, std::string& problem, bool figures) {
   problem.clear();

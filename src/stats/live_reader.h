@@ -38,8 +38,6 @@ struct PageView {
 // here, as in another container.
 enum class Life { running, ended, elsewhere };
 
-// The files that may be pages, by name. Nothing of a folder that is not there.
-std::vector<std::string> pages_in(const std::string& folder);
 // Nothing if it is no page of this version; `problem` then says why, and is "" where it is gone or
 // has no header yet.
 // `figures`: else what the process says of itself, which is a tenth of the work.

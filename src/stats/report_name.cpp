@@ -6,6 +6,7 @@
 
 #include "stats/file_output.h"
 #include "stats/live_reader.h"
+#include "stats/page_folder.h"
 
 namespace gmlake::stats {
 namespace {

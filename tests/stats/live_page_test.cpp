@@ -15,6 +15,7 @@
 
 #include "made_up_report.h"
 #include "stats/live_reader.h"
+#include "stats/page_folder.h"
 #include "stats/process_stamp.h"
 #include "stats/report_name.h"
 
@@ -52,6 +53,28 @@ class LivePageTest : public testing::Test {
   std::string folder_;
   PageFacts facts_;
 };
+
+TEST_F(LivePageTest, FewAreKeptOfProcessesThatWereKilled) {
+  constexpr std::size_t kFew = 64;
+  for (int i = 0; i < 80; ++i) {
+    const auto child = fork();
+    if (child == 0) {
+      LivePage left;
+      ::_exit(begin(left) ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_EQ(status, 0);
+    // Its own is there besides, and what it found is older.
+    ASSERT_LE(pages_in(folder_).size(), kFew);
+  }
+  LivePage page;
+  ASSERT_TRUE(begin(page));
+  const auto pages = pages_in(folder_);
+  EXPECT_EQ(pages.size(), kFew);
+  page.end();
+  EXPECT_EQ(pages_in(folder_).size(), kFew - 1);
+}
 
 TEST_F(LivePageTest, IsSeenWhileItCounts) {
   LivePage page;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "config/pattern.h"
+#include "stats/page_folder.h"
 #include "stats/process_stamp.h"
 #include "stats/report_name.h"
 
