@@ -51,7 +51,7 @@ void Live::begin(const config::Config& config, const stats::Report& described) {
 }
 
 std::string Live::own_name(const std::string& name, const char* option) const {
-  const auto own = stats::name_for(name, {getpid(), facts_.since, page_.path()});
+  auto own = stats::name_for(name, {getpid(), facts_.since, page_.path()});
   if (own != name)
     log::warning(
         "another process of this run writes {}, so that the report of this one goes to {}; "

@@ -82,11 +82,12 @@ void keep_few_pages(const std::string& folder) {
   while (const auto* entry = readdir(opened.get())) {
     Old page;
     struct stat there {};
-    if (!is_page_name(entry->d_name) || std::strlen(entry->d_name) >= sizeof page.name ||
+    const std::size_t length = std::strlen(entry->d_name);
+    if (!is_page_name(entry->d_name) || length >= sizeof page.name ||
         fstatat(dirfd(opened.get()), entry->d_name, &there, AT_SYMLINK_NOFOLLOW) != 0)
       continue;
     page.since = there.st_mtim;
-    std::strcpy(page.name, entry->d_name);
+    std::memcpy(page.name, entry->d_name, length + 1);
     oldest.add(page);
     ++count;
   }
