@@ -110,6 +110,14 @@ void device_is_used(CUdevice device) {
     several_devices.store(true, std::memory_order_relaxed);
 }
 
+std::optional<Caller> toucher(const RealDriver& real, CUstream stream, bool zero_is_per_thread,
+                              Touch how) {
+  auto caller = stream_caller(real, stream, zero_is_per_thread);
+  if (!caller || how != Touch::copy) return caller;
+  if (const auto current = host_caller(real)) caller->device = current->device;
+  return caller;
+}
+
 CUresult touch(const RealDriver& real, const Caller& caller, CUdeviceptr at, Touch how,
                bool& apart) {
   auto& process = Process::get();

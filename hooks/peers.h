@@ -18,9 +18,14 @@ extern std::atomic<bool> several_devices;
 // stream-ordered memory, and one between contexts never.
 enum class Touch { nothing, set, copy, copy_between };
 
-// The caller is about to touch the block that `at` is in, if it is another device's: opens the
-// block to its device, or gives the error that it natively gets. `apart`: a copy of memory that can
-// not be opened to it.
+// Who is about to touch memory, and from which device: a copy asks what the device of the current
+// context reaches, whichever stream it is given to, all else what the stream's does
+// (asked of two H200, driver 580: tests/conformance/driver/two_devices_test.cpp).
+std::optional<Caller> toucher(const RealDriver& real, CUstream stream, bool zero_is_per_thread,
+                              Touch how);
+// It is about to touch the block that `at` is in, if that is another device's: opens the block to
+// its device, or gives the error that it natively gets. `apart`: a copy of memory that can not be
+// opened to it.
 CUresult touch(const RealDriver& real, const Caller& caller, CUdeviceptr at, Touch how,
                bool& apart);
 
@@ -28,7 +33,7 @@ template <typename... Args>
 CUresult before_touch(const RealDriver& real, CUstream stream, bool zero_is_per_thread, Touch how,
                       bool& apart, Args... args) {
   if (!several_devices.load(std::memory_order_relaxed)) return CUDA_SUCCESS;
-  const auto caller = stream_caller(real, stream, zero_is_per_thread);
+  const auto caller = toucher(real, stream, zero_is_per_thread, how);
   auto result = CUDA_SUCCESS;
   if (caller)
     each_address(

@@ -47,6 +47,12 @@ void copies(unsigned char* here, unsigned char* there, cudaStream_t there_on, st
       if (one != value) return false;
     return true;
   };
+  // The other device's stream, but a copy is of who is current.
+  SAY(cudaMemcpyAsync(here, there, bytes, cudaMemcpyDefault, there_on));
+  CHECK(cudaStreamSynchronize(there_on));
+  std::printf("first, on its stream: %d\n", holds(here, 2));
+  CHECK(cudaMemset(here, 1, bytes));
+  CHECK(cudaDeviceSynchronize());
   std::printf("at first: %d\n", holds(there, 2));
   std::memset(host.data(), 9, bytes);
   SAY(cudaMemcpy(there, host.data(), bytes, cudaMemcpyHostToDevice));
