@@ -42,5 +42,26 @@ class Installed(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
 
 
+class Uninstalled(unittest.TestCase):
+    def test_nothing_of_ours_is_left_and_all_else_is(self):
+        """With the file in which cmake --install notes what it wrote; the build has one only, which others use."""
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = Path(folder) / "prefix"
+            mine = [prefix / name for name in ("bin/gmlake", "lib64/libgmlake.so", "lib64/simcuda/libcuda.so.1", "include/gmlake.h",
+                                               "share/doc/gmlake/a.md", "share/gmlake/default.json")]
+            for file in [*mine, prefix / "include" / "other.h"]:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text("")
+            manifest = Path(folder) / "install_manifest.txt"
+            manifest.write_text("\n".join(map(str, mine)))
+            command = ["cmake", f"-DMANIFEST={manifest}", "-P", Path(os.environ["CLI_SOURCE"]) / "cmake" / "Uninstall.cmake"]
+            done = subprocess.run(command, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(sorted(str(path.relative_to(prefix)) for path in prefix.rglob("*")), ["include", "include/other.h"])
+            again = subprocess.run(command, capture_output=True, text=True)
+            self.assertNotEqual(again.returncode, 0)
+            self.assertIn("nothing was installed", again.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -4,7 +4,7 @@ import re
 
 import harness
 
-ALLOWED = re.compile(r"(libc|libm|libdl|ld-linux-[\w-]+)\.so\.\d+")
+ALLOWED = re.compile(r"(libc|libm|libdl|libpthread|ld-linux-[\w-]+)\.so\.\d+")
 
 
 def tool(*command):

@@ -7,6 +7,7 @@
 
 #include "config/nearest.h"
 #include "config/option.h"
+#include "installed.h"
 
 namespace gmlake::tool {
 
@@ -68,9 +69,7 @@ std::string library_path(const std::string& named) {
   if (const char* variable = std::getenv("GMLAKE_LIBRARY");
       variable != nullptr && *variable != '\0')
     return absolute_file(variable);
-  std::error_code ignored;
-  const auto self = fs::read_symlink("/proc/self/exe", ignored);
-  return (self.parent_path().parent_path() / "lib" / "libgmlake.so").string();
+  return installed_library("libgmlake.so");
 }
 
 std::string preload_with(const std::string& library) {

@@ -2,10 +2,11 @@
 #include "replay/simulated_device.h"
 
 #include <cstdlib>
-#include <filesystem>
 
 #include <dlfcn.h>
 #include <spdlog/fmt/fmt.h>
+
+#include "installed.h"
 
 namespace gmlake::replay {
 namespace {
@@ -19,9 +20,7 @@ bool find(void* library, const char* name, Function& out) {
 }  // namespace
 
 std::string SimulatedDevice::default_library() {
-  std::error_code unknown;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", unknown);
-  return (self.parent_path().parent_path() / "lib" / "simcuda" / "libcuda.so.1").string();
+  return tool::installed_library("simcuda/libcuda.so.1");
 }
 
 trace::Expected<std::unique_ptr<SimulatedDevice>> SimulatedDevice::open(const std::string& library,
