@@ -136,6 +136,17 @@ bool worth_it(const Plan& stitch, Bytes size, Bytes grow_instead, const PlanRule
   return cost - instead <= static_cast<double>(grow_instead - stitch.grow) * rules.worth_per_byte;
 }
 
+// A request of less than a granule for which one must be created: alone in it, it leaves less than
+// the next one takes, and so for each of them. It begins in the free end of a handle instead, the
+// largest, and leaves as much more of the new one.
+std::optional<Plan> packed(const Parts& parts, const Room& room, Bytes size,
+                           const PlanRules& rules) {
+  if (size >= rules.granule || rules.max_pieces < 2 || parts.heads.empty()) return {};
+  const Piece head = parts.heads.back();  // too small alone
+  if (2 * rules.map_cost > static_cast<double>(head.size) * rules.worth_per_byte) return {};
+  return Plan{{head, {room.start, size - head.size}}, rules.granule};
+}
+
 }  // namespace
 
 std::optional<Plan> plan(const std::vector<Run>& runs, const Room& room, Bytes size,
@@ -162,6 +173,8 @@ std::optional<Plan> plan(const std::vector<Run>& runs, const Room& room, Bytes s
   const Bytes short_of =
       rules.may_stitch ? shape.body - std::min(shape.body, parts.whole_bytes) : extend;
   const bool cheap = rules.physical + extend <= rules.cheap_physical;
+  if (rules.may_pack && may_extend && tail == 0 && short_of != 0)
+    if (auto found = packed(parts, room, size, rules)) return found;
   if (may_extend && (extend <= short_of || cheap)) return contiguous;
   if (!rules.may_stitch || short_of > limit) return {};
 
