@@ -137,14 +137,18 @@ bool worth_it(const Plan& stitch, Bytes size, Bytes grow_instead, const PlanRule
 }
 
 // A request of less than a granule for which one must be created: alone in it, it leaves less than
-// the next one takes, and so for each of them. It begins in the free end of a handle instead, the
-// largest, and leaves as much more of the new one.
+// the next one takes, and so does that. It begins in the free end of a handle instead, and leaves
+// as much more of the new one. In the smallest that is worth the window: others have more use for
+// the larger ones.
 std::optional<Plan> packed(const Parts& parts, const Room& room, Bytes size,
                            const PlanRules& rules) {
-  if (size >= rules.granule || rules.max_pieces < 2 || parts.heads.empty()) return {};
-  const Piece head = parts.heads.back();  // too small alone
-  if (2 * rules.map_cost > static_cast<double>(head.size) * rules.worth_per_byte) return {};
-  return Plan{{head, {room.start, size - head.size}}, rules.granule};
+  if (size >= rules.granule || rules.max_pieces < 2) return {};
+  const auto head = std::find_if(parts.heads.begin(), parts.heads.end(), [&](const Piece& end) {
+    return 2 * rules.map_cost <= static_cast<double>(end.size) * rules.worth_per_byte;
+  });
+  if (head == parts.heads.end()) return {};
+  // Each is too small alone.
+  return Plan{{*head, {room.start, size - head->size}}, rules.granule};
 }
 
 }  // namespace

@@ -199,10 +199,13 @@ TEST(Plan, PiecesMeetAtTheBordersOfLargeHandlesOnly) {
 }
 
 // Less than a granule, where a new one is needed.
-TEST(Plan, BeginsInTheLargestFreeEndOfAHandleAndEndsInANewOne) {
+TEST(Plan, BeginsInTheSmallestFreeEndOfAHandleAndEndsInANewOne) {
   auto packs = rules();
   packs.may_pack = true;
   const auto runs = small_handles({{12, 4}, {25, 7}, {34, 2}});
+  expect_pieces(plan_below(64, runs, 10, packs), {{12, 4}, {64, 6}}, 16);
+  packs.map_cost = 5;  // each of two
+  packs.worth_per_byte = 2;
   expect_pieces(plan_below(64, runs, 10, packs), {{25, 7}, {64, 3}}, 16);
   packs.may_stitch = false;
   expect_pieces(plan_below(64, runs, 10, packs), {{25, 7}, {64, 3}}, 16);
