@@ -102,8 +102,10 @@ std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
     PlanRules rules;
     rules.granule = rules_.granule;
     rules.alignment = request.alignment;
-    rules.may_stitch =
-        rules_.stitch && (given.may_stitch || given.frugal) && size >= rules_.stitch_min_request;
+    const bool stitches = rules_.stitch && (given.may_stitch || given.frugal);
+    rules.may_stitch = stitches && size >= rules_.stitch_min_request;
+    // What it would take otherwise is a granule.
+    rules.may_pack = stitches && wanted >= rules_.stitch_min_request;
     rules.max_pieces = rules_.stitch_max_pieces;
     rules.physical = home_.physical();
     rules.grow_limit = given.grow_limit;

@@ -136,6 +136,21 @@ bool worth_it(const Plan& stitch, Bytes size, Bytes grow_instead, const PlanRule
   return cost - instead <= static_cast<double>(grow_instead - stitch.grow) * rules.worth_per_byte;
 }
 
+// A request of less than a granule for which one must be created: alone in it, it leaves less than
+// the next one takes, and so does that. It begins in the free end of a handle instead, and leaves
+// as much more of the new one. In the smallest that is worth the window: others have more use for
+// the larger ones.
+std::optional<Plan> packed(const Parts& parts, const Room& room, Bytes size,
+                           const PlanRules& rules) {
+  if (size >= rules.granule || rules.max_pieces < 2) return {};
+  const auto head = std::find_if(parts.heads.begin(), parts.heads.end(), [&](const Piece& end) {
+    return 2 * rules.map_cost <= static_cast<double>(end.size) * rules.worth_per_byte;
+  });
+  if (head == parts.heads.end()) return {};
+  // Each is too small alone.
+  return Plan{{*head, {room.start, size - head->size}}, rules.granule};
+}
+
 }  // namespace
 
 std::optional<Plan> plan(const std::vector<Run>& runs, const Room& room, Bytes size,
@@ -162,6 +177,8 @@ std::optional<Plan> plan(const std::vector<Run>& runs, const Room& room, Bytes s
   const Bytes short_of =
       rules.may_stitch ? shape.body - std::min(shape.body, parts.whole_bytes) : extend;
   const bool cheap = rules.physical + extend <= rules.cheap_physical;
+  if (rules.may_pack && may_extend && tail == 0 && short_of != 0)
+    if (auto found = packed(parts, room, size, rules)) return found;
   if (may_extend && (extend <= short_of || cheap)) return contiguous;
   if (!rules.may_stitch || short_of > limit) return {};
 

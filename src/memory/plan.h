@@ -48,6 +48,7 @@ struct PlanRules {
   Bytes granule = 2 * MiB;  // what is created comes in whole ones
   Bytes alignment = 1;      // of the first piece's start; the size is a multiple of it
   bool may_stitch = true;
+  bool may_pack = false;  // beside others of less than a granule, over a handle's border
   std::size_t max_pieces = ~std::size_t{0};
   Bytes physical = 0;            // bytes there are
   Bytes grow_limit = ~Bytes{0};  // most bytes that may be created

@@ -198,6 +198,44 @@ TEST(Plan, PiecesMeetAtTheBordersOfLargeHandlesOnly) {
   EXPECT_FALSE(plan_below(224, inside, 40, limited(0)));
 }
 
+// Less than a granule, where a new one is needed.
+TEST(Plan, BeginsInTheSmallestFreeEndOfAHandleAndEndsInANewOne) {
+  auto packs = rules();
+  packs.may_pack = true;
+  const auto runs = small_handles({{12, 4}, {25, 7}, {34, 2}});
+  expect_pieces(plan_below(64, runs, 10, packs), {{12, 4}, {64, 6}}, 16);
+  packs.map_cost = 5;  // each of two
+  packs.worth_per_byte = 2;
+  expect_pieces(plan_below(64, runs, 10, packs), {{25, 7}, {64, 3}}, 16);
+  packs.may_stitch = false;
+  expect_pieces(plan_below(64, runs, 10, packs), {{25, 7}, {64, 3}}, 16);
+  // Where they take no fewer granules for it.
+  expect_pieces(plan_below(64, runs, 26, packs), {{64, 26}}, 32);
+  expect_pieces(plan_below(64, runs, 10, rules()), {{64, 10}}, 16);
+}
+
+TEST(Plan, PacksNothingWhereThatIsNotNeededOrNotWorthIt) {
+  auto packs = rules();
+  packs.may_pack = true;
+  // It is held, or by two ends, or the end of all memory is beside the new granule.
+  expect_pieces(plan_below(64, small_handles({{6, 10}, {25, 7}}), 10, packs), {{6, 10}}, 0);
+  expect_pieces(plan_below(64, small_handles({{25, 7}, {48, 3}}), 10, packs), {{25, 7}, {48, 3}},
+                0);
+  expect_pieces(plan_below(64, small_handles({{25, 7}, {60, 4}}), 10, packs), {{60, 10}}, 16);
+  const auto runs = small_handles({{25, 7}});
+  packs.map_cost = 7;
+  packs.worth_per_byte = 2;
+  expect_pieces(plan_below(64, runs, 10, packs), {{25, 7}, {64, 3}}, 16);
+  packs.map_cost = 8;
+  expect_pieces(plan_below(64, runs, 10, packs), {{64, 10}}, 16);
+  packs.map_cost = 0;
+  packs.max_pieces = 1;
+  expect_pieces(plan_below(64, runs, 10, packs), {{64, 10}}, 16);
+  packs.max_pieces = 2;
+  packs.grow_limit = 15;
+  EXPECT_FALSE(plan_below(64, runs, 10, packs));
+}
+
 struct Scene {
   std::set<Bytes> borders;
   Runs runs;
@@ -245,6 +283,7 @@ TEST(Plan, IsAlwaysMappable) {
       return *std::prev(borders.upper_bound(at));
     };
     with.may_stitch = random() % 4 != 0;
+    with.may_pack = random() % 2 == 0;
     if (random() % 2 == 0) with.grow_limit = random() % 200;
     if (random() % 2 == 0) with.cheap_physical = random() % 300;
     if (random() % 4 == 0) with.max_pieces = 1 + random() % 4;
@@ -264,7 +303,7 @@ TEST(Plan, IsAlwaysMappable) {
     const auto& pieces = found->pieces;
     ASSERT_EQ(found->grow % kGranule, 0U);
     ASSERT_LE(found->grow, limit);
-    ASSERT_TRUE(with.may_stitch || pieces.size() == 1);
+    ASSERT_TRUE(with.may_stitch || with.may_pack || pieces.size() == 1);
     ASSERT_LE(pieces.size(), std::max<std::size_t>(1, with.max_pieces));
     if (unbounded && with.map_cost == 0 && with.cheap_physical == 0) {
       ASSERT_LE(found->grow, round_up(size - std::min(size, whole), kGranule));
