@@ -17,6 +17,7 @@
 #include "config/load.h"
 #include "config/pattern.h"
 #include "live/pages.h"
+#include "output.h"
 #include "run_environment.h"
 #include "run_parent.h"
 #include "run_target.h"
@@ -52,8 +53,7 @@ class Help : public CLI::Formatter {
 };
 
 int complain(int code, const std::string& message) {
-  std::cerr << "gmlake: run: " << message << "\n";
-  return code;
+  return tool::complain("run", code, message);
 }
 
 int check_configuration(const Assignments& assignments, std::vector<config::Problem> problems,

@@ -10,6 +10,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "command.h"
+#include "output.h"
 #include "replay/lagging_device.h"
 #include "replay/replay.h"
 #include "replay/report.h"
@@ -30,8 +31,7 @@ struct ReplayOptions {
 };
 
 int complain(int code, const std::string& message) {
-  std::cerr << "gmlake: replay: " << message << "\n";
-  return code;
+  return tool::complain("replay", code, message);
 }
 
 // A number of rows, or never.

@@ -5,6 +5,5 @@ namespace gmlake::tool {
 
 inline constexpr int kOutOfMemory = 1;  // replay: a trace did not fit into the device
 inline constexpr int kBadData = 65;
-inline constexpr int kCanNotWrite = 73;
 
 }  // namespace gmlake::tool

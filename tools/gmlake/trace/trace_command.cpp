@@ -9,6 +9,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "command.h"
+#include "output.h"
 #include "trace/adversarial_command.h"
 #include "trace/exit_codes.h"
 #include "trace/generate/generate.h"
@@ -21,8 +22,7 @@ namespace {
 using namespace trace::generate;
 
 int complain(int code, const std::string& message) {
-  std::cerr << "gmlake: trace: " << message << "\n";
-  return code;
+  return tool::complain("trace", code, message);
 }
 
 struct InfoOptions {
