@@ -52,8 +52,9 @@ void add_info(CLI::App& trace, int& exit_code) {
   auto* command =
       trace.add_subcommand("info", "Say what a trace holds: peak, sizes, lifetimes, streams");
   command
-      ->add_option("trace", options->files,
-                   "allocation logs (CSV, also gzip) or PyTorch memory snapshots")
+      ->add_option(
+          "trace", options->files,
+          "allocation logs (CSV, also gzip) or PyTorch memory snapshots; - is standard input")
       ->type_name("FILE")
       ->required();
   command
