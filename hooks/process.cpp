@@ -19,6 +19,7 @@
 #include "hooks/ipc.h"
 #include "hooks/keeper.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/other_copy.h"
 #include "hooks/peers.h"
 #include "hooks/program_device.h"
 #include "hooks/real.h"
@@ -41,7 +42,9 @@ std::atomic<Process*> Process::made{nullptr};
 Process& Process::make() {
   const NoCancel whole;
   static std::atomic<bool> in_front{false};
+  static std::atomic<const char*> other{nullptr};
   in_front = loaded_in_front();  // before a lock is held: these ask the loader
+  other = other_copy();
   is_checked = checked_by_sanitizer();
   // In place: there is one, whatever host memory is left. A child that is forked meanwhile begins
   // again.
@@ -49,6 +52,11 @@ Process& Process::make() {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   (void)pthread_once(&once, [] {
     made.store(new (place) Process(in_front), std::memory_order_release);
+    if (other && get().is_active())
+      log::warning(
+          "there is another copy of gmlake in this process, {}; this one serves it: take the other "
+          "out of LD_PRELOAD",
+          other.load());
     (void)pthread_atfork(nullptr, nullptr, [] { get().after_fork(); });
   });
   return *made.load(std::memory_order_acquire);

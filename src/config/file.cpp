@@ -99,7 +99,8 @@ class Reader {
       const auto index = find_option(section.key, option.key);
       if (index == kOptionCount) {
         add(option, path, "is no option", is_enough() ? "" : advise_key(section.key, option.key));
-      } else if (auto refusal = read_json(kOptions[index], option.node.value, result_.config)) {
+      } else if (auto refusal = read_json(kOptions[index], option.node.value, result_.config,
+                                          option.node.typed)) {
         add(option, path, std::move(refusal->reason), std::move(refusal->remedy));
       } else {
         result_.origins[index] = Origin::file;

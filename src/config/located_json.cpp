@@ -48,14 +48,14 @@ class Builder final : public nlohmann::json_sax<json> {
     return std::move(error_);
   }
 
-  bool null() override { return add({json(nullptr), {}}); }
-  bool boolean(bool value) override { return add({json(value), {}}); }
-  bool number_integer(number_integer_t value) override { return add({json(value), {}}); }
-  bool number_unsigned(number_unsigned_t value) override { return add({json(value), {}}); }
-  bool number_float(number_float_t value, const string_t&) override {
-    return add({json(value), {}});
+  bool null() override { return add({json(nullptr), {}, {}}); }
+  bool boolean(bool value) override { return add({json(value), {}, {}}); }
+  bool number_integer(number_integer_t value) override { return add({json(value), {}, {}}); }
+  bool number_unsigned(number_unsigned_t value) override { return add({json(value), {}, {}}); }
+  bool number_float(number_float_t value, const string_t& typed) override {
+    return add({json(value), {}, typed});
   }
-  bool string(string_t& value) override { return add({json(std::move(value)), {}}); }
+  bool string(string_t& value) override { return add({json(std::move(value)), {}, {}}); }
   bool binary(binary_t&) override { return false; }  // does not occur in text
 
   bool start_object(std::size_t) override { return open(json::object()); }
@@ -98,7 +98,7 @@ class Builder final : public nlohmann::json_sax<json> {
       error_ = {place(position_), "is nested too deeply"};
       return false;
     }
-    open_.push_back({{std::move(empty), {}}, {}, {}});
+    open_.push_back({{std::move(empty), {}, {}}, {}, {}});
     return true;
   }
 

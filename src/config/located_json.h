@@ -22,6 +22,7 @@ struct Member;
 struct Node {
   Value value;                  // an object's is empty: see members; a list's holds its entries
   std::vector<Member> members;  // of an object, in order, repeated keys included
+  std::string typed;            // a fraction as it was written: the value is the nearest double
 };
 
 struct Member {

@@ -65,6 +65,12 @@ std::span<const std::string_view> choices(Kind kind) {
   }
 }
 
+std::string_view meant(Kind kind, std::string_view word) {
+  for (const auto& synonym : kSynonyms)
+    if (synonym.kind == kind && synonym.word == word) return synonym.choice;
+  return word;
+}
+
 std::span<const std::string_view> sections() {
   return {kSections.names.data(), kSections.count};
 }

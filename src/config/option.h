@@ -58,6 +58,15 @@ inline constexpr std::size_t kOptionCount = kOptions.size();
 // The words for an enumeration, in the order of its values; empty for the other kinds.
 std::span<const std::string_view> choices(Kind kind);
 
+// Another word for a choice, as read but never written: stats.report is "off" where it is "none".
+struct Synonym {
+  Kind kind;
+  std::string_view word, choice;
+};
+inline constexpr std::array kSynonyms{Synonym{Kind::report_kind, "off", "none"}};
+// The choice that a word stands for; the word itself if it is no synonym.
+std::string_view meant(Kind kind, std::string_view word);
+
 // Sections in the table's order, each once.
 std::span<const std::string_view> sections();
 

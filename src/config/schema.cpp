@@ -14,8 +14,8 @@ using Json = nlohmann::ordered_json;
 
 // What parse_bytes takes; only a fraction needs a unit above the byte.
 constexpr const char* kSizePattern =
-    "^([0-9]+ *(TiB|GiB|MiB|KiB|TB|GB|MB|kB|KB|B)?"
-    "|([0-9]+\\.[0-9]*|\\.[0-9]+) *(TiB|GiB|MiB|KiB|TB|GB|MB|kB|KB))$";
+    "^([0-9]+ *(TiB|GiB|MiB|KiB|TB|GB|MB|kB|KB|B|[TGMKtgmk])?"
+    "|[0-9]+\\.[0-9]+ *(TiB|GiB|MiB|KiB|TB|GB|MB|kB|KB|[TGMKtgmk]))$";
 constexpr const char* kFilePattern = "^([^%]|%[phrlet%])*$";
 
 Json whole_number(const Option& option) {
@@ -41,7 +41,10 @@ Json type_of(const Option& option) {
       return {{"type", "array"}, {"items", {{"type", "string"}}}};
     default: {
       const auto words = choices(option.kind);
-      return {{"enum", std::vector<std::string>(words.begin(), words.end())}};
+      std::vector<std::string> known(words.begin(), words.end());
+      for (const auto& synonym : kSynonyms)
+        if (synonym.kind == option.kind) known.emplace_back(synonym.word);
+      return {{"enum", known}};
     }
   }
 }

@@ -15,12 +15,25 @@ namespace {
 
 using nlohmann::json;
 
-// A value as the user wrote it, short enough for a message and whatever bytes it holds.
-std::string shown(const json& value) {
+// A value, and how it was written if it is a number and that is known.
+struct Given {
+  const json& value;
+  std::string_view typed;
+};
+
+std::string shortened(std::string text) {
   constexpr std::size_t kLongest = 60;
-  auto text = value.dump(-1, ' ', false, json::error_handler_t::replace);
   if (text.size() > kLongest) text = text.substr(0, kLongest) + "...";
   return text;
+}
+
+// A value as the user wrote it, short enough for a message and whatever bytes it holds.
+std::string shown(const json& value) {
+  return shortened(value.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+std::string shown(const Given& given) {
+  return given.value.is_number() && !given.typed.empty() ? shortened(std::string(given.typed))
+                                                         : shown(given.value);
 }
 
 std::string_view type_of(const json& value) {
@@ -63,73 +76,75 @@ Refusal refuse(const Option& option, std::string reason) {
   return {std::move(reason), "give " + expected(option)};
 }
 
-Refusal refuse_type(const Option& option, const json& value) {
-  const bool structured = value.is_array() || value.is_object() || value.is_null();
-  const auto seen = structured ? std::string(type_of(value))
-                               : fmt::format("{} ({})", type_of(value), shown(value));
+Refusal refuse_type(const Option& option, const Given& given) {
+  const bool structured =
+      given.value.is_array() || given.value.is_object() || given.value.is_null();
+  const auto seen = structured ? std::string(type_of(given.value))
+                               : fmt::format("{} ({})", type_of(given.value), shown(given));
   return refuse(option, fmt::format("is {}, not {}", seen, noun(option.kind)));
 }
 
-std::optional<Refusal> check_range(const Option& option, double number, const json& value) {
+std::optional<Refusal> check_range(const Option& option, double number, const Given& given) {
   if (number >= option.minimum && number <= option.maximum) return {};
-  return refuse(option, fmt::format("{} is out of range", shown(value)));
+  return refuse(option, fmt::format("{} is out of range", shown(given)));
 }
 
 // A whole number that is not negative; JSON does not tell 2 from 2.0.
-std::optional<Refusal> read_whole(const Option& option, const json& value, std::uint64_t& number) {
-  if (!value.is_number()) return refuse_type(option, value);
-  if (value.get<double>() < 0) return refuse(option, fmt::format("{} is negative", shown(value)));
-  if (value.is_number_float()) {
-    const double real = value.get<double>();
+std::optional<Refusal> read_whole(const Option& option, const Given& given, std::uint64_t& number) {
+  if (!given.value.is_number()) return refuse_type(option, given);
+  if (given.value.get<double>() < 0)
+    return refuse(option, fmt::format("{} is negative", shown(given)));
+  if (given.value.is_number_float()) {
+    const double real = given.value.get<double>();
     if (real != std::floor(real))
-      return refuse(option, fmt::format("{} is a fraction, not a whole number", shown(value)));
-    if (auto refusal = check_range(option, real, value)) return refusal;
+      return refuse(option, fmt::format("{} is a fraction, not a whole number", shown(given)));
+    if (auto refusal = check_range(option, real, given)) return refusal;
     number = static_cast<std::uint64_t>(real);
     return {};
   }
-  number = value.get<std::uint64_t>();
-  return check_range(option, static_cast<double>(number), value);
+  number = given.value.get<std::uint64_t>();
+  return check_range(option, static_cast<double>(number), given);
 }
 
-std::optional<Refusal> read_size(const Option& option, const json& value, Bytes& size) {
-  if (!value.is_string()) return read_whole(option, value, size);
-  const auto& text = value.get_ref<const std::string&>();
+std::optional<Refusal> read_size(const Option& option, const Given& given, Bytes& size) {
+  if (!given.value.is_string()) return read_whole(option, given, size);
+  const auto& text = given.value.get_ref<const std::string&>();
   const auto parsed = parse_bytes(text);
   if (!parsed) {
-    if (text.starts_with('-')) return refuse(option, shown(value) + " is negative");
+    if (text.starts_with('-')) return refuse(option, shown(given) + " is negative");
     // A share of the device's memory is an option of its own.
     if (text.ends_with('%') && option.path() == "pool.max_bytes")
-      return Refusal{shown(value) + " is a share, not a size", "set pool.max_share, 0.9 is 90 %"};
+      return Refusal{shown(given) + " is a share, not a size", "set pool.max_share, 0.9 is 90 %"};
     const auto unit = text.find_first_not_of("0123456789. ");
     if (unit != 0 && unit != std::string::npos)
-      return refuse(option, fmt::format("{} has no unit known here ({})", shown(value),
+      return refuse(option, fmt::format("{} has no unit known here ({})", shown(given),
                                         shown(text.substr(unit))));
-    return refuse(option, shown(value) + " is not a size");
+    return refuse(option, shown(given) + " is not a size");
   }
   size = *parsed;
-  return check_range(option, static_cast<double>(size), value);
+  return check_range(option, static_cast<double>(size), given);
 }
 
-std::optional<Refusal> read_ratio(const Option& option, const json& value, double& ratio) {
-  if (!value.is_number()) return refuse_type(option, value);
-  ratio = value.get<double>();
-  return check_range(option, ratio, value);
+std::optional<Refusal> read_ratio(const Option& option, const Given& given, double& ratio) {
+  if (!given.value.is_number()) return refuse_type(option, given);
+  ratio = given.value.get<double>();
+  return check_range(option, ratio, given);
 }
 
 // Every text option names a file, so every text option is checked as a pattern.
-std::optional<Refusal> read_string(const Option& option, const json& value, std::string& text) {
-  if (!value.is_string()) return refuse_type(option, value);
-  text = value.get<std::string>();
+std::optional<Refusal> read_string(const Option& option, const Given& given, std::string& text) {
+  if (!given.value.is_string()) return refuse_type(option, given);
+  text = given.value.get<std::string>();
   if (const auto sequence = unknown_sequence(text))
     return refuse(option,
-                  fmt::format("{} holds the unknown sequence {}", shown(value), shown(*sequence)));
+                  fmt::format("{} holds the unknown sequence {}", shown(given), shown(*sequence)));
   return {};
 }
 
-std::optional<Refusal> read_list(const Option& option, const json& value,
+std::optional<Refusal> read_list(const Option& option, const Given& given,
                                  std::vector<std::string>& list) {
-  if (!value.is_array()) return refuse_type(option, value);
-  for (const auto& item : value) {
+  if (!given.value.is_array()) return refuse_type(option, given);
+  for (const auto& item : given.value) {
     if (!item.is_string())
       return refuse(option, fmt::format("entry {} is {}, not text", list.size(), type_of(item)));
     list.push_back(item.get<std::string>());
@@ -138,33 +153,34 @@ std::optional<Refusal> read_list(const Option& option, const json& value,
 }
 
 template <typename Enum>
-std::optional<Refusal> read_choice(const Option& option, const json& value, Enum& choice) {
-  if (!value.is_string()) return refuse_type(option, value);
+std::optional<Refusal> read_choice(const Option& option, const Given& given, Enum& choice) {
+  if (!given.value.is_string()) return refuse_type(option, given);
   const auto words = choices(option.kind);
-  const auto found = std::find(words.begin(), words.end(), value.get_ref<const std::string&>());
-  if (found == words.end()) return refuse(option, shown(value) + " is not one of the words");
+  const auto word = meant(option.kind, given.value.get_ref<const std::string&>());
+  const auto found = std::find(words.begin(), words.end(), word);
+  if (found == words.end()) return refuse(option, shown(given) + " is not one of the words");
   choice = static_cast<Enum>(found - words.begin());
   return {};
 }
 
 template <typename T>
-std::optional<Refusal> read_value(const Option& option, const json& value, T& field) {
+std::optional<Refusal> read_value(const Option& option, const Given& given, T& field) {
   T read{};
   std::optional<Refusal> refusal;
   if constexpr (std::is_same_v<T, bool>) {
-    if (!value.is_boolean()) return refuse_type(option, value);
-    read = value.get<bool>();
+    if (!given.value.is_boolean()) return refuse_type(option, given);
+    read = given.value.get<bool>();
   } else if constexpr (std::is_same_v<T, std::uint64_t>) {
-    refusal = option.kind == Kind::size ? read_size(option, value, read)
-                                        : read_whole(option, value, read);
+    refusal = option.kind == Kind::size ? read_size(option, given, read)
+                                        : read_whole(option, given, read);
   } else if constexpr (std::is_same_v<T, double>) {
-    refusal = read_ratio(option, value, read);
+    refusal = read_ratio(option, given, read);
   } else if constexpr (std::is_same_v<T, std::string>) {
-    refusal = read_string(option, value, read);
+    refusal = read_string(option, given, read);
   } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
-    refusal = read_list(option, value, read);
+    refusal = read_list(option, given, read);
   } else {
-    refusal = read_choice(option, value, read);
+    refusal = read_choice(option, given, read);
   }
   if (!refusal) field = std::move(read);
   return refusal;
@@ -172,8 +188,10 @@ std::optional<Refusal> read_value(const Option& option, const json& value, T& fi
 
 }  // namespace
 
-std::optional<Refusal> read_json(const Option& option, const json& value, Config& config) {
-  return std::visit([&](auto member) { return read_value(option, value, config.*member); },
+std::optional<Refusal> read_json(const Option& option, const json& value, Config& config,
+                                 std::string_view typed) {
+  const Given given{value, typed};
+  return std::visit([&](auto member) { return read_value(option, given, config.*member); },
                     option.member);
 }
 

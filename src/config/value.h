@@ -19,8 +19,10 @@ struct Refusal {
   std::string remedy;
 };
 
-// Sets the option's field, or leaves it and says why.
-std::optional<Refusal> read_json(const Option& option, const nlohmann::json& value, Config& config);
+// Sets the option's field, or leaves it and says why. `typed` is how a number was written, where
+// that is known: a refusal shows it so, and not as the number nearest to it ("1.0" for "1e0").
+std::optional<Refusal> read_json(const Option& option, const nlohmann::json& value, Config& config,
+                                 std::string_view typed = {});
 std::optional<Refusal> read_text(const Option& option, std::string_view text, Config& config);
 
 // What read_json and read_text give back: sizes as "2MiB", a list as "a,b".

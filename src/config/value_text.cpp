@@ -55,7 +55,7 @@ Value interpret(const Option& option, std::string_view text) {
 std::optional<Refusal> read_text(const Option& option, std::string_view text, Config& config) {
   if (text.empty() && option.kind != Kind::text && option.kind != Kind::list)
     return Refusal{"is empty", "give " + expected(option)};
-  return read_json(option, interpret(option, text), config);
+  return read_json(option, interpret(option, text), config, trim(text));
 }
 
 }  // namespace gmlake::config

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/device_path.h"
 #include "support/no_cancel.h"
 #include "support/stderr.h"
 #include "support/write_signals.h"
@@ -35,16 +36,18 @@ int make_folders_above(const std::string& path) {
 
 // Renaming over a device or a pipe would remove it; /dev and /proc hold links to both.
 bool must_be_written_in_place(const std::string& path) {
-  if (path.starts_with("/dev/") || path.starts_with("/proc/")) return true;
+  if (is_device_path(path)) return true;
   struct stat there {};
   return stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode);
 }
 
 // A pipe that nobody reads from is no place to wait at: without a reader it is an error at once.
 int write_in_place(const std::string& path, std::string_view text) {
+  struct stat there {};
+  if (stat(path.c_str(), &there) == 0 && S_ISBLK(there.st_mode)) return EPERM;
   const int file = open(path.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (file < 0) return errno;
-  struct stat there {};
+  // It may be another one by now.
   int error = fstat(file, &there) == 0 ? 0 : errno;
   if (error == 0 && S_ISBLK(there.st_mode)) error = EPERM;
   if (error == 0) error = write_bounded(file, text);

@@ -19,6 +19,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/sinks/base_sink.h>
 
+#include "support/device_path.h"
 #include "support/lasting.h"
 #include "support/no_cancel.h"
 #include "support/printable.h"
@@ -53,7 +54,7 @@ void say_lost(const std::string& what) {
 class File final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   explicit File(const std::string& path) {
-    const bool leads_elsewhere = path.starts_with("/dev/") || path.starts_with("/proc/");
+    const bool leads_elsewhere = is_device_path(path);
     constexpr mode_t kMode = 0666, kFolder = 0777;  // less the umask
     for (auto slash = path.find('/', 1); slash != std::string::npos;
          slash = path.find('/', slash + 1))
@@ -63,6 +64,8 @@ class File final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> 
                        (leads_elsewhere ? 0 : O_NOFOLLOW),
                    kMode);
     struct stat there {};
+    if (number_ < 0 && errno == ELOOP)
+      throw spdlog::spdlog_ex(path + " is a link, and links are not followed");
     if (number_ < 0) throw spdlog::spdlog_ex(path, errno);
     if (fstat(number_, &there) != 0 || S_ISBLK(there.st_mode)) {
       (void)close(number_);

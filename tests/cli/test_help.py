@@ -45,12 +45,43 @@ class Help(unittest.TestCase):
     def test_unknown_command(self):
         done = gmlake("rnu", "--", "x")
         self.assertEqual((done.returncode, done.stdout), (64, ""))
-        self.assertEqual(done.stderr, 'gmlake: there is no command "rnu"; did you mean "run"?\n')
+        self.assertEqual(done.stderr, 'gmlake: there is no command "rnu"; did you mean "run"?\nSee gmlake run --help.\n')
+
+    def test_unknown_command_below_another(self):
+        done = gmlake("config", "chekc", "x")
+        self.assertEqual((done.returncode, done.stdout), (64, ""))
+        self.assertEqual(done.stderr, 'gmlake: config: there is no command "chekc"; did you mean "check"?\n'
+                                      "See gmlake config check --help.\n")
+        done = gmlake("trace", "pancake")
+        self.assertEqual(done.returncode, 64)
+        self.assertRegex(done.stderr, r'^gmlake: trace: there is no command "pancake"; there is: .*info.*\nSee gmlake trace --help.\n$')
 
     def test_unknown_option(self):
         done = gmlake("--bogus", "config", "schema")
         self.assertEqual(done.returncode, 64)
         self.assertIn("--bogus", done.stderr)
+        for command, option, meant in ((("replay", "x.csv"), "--lop=3", "--loops"), (("run",), "--josn", "--json"),
+                                       (("config", "show"), "--default", "--defaults"), (("trace", "info"), "--jsno", "--json"),
+                                       (("top",), "--intervall", "--interval"), ((), "--versoin", "--version")):
+            with self.subTest(option=option):
+                done = gmlake(*command, option)
+                path = [word for word in command if "." not in word]
+                self.assertEqual((done.returncode, done.stdout), (64, ""))
+                self.assertEqual(done.stderr, f"gmlake: {''.join(word + ': ' for word in path)}there is no option "
+                                              f"{option.split('=')[0]}; did you mean {meant}?\n"
+                                              f"See {' '.join(['gmlake', *path])} --help.\n")
+
+    def test_a_wrong_value_names_the_help_of_its_command(self):
+        done = gmlake("replay", "x.csv", "--loops", "0")
+        self.assertEqual(done.returncode, 64)
+        self.assertTrue(done.stderr.startswith("gmlake: replay: --loops: "), done.stderr)
+        self.assertTrue(done.stderr.endswith("\nSee gmlake replay --help.\n"), done.stderr)
+
+    def test_words_are_escaped(self):
+        for words in (["\x1b[2Jx"], ["--\x1b[2J"], ["config", "check", "a", "\x9b2J"], ["replay", "\x1b[2J"]):
+            done = gmlake(*words)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertNotRegex(done.stderr, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
 if __name__ == "__main__":

@@ -37,10 +37,7 @@ class Program(unittest.TestCase):
         self.assertEqual(self.seen([])[1]["GMLAKE_TEST_PROBE"], "loaded")
 
     def test_library_is_in_front_of_others(self):
-        other = os.path.join(os.path.dirname(PROBE), ".", os.path.basename(PROBE) + ".other")
-        shutil.copy(PROBE, other)
-        self.addCleanup(os.remove, other)
-        self.assertEqual(self.seen([], LD_PRELOAD=other)[1]["LD_PRELOAD"], f"{PROBE}:{other}")
+        self.assertEqual(self.seen([], LD_PRELOAD="libm.so.6")[1]["LD_PRELOAD"], f"{PROBE}:libm.so.6")
 
     def test_library_is_there_once(self):
         for before in (PROBE, f"libm.so.6 {PROBE}", f"libm.so.6:{PROBE}:libdl.so.2"):
@@ -179,6 +176,19 @@ class Refusal(unittest.TestCase):
         said = self.refused(69, "--library", "/no/such/libgmlake.so")
         self.assertIn("/no/such/libgmlake.so: No such file or directory; name libgmlake.so with --library", said)
 
+    def test_library_that_is_not_ours(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pipe, cut, text = (os.path.join(folder, name) for name in ("pipe", "cut", "text"))
+            os.mkfifo(pipe)
+            with open(PROBE, "rb") as whole, open(cut, "wb") as file:
+                file.write(whole.read()[:4096])
+            with open(text, "w", encoding="utf-8") as file:
+                file.write("gmlake_version")
+            for path in (pipe, cut, text, folder, "/dev/zero", STATIC, shutil.which("true"), GMLAKE):
+                with self.subTest(path=path):
+                    self.assertIn(f"{os.path.abspath(path)}: is no libgmlake.so of this machine; name libgmlake.so",
+                                  self.refused(69, "--library", path))
+
     def test_library_whose_path_ld_preload_can_not_hold(self):
         with tempfile.TemporaryDirectory(suffix="a b") as folder:
             path = shutil.copy(PROBE, folder)
@@ -232,6 +242,13 @@ class Warnings(unittest.TestCase):
             os.chmod(script, 0o755)
             done = run("--", script)
         self.assertEqual((done.stdout, done.stderr), ("loaded\n", ""))
+
+    def test_another_copy(self):
+        with tempfile.TemporaryDirectory() as folder:
+            other = shutil.copy(PROBE, folder)
+            done = run("--", "true", LD_PRELOAD=f"libm.so.6:{other}")
+        self.assertEqual(done.returncode, 0)
+        self.assertIn(f"warning: LD_PRELOAD holds another copy of gmlake, {other}", done.stderr)
 
     def test_switched_off(self):
         done = run("--", "true", GMLAKE_DISABLE="1")

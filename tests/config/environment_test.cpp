@@ -33,6 +33,20 @@ TEST(Variables, SizesTakeTheUnitsOfTheShellsTools) {
   EXPECT_EQ(load({{"GMLAKE_POOL_MAX_BYTES", "1.5g"}}).config.pool_max_bytes, 3 * GiB / 2);
 }
 
+TEST(Variables, ReportIsOffOrNone) {
+  EXPECT_EQ(load({{"GMLAKE_STATS_REPORT", "off"}}).config.stats_report, ReportKind::none);
+  EXPECT_EQ(load({{"GMLAKE_STATS_REPORT", "none"}}).config.stats_report, ReportKind::none);
+}
+
+TEST(Variables, WrongNumbersAreShownAsTyped) {
+  for (const char* typed : {"1.10", "1e3", "1.0000000000000001e1", "99999999999999999999999"})
+    EXPECT_THAT(problem_of({{"GMLAKE_STITCH_GROWTH_SLACK", typed}}),
+                HasSubstr(std::string(": ") + typed + " is out of range"));
+  EXPECT_THAT(problem_of({{"GMLAKE_STITCH_MAX_WINDOWS", "1.50"}}),
+              HasSubstr(": 1.50 is a fraction"));
+  EXPECT_THAT(problem_of({{"GMLAKE_POOL_MAX_BYTES", "-1e2"}}), HasSubstr(": -1e2 is negative"));
+}
+
 TEST(Variables, NamesThatAreNobodysAreSaidWithTheNearest) {
   EXPECT_THAT(problem_of({{"GMLAKE_DISABLED", "1"}}), HasSubstr("did you mean GMLAKE_DISABLE?"));
   EXPECT_THAT(problem_of({{"GMLAKE_STRCT", "1"}}), HasSubstr("did you mean GMLAKE_STRICT?"));

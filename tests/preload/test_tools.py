@@ -1,6 +1,8 @@
-"""NVIDIA's tools beside the library: a memory checker is left to native memory, the others are served."""
+"""What else may be in the process: NVIDIA's tools (a memory checker is left to native memory, the others are served), and
+another copy of the library itself."""
 
 import json
+import shutil
 
 import harness
 
@@ -44,6 +46,15 @@ class Tools(harness.Case):
             with self.subTest(**settings):
                 said, served = self.run_beside(**settings)
                 self.assertEqual((said, served), ([], True))
+
+    def test_another_copy_of_the_library(self):
+        copy = shutil.copy(harness.LIBRARY, self.folder)
+        for order in ((harness.LIBRARY, copy), (copy, harness.LIBRARY)):
+            with self.subTest(order=order):
+                said, served = self.run_beside(LD_PRELOAD=" ".join([*harness.PRELOAD_FIRST, *map(str, order)]))
+                self.assertTrue(served)
+                self.assertEqual(len(said), 1, said)
+                self.assertRegex(said[0], "another copy of gmlake in this process, /.*libgmlake.so")
 
     def test_a_process_left_alone_is_not_spoken_of(self):
         said, served = self.run_beside(CUDA_INJECTION64_PATH="libsanitizer-collection.so",

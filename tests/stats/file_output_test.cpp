@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "made_up_report.h"
@@ -84,6 +85,40 @@ TEST_F(FileOutput, APipeWhoseReaderDoesNotReadIsWaitedForSomeSeconds) {
   ASSERT_GE(reader, 0);
   EXPECT_EQ(replace_file(path.string(), std::string(1 << 20, 'x')), ETIMEDOUT);
   close(reader);
+}
+
+// Whoever shares the folder may lead us anywhere: a link to a file is replaced, and not what it
+// leads to; one to a disk is refused before anything is opened.
+TEST_F(FileOutput, LinksAreReplacedAndLeadToNoDisk) {
+  const auto path = folder_ / "report", victim = folder_ / "victim", disk = folder_ / "disk";
+  std::ofstream(victim) << "mine";
+  fs::create_symlink(victim, path);
+  ASSERT_EQ(replace_file(path.string(), "hello"), 0);
+  EXPECT_EQ(read(victim), "mine");
+  EXPECT_EQ(read(path), "hello");
+  // A disk that is nobody's, so that opening it says so by another error.
+  if (mknod(disk.c_str(), S_IFBLK | 0600, makedev(0xffe, 0xffffe)) != 0)
+    GTEST_SKIP() << "no device can be made here";
+  fs::remove(path);
+  fs::create_symlink(disk, path);
+  EXPECT_EQ(replace_file(path.string(), "hello"), EPERM);
+  EXPECT_EQ(replace_file(disk.string(), "hello"), EPERM);
+  EXPECT_TRUE(fs::is_symlink(path));
+}
+
+// /dev/shm is a folder as others are, and one where anybody may make links.
+TEST_F(FileOutput, SharedMemoryHoldsFilesAndLinks) {
+  auto name = std::string("/dev/shm/gmlake-stats-XXXXXX");
+  if (mkdtemp(name.data()) == nullptr) GTEST_SKIP() << "there is no /dev/shm here";
+  const fs::path shared(name), victim = folder_ / "victim";
+  std::ofstream(victim) << "mine";
+  fs::create_symlink(victim, shared / "link");
+  EXPECT_EQ(replace_file((shared / "new").string(), "hello"), 0);
+  EXPECT_EQ(replace_file((shared / "link").string(), "hello"), 0);
+  EXPECT_EQ(read(shared / "new"), "hello");
+  EXPECT_EQ(read(shared / "link"), "hello");
+  EXPECT_EQ(read(victim), "mine");
+  fs::remove_all(shared);
 }
 
 TEST_F(FileOutput, LaterFilesAreNumbered) {

@@ -22,13 +22,13 @@ std::string error_of(const std::string& text) {
 
 TEST(CsvReader, NumbersBlocksAndStreamsDensely) {
   const auto read = parse(std::string(kHeader) +
-                          "7,00:00:01.000250,allocate,0x1000,100,0x2\n"
+                          "7,00:00:01.000250,allocate,0x1000,100,0x5\n"
                           "7,00:00:01.000300,allocate,0x2000,200,0\n"
-                          "8,00:01:00.5,free,0x1000,100,0x2\n"
-                          "7,01:00:00,allocate,0x1000,300,0x2\n");
+                          "8,00:01:00.5,free,0x1000,100,0x5\n"
+                          "7,01:00:00,allocate,0x1000,300,0x5\n");
   ASSERT_TRUE(read) << read.error();
   EXPECT_EQ(read->allocations, 3U);
-  EXPECT_THAT(read->streams, ElementsAre(2, 0));
+  EXPECT_THAT(read->streams, ElementsAre(5, 0));
   EXPECT_THAT(read->threads, ElementsAre(7, 8));
   ASSERT_EQ(read->events.size(), 4U);
   EXPECT_EQ(read->events[0].time, 1'000'250U);
@@ -38,6 +38,23 @@ TEST(CsvReader, NumbersBlocksAndStreamsDensely) {
   EXPECT_EQ(read->events[2].block, 0U);
   EXPECT_EQ(read->events[2].bytes, 100U);
   EXPECT_EQ(read->events[3].block, 2U);
+}
+
+// CU_STREAM_PER_THREAD is one name and many streams: what one thread freed there another may not
+// take as if it came after.
+TEST(CsvReader, ThePerThreadStreamIsEachThreadsOwn) {
+  const auto read = parse(std::string(kHeader) +
+                          "7,0,allocate,0x1000,100,0x2\n"
+                          "8,0,allocate,0x2000,100,2\n"
+                          "7,0,record,0x1,0,2\n"
+                          "8,0,free,0x1000,100,0x2\n");
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_THAT(read->streams, ElementsAre(kPerThread, kPerThread));
+  EXPECT_THAT(read->stream_threads, ElementsAre(testing::Pair(0U, 7U), testing::Pair(1U, 8U)));
+  EXPECT_EQ(read->events[0].stream, 0U);
+  EXPECT_EQ(read->events[1].stream, 1U);
+  EXPECT_EQ(read->events[2].stream, 0U);
+  EXPECT_EQ(read->events[3].stream, 1U);
 }
 
 TEST(CsvReader, TakesColumnsByName) {

@@ -1,9 +1,15 @@
 #!/usr/bin/env python3
 """`gmlake replay`: its figures have to agree with the trace, with each other, and with its exit status."""
 
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
 import unittest
 
-from command_line import CommandLine
+from command_line import GMLAKE, CommandLine
 
 HEADER = "Thread,Time,Action,Pointer,Size,Stream\n"
 
@@ -123,6 +129,52 @@ class Replay(CommandLine):
         self.assertTrue(result["out_of_memory"])
         self.assertEqual(result["peak_live_bytes"], 80 << 20)
         self.assertEqual(result["config"]["stitch"]["enabled"], False)
+
+    def test_per_thread_streams_are_as_many_as_threads(self):
+        """By one name: what one thread has freed there another can not use as if it came after."""
+        size = 8 << 20
+        trace = self.write([f"1,0,allocate,0x1,{size},0x2\n", f"1,0,free,0x1,{size},0x2\n", f"2,0,allocate,0x2,{size},0x2\n"])
+        result, = self.json_of("replay", trace, "--lag", "never")
+        self.assertEqual((result["reuse"]["own_stream"], result["peak_physical_bytes"]), (0, 2 * size))
+        pair, = result["unproved"]["pairs"]
+        self.assertEqual((pair["wanted_by"], pair["freed_by"]),
+                         ({"kind": "per_thread", "stream": 2}, {"kind": "per_thread", "stream": 1}))
+        info, = self.json_of("trace", "info", trace)
+        self.assertEqual([(lane["stream"], lane["thread"]) for lane in info["streams"]], [(2, 1), (2, 2)])
+
+    def test_standard_input(self):
+        trace = self.holes()
+        with open(trace, "rb") as file:
+            done = subprocess.run([GMLAKE, "replay", "-", trace, "--json", "--smallest-device"], stdin=file,
+                                  capture_output=True, timeout=120, check=True)
+        piped, named = json.loads(done.stdout)
+        self.assertEqual((piped["trace"], piped["allocations"]), ("-", named["allocations"]))
+        self.assertEqual(piped["smallest_device_bytes"], named["smallest_device_bytes"])
+        with open(os.devnull, "rb") as nothing:
+            done = subprocess.run([GMLAKE, "replay", "-"], stdin=nothing, capture_output=True, timeout=120, check=False)
+        self.assertEqual(done.returncode, 65)
+        self.assertIn(b"-: is empty", done.stderr)
+
+    def test_progress_on_a_terminal_and_what_an_interrupt_keeps(self):
+        trace = self.generate("train.csv", "--variable-sequence", "random")
+        terminal, other = pty.openpty()
+        with subprocess.Popen([GMLAKE, "replay", trace, "--loops", "1000000", "--json"], stdout=subprocess.PIPE,
+                              stderr=other) as process:
+            os.close(other)
+            shown = b""
+            while not re.search(rb"train.csv: loop ([2-9]|\d\d+) of 1000000, \d+ %", shown):
+                shown += os.read(terminal, 4096)
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate(timeout=120)
+        os.close(terminal)
+        self.assertEqual(process.returncode, 130)
+        result, = json.loads(out)
+        self.assertGreater(result["loops"], 0)
+        self.assertEqual(result["allocations"] % result["loops"], 0)
+
+    def test_no_progress_where_there_is_no_terminal(self):
+        done = self.run_gmlake("replay", self.generate("train.csv"), "--loops", "30")
+        self.assertEqual(done.stderr, b"")
 
     def smallest(self, trace, *args, **kwargs):
         result, = self.json_of("replay", trace, "--smallest-device", *args, **kwargs)

@@ -15,6 +15,7 @@ inline constexpr int kSuccess = 0;
 inline constexpr int kUsage = 64;
 inline constexpr int kUnavailable = 69;
 inline constexpr int kInternal = 70;
+inline constexpr int kCanNotWrite = 73;
 inline constexpr int kBadConfiguration = 78;
 inline constexpr int kNotExecutable = 126;
 inline constexpr int kNotFound = 127;

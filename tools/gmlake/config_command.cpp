@@ -11,6 +11,8 @@
 #include "config/load.h"
 #include "config/schema.h"
 #include "config/value.h"
+#include "output.h"
+#include "support/printable.h"
 
 namespace gmlake::tool {
 namespace {
@@ -24,8 +26,7 @@ struct ShowOptions {
 
 int report(const config::LoadResult& result) {
   if (result.ok()) return kSuccess;
-  std::cerr << "gmlake: config: " << config::describe(result.problems) << "\n";
-  return kBadConfiguration;
+  return complain("config", kBadConfiguration, config::describe(result.problems));
 }
 
 std::string origin_of(const config::LoadResult& result, std::size_t index) {
@@ -49,9 +50,10 @@ void print_table(const config::LoadResult& result) {
   }
   std::size_t index = 0;
   for (const auto& option : config::kOptions) {
-    std::cout << fmt::format("{:<{}}  {:<{}}  {}\n", option.path(), path_width,
-                             config::write_text(option, result.config), value_width,
-                             origin_of(result, index++));
+    std::cout << printable(fmt::format("{:<{}}  {:<{}}  {}", option.path(), path_width,
+                                       config::write_text(option, result.config), value_width,
+                                       origin_of(result, index++)))
+              << "\n";
   }
 }
 
@@ -81,7 +83,7 @@ int check(const std::string& file) {
                                                 : config::Environment{{"GMLAKE_CONFIG", file}});
   const int code = report(result);
   if (code == kSuccess)
-    std::cout << (result.file.empty() ? "the environment" : result.file)
+    std::cout << (result.file.empty() ? "the environment" : printable(result.file))
               << ": the configuration is fine\n";
   return code;
 }

@@ -2,34 +2,19 @@
 // codes.
 #include <algorithm>
 #include <exception>
-#include <iostream>
 #include <string>
 #include <vector>
 
 #include <version.h>
 
 #include "command.h"
-#include "config/nearest.h"
 #include "live/pages.h"
+#include "output.h"
+#include "wrong_words.h"
 
 namespace {
 
-// CLI11 calls a misspelt command an unexpected argument; this calls it by its name.
-bool explain_unknown_command(const CLI::App& app) {
-  if (!app.get_subcommands().empty() || app.remaining_size() == 0) return false;
-  std::vector<std::string> names;
-  for (const auto* command : app.get_subcommands({})) names.push_back(command->get_name());
-  const std::vector<std::string_view> known(names.begin(), names.end());
-  const auto word = app.remaining().front();
-  if (word.starts_with('-')) return false;
-  std::cerr << "gmlake: there is no command \"" << word << "\"; "
-            << gmlake::config::nearest_or_all(word, known) << "\n";
-  return true;
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"A GPU memory pool that stitches, put in front of unmodified CUDA programs.",
                "gmlake"};
   app.set_version_flag("--version", "gmlake " GMLAKE_VERSION " (" GMLAKE_REVISION ")");
@@ -40,12 +25,8 @@ int main(int argc, char** argv) {
       "  gmlake run --set pool.max_bytes=64GiB --json report-%r.json -- python train.py\n"
       "  gmlake config check gmlake.json\n"
       "\n"
-      "Exit codes: 0 success, 64 wrong command line; `gmlake COMMAND --help` has the others.");
-
-  app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return std::string("gmlake: ") + error.what() +
-           "\nSee gmlake --help, or gmlake COMMAND --help.\n";
-  });
+      "Exit codes: 0 success, 64 wrong command line, 73 standard output can not be written; "
+      "`gmlake COMMAND --help` has the others.");
 
   int exit_code = gmlake::tool::kSuccess;
   gmlake::tool::add_run(app, exit_code);
@@ -69,11 +50,17 @@ int main(int argc, char** argv) {
     gmlake::tool::recover_reports(gmlake::tool::folders_of_pages(""), "");
     app.parse(words);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() != 0 && explain_unknown_command(app)) return gmlake::tool::kUsage;
-    return app.exit(error) == 0 ? gmlake::tool::kSuccess : gmlake::tool::kUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // help, and the version
+    return gmlake::tool::complain("", gmlake::tool::kUsage, gmlake::tool::explain(app, error));
   } catch (const std::exception& failure) {
-    std::cerr << "gmlake: " << failure.what() << "\n";
-    return gmlake::tool::kInternal;
+    return gmlake::tool::complain("", gmlake::tool::kInternal, failure.what());
   }
   return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  gmlake::tool::keep_standard_descriptors();
+  return gmlake::tool::after_output(run(argc, argv));
 }

@@ -17,7 +17,9 @@
 #include "config/load.h"
 #include "config/pattern.h"
 #include "live/pages.h"
+#include "output.h"
 #include "run_environment.h"
+#include "run_library.h"
 #include "run_parent.h"
 #include "run_target.h"
 #include "stats/process_stamp.h"
@@ -52,8 +54,7 @@ class Help : public CLI::Formatter {
 };
 
 int complain(int code, const std::string& message) {
-  std::cerr << "gmlake: run: " << message << "\n";
-  return code;
+  return tool::complain("run", code, message);
 }
 
 int check_configuration(const Assignments& assignments, std::vector<config::Problem> problems,
@@ -139,13 +140,16 @@ int run(const RunOptions& options) {
   if (const int code = check_configuration(assignments, std::move(problems), config)) return code;
 
   const auto library = library_path(options.library);
-  if (access(library.c_str(), R_OK) != 0)
-    return complain(kUnavailable, library + ": " + std::strerror(errno) +
+  if (const auto reason = why_not_ours(library))
+    return complain(kUnavailable, library + ": " + *reason +
                                       "; name libgmlake.so with --library FILE or GMLAKE_LIBRARY");
   if (library.find_first_of(" :") != std::string::npos)
     return complain(kUnavailable, library +
                                       ": LD_PRELOAD can not hold a path with a space or a colon; "
                                       "copy or link the library to another place");
+  if (const auto other = other_copy_preloaded(library))
+    complain(0, "warning: LD_PRELOAD holds another copy of gmlake, " + *other +
+                    "; take it out: one of the two serves the program");
   assignments.set("LD_PRELOAD", preload_with(library), "");
 
   if (const auto file = find_program(program()[0])) {

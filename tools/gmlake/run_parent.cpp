@@ -9,7 +9,6 @@
 #include <cstring>
 #include <ctime>
 #include <exception>
-#include <iostream>
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "output.h"
 
 namespace gmlake::tool {
 namespace {
@@ -127,9 +127,8 @@ int become(const std::vector<std::string>& command) {
   arguments.push_back(nullptr);
   execvp(arguments[0], arguments.data());
   const int error = errno;
-  std::cerr << "gmlake: run: " << command[0] << " can not be started: " << std::strerror(error)
-            << std::endl;
-  return error == ENOENT ? kNotFound : kNotExecutable;
+  return complain("run", error == ENOENT ? kNotFound : kNotExecutable,
+                  command[0] + " can not be started: " + std::strerror(error));
 }
 
 int be_parent(const std::vector<std::string>& command, const Watch& watch) {
@@ -144,10 +143,9 @@ int be_parent(const std::vector<std::string>& command, const Watch& watch) {
   const pid_t parent = getpid();
 
   const pid_t process = fork();
-  if (process < 0) {
-    std::cerr << "gmlake: run: no process can be had: " << std::strerror(errno) << "\n";
-    return kUnavailable;
-  }
+  if (process < 0)
+    return complain("run", kUnavailable,
+                    std::string("no process can be had: ") + std::strerror(errno));
   if (process == 0) {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(128 + SIGKILL);
@@ -160,7 +158,7 @@ int be_parent(const std::vector<std::string>& command, const Watch& watch) {
   try {
     watch.ended();
   } catch (const std::exception& problem) {  // the program's end is what counts
-    std::cerr << "gmlake: run: " << problem.what() << "\n";
+    complain("run", 0, problem.what());
   }
   if (WIFSIGNALED(status)) end_by(WTERMSIG(status));
   return WEXITSTATUS(status);

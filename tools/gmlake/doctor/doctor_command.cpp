@@ -11,6 +11,7 @@
 #include "command.h"
 #include "doctor/checks.h"
 #include "doctor/costs.h"
+#include "output.h"
 
 namespace gmlake::tool {
 namespace {
@@ -104,15 +105,9 @@ void print_json(const doctor::Driver& driver, const doctor::CostTable& table) {
 
 int print_costs(const DoctorOptions& options) {
   const auto driver = doctor::Driver::open();
-  if (!driver) {
-    std::cerr << "gmlake: doctor: " << driver.error() << "\n";
-    return kUnavailable;
-  }
+  if (!driver) return complain("doctor", kUnavailable, driver.error());
   const auto table = doctor::measure_costs(*driver, options.seconds);
-  if (!table) {
-    std::cerr << "gmlake: doctor: " << table.error() << "\n";
-    return kUnavailable;
-  }
+  if (!table) return complain("doctor", kUnavailable, table.error());
   if (options.json) {
     print_json(*driver, *table);
   } else {

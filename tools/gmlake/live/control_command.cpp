@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "output.h"
 #include "pages.h"
 #include "run_environment.h"
 #include "support/units.h"
@@ -40,8 +41,7 @@ struct Answer {
 };
 
 int complain(const std::string& message) {
-  std::cerr << "gmlake: " << message << "\n";
-  return kUnavailable;
+  return tool::complain("", kUnavailable, message);
 }
 
 // The first segment of a page, to write commands in; ours alone while it is there.

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
-#include <iostream>
 #include <map>
 #include <memory>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "command.h"
+#include "output.h"
 #include "pages.h"
 #include "rates.h"
 #include "screen.h"
@@ -193,8 +193,7 @@ void add_top(CLI::App& app, int& exit_code) {
     try {
       exit_code = Top(*folder, *interval).run();
     } catch (const std::runtime_error& problem) {
-      std::cerr << "gmlake: top: " << problem.what() << "\n";
-      exit_code = kUnavailable;
+      exit_code = complain("top", kUnavailable, problem.what());
     }
   });
 }

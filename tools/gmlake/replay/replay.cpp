@@ -69,8 +69,8 @@ class Player {
         addresses_(trace.allocations),
         remaining_(never_freed(trace)) {}
 
-  enum class Outcome { finished, out_of_memory, failed };
-  Outcome run_once();
+  enum class Outcome { finished, out_of_memory, failed, interrupted };
+  Outcome run_once(unsigned loop, const Manner& manner);
   std::size_t position() const { return position_; }  // of the event that did not succeed
   // With the frees of what the trace leaves live, which are as good as any.
   std::size_t events() const { return position_ + freed_; }
@@ -116,9 +116,12 @@ void Player::order(const trace::Event& event) {
   }
 }
 
-Player::Outcome Player::run_once() {
+Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
+  constexpr std::size_t kAskEach = 1024;
   freed_ = 0;
   for (position_ = 0; position_ < trace_.events.size(); ++position_) {
+    if (position_ % kAskEach == 0 && manner.go_on && !manner.go_on(loop, position_))
+      return Outcome::interrupted;
     const auto& event = trace_.events[position_];
     device_.advance();
     if (!event.of_memory()) {
@@ -166,12 +169,16 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
     const auto before = result.report;
     const auto modelled_before = simulated.modelled_nanoseconds();
     const auto start = Clock::now();
-    const auto outcome = player.run_once();
+    const auto outcome = player.run_once(loop, manner);
     const auto elapsed = std::chrono::duration<double, std::nano>(Clock::now() - start).count();
     if (outcome == Player::Outcome::failed)
       return tl::unexpected(
           fmt::format("loop {}, event {}: the pool refused it: {} (CUDA error {})", loop + 1,
                       player.position(), player.error().what, player.error().code));
+    if (outcome == Player::Outcome::interrupted) {
+      result.interrupted = true;
+      break;
+    }
     result.out_of_memory = outcome == Player::Outcome::out_of_memory;
     if (result.out_of_memory) result.picture = pool.picture();
     result.report = pool.report();
@@ -200,7 +207,10 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
     for (auto* name : {&pair.wanted_by, &pair.freed_by})
       for (std::size_t i = 0; i < trace.streams.size(); ++i)
         if (streams[i].stream_id == name->id) {
-          name->id = trace.streams[i];
+          const auto own = trace.stream_threads.find(static_cast<std::uint16_t>(i));
+          const bool per_thread = own != trace.stream_threads.end();
+          if (per_thread) name->kind = stats::StreamName::Kind::per_thread;
+          name->id = per_thread ? own->second : trace.streams[i];
           break;
         }
   result.malloc_pair_nanoseconds =

@@ -1,6 +1,7 @@
 // Replays a trace through a pool on the simulated device and measures what the pool made of it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@ struct Manner {
   unsigned loops = 1;
   std::uint64_t lag = 0;    // rows until work is complete (lagging_device.h)
   bool one_stream = false;  // everything on the trace's first stream, where order needs no proof
+  // Asked each thousand events or so, with the loop and the event it has come to, from 0: whether
+  // to go on.
+  std::function<bool(unsigned loop, std::size_t event)> go_on;
 };
 
 struct Result {
@@ -35,6 +39,7 @@ struct Result {
   double malloc_pair_nanoseconds = 0;    // before and after the replay, the better of the two
   std::optional<Bytes> smallest_device;  // if it was looked for and found (smallest_device.h)
   bool out_of_memory = false;            // the replay stopped there
+  bool interrupted = false;              // it was not to go on: all this is of the loops before
   std::string picture;                   // of the pool then
 
   double utilization() const {

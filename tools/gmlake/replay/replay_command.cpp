@@ -10,7 +10,9 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "command.h"
+#include "output.h"
 #include "replay/lagging_device.h"
+#include "replay/progress.h"
 #include "replay/replay.h"
 #include "replay/report.h"
 #include "replay/settings.h"
@@ -30,9 +32,36 @@ struct ReplayOptions {
 };
 
 int complain(int code, const std::string& message) {
-  std::cerr << "gmlake: replay: " << message << "\n";
-  return code;
+  return tool::complain("replay", code, message);
 }
+
+// The traces one by one: at most one of them is in memory, and standard input, which is read once.
+class Traces {
+ public:
+  explicit Traces(const ReplayOptions& options) : names_(options.traces) {
+    if (options.device >= 0) reading_.device = options.device;
+  }
+  // The error names the file.
+  trace::Expected<const trace::Trace*> read(std::size_t index) {
+    const auto& name = names_[index];
+    auto& kept = name == kStandardInput ? standard_input_ : last_;
+    if (!kept || (&kept == &last_ && last_name_ != name)) {
+      kept.reset();
+      auto trace = trace::read(name, reading_);
+      if (!trace) return tl::unexpected(trace.error());
+      kept = std::move(*trace);
+      if (&kept == &last_) last_name_ = name;
+    }
+    return &*kept;
+  }
+
+ private:
+  static constexpr std::string_view kStandardInput = "-";
+  const std::vector<std::string>& names_;
+  trace::ReadOptions reading_;
+  std::string last_name_;
+  std::optional<trace::Trace> last_, standard_input_;
+};
 
 // A number of rows, or never.
 std::optional<std::uint64_t> parse_lag(const std::string& text) {
@@ -42,6 +71,18 @@ std::optional<std::uint64_t> parse_lag(const std::string& text) {
   const auto [stop, error] = std::from_chars(text.data(), end, rows);
   if (error != std::errc{} || stop != end || rows >= replay::LaggingDevice::kNever) return {};
   return rows;
+}
+
+trace::Expected<replay::Result> replay_shown(const std::string& name, const trace::Trace& trace,
+                                             const replay::SimulatedDevice& device,
+                                             const config::Config& config, replay::Manner manner) {
+  const replay::Interrupt interrupt;
+  replay::Progress progress(name, manner.loops, trace.events.size());
+  manner.go_on = [&](unsigned loop, std::size_t event) {
+    progress.at(loop, event);
+    return !replay::Interrupt::came();
+  };
+  return replay::replay(trace, device, config, manner);
 }
 
 int run(const ReplayOptions& options) {
@@ -64,14 +105,13 @@ int run(const ReplayOptions& options) {
 
   const auto library =
       options.driver.empty() ? replay::SimulatedDevice::default_library() : options.driver;
-  trace::ReadOptions reading;
-  if (options.device >= 0) reading.device = options.device;
+  Traces traces(options);
   // Before there is a device in this process.
   std::vector<std::optional<Bytes>> smallest(options.traces.size());
   for (std::size_t i = 0; options.smallest_device && i < smallest.size(); ++i) {
-    const auto trace = trace::read(options.traces[i], reading);
+    const auto trace = traces.read(i);
     if (!trace) return complain(kBadData, trace.error());
-    const auto found = replay::smallest_device(*trace, library, *config, manner, *memory);
+    const auto found = replay::smallest_device(**trace, library, *config, manner, *memory);
     if (!found) return complain(kUnavailable, options.traces[i] + ": " + found.error());
     smallest[i] = *found;
   }
@@ -82,9 +122,9 @@ int run(const ReplayOptions& options) {
   int code = kSuccess;
   for (std::size_t i = 0; i < options.traces.size(); ++i) {
     const auto& name = options.traces[i];
-    const auto trace = trace::read(name, reading);
+    const auto trace = traces.read(i);
     if (!trace) return complain(kBadData, trace.error());
-    auto result = replay::replay(*trace, **device, *config, manner);
+    auto result = replay_shown(name, **trace, **device, *config, manner);
     if (!result) return complain(kUnavailable, name + ": " + result.error());
     result->smallest_device = smallest[i];
     if (result->out_of_memory) {
@@ -93,7 +133,14 @@ int run(const ReplayOptions& options) {
           code, complain(wanted, fmt::format("{}: out of memory: {}; try a larger --device-memory",
                                              name, result->picture)));
     }
-    results.emplace_back(name, std::move(*result));
+    const bool interrupted = result->interrupted;
+    if (interrupted)
+      code =
+          complain(kInterrupted, fmt::format("{}: interrupted: {} of {} loops were finished", name,
+                                             result->stitches_per_loop.size(), manner.loops));
+    if (!interrupted || !result->stitches_per_loop.empty())
+      results.emplace_back(name, std::move(*result));
+    if (interrupted) break;
   }
   std::cout << (options.json ? replay::json(results, *config) : replay::table(results, *config));
   return code;
@@ -106,8 +153,9 @@ void add_replay(CLI::App& app, int& exit_code) {
   auto* command =
       app.add_subcommand("replay", "Run the pool on allocation traces, on a simulated device");
   command
-      ->add_option("trace", options->traces,
-                   "allocation logs (CSV, also gzip) or PyTorch memory snapshots")
+      ->add_option(
+          "trace", options->traces,
+          "allocation logs (CSV, also gzip) or PyTorch memory snapshots; - is standard input")
       ->type_name("FILE")
       ->required();
   command->add_option("--device-memory", options->memory, "memory of the simulated device")
@@ -151,10 +199,12 @@ void add_replay(CLI::App& app, int& exit_code) {
       "  gmlake replay step.csv.gz --loops 8\n"
       "  gmlake replay snapshot.pickle --device-memory 24GiB --set stitch.enabled=false --json\n"
       "  gmlake replay step.csv.gz --loops 4 --smallest-device\n"
+      "  zstd -dc step.csv.zst | gmlake replay -\n"
       "\n"
       "Exit codes: 0 success, 1 a trace did not fit into the device, 64 wrong command line, 65 a "
       "file is no "
-      "trace, 69 no simulated device, 78 wrong configuration.");
+      "trace, 69 no simulated device, 78 wrong configuration, 130 interrupted: loops that were "
+      "finished are printed.");
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }
 

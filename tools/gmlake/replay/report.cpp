@@ -12,6 +12,7 @@
 #include "stats/page.h"
 #include "stats/report.h"
 #include "stats/unproved_text.h"
+#include "support/printable.h"
 
 namespace gmlake::replay {
 namespace {
@@ -34,7 +35,7 @@ std::string not_reused(const NamedResults& results, const config::Config& config
   report.reuse_completed = config.streams_reuse_completed;
   for (const auto& [name, result] : results) {
     if (result.report.unproved.pairs.empty()) continue;
-    page.heading(fmt::format("\n{}", name));
+    page.heading(fmt::format("\n{}", printable(name)));
     stats::add_unproved(page, report, result.report);
   }
   return page.take();
@@ -61,7 +62,8 @@ std::string table(const NamedResults& results, const config::Config& config) {
       return fmt::format("{:.3f}", static_cast<double>(n) / static_cast<double>(GiB));
     };
     rows.push_back(
-        {name.substr(name.rfind('/') + 1), gib(result.peak_live), gib(c.peak_physical_bytes),
+        {printable(name.substr(name.rfind('/') + 1)), gib(result.peak_live),
+         gib(c.peak_physical_bytes),
          result.out_of_memory ? "out of mem." : fmt::format("{:.4f}", result.utilization()),
          fmt::format("{}", c.allocations), fmt::format("{}", hits(c)),
          fmt::format("{}", c.stitches), fmt::format("{}", c.growths),

@@ -10,6 +10,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "command.h"
+#include "output.h"
 #include "trace/exit_codes.h"
 #include "trace/generate/adversary.h"
 
@@ -24,8 +25,7 @@ struct Options {
 };
 
 int complain(int code, const std::string& message) {
-  std::cerr << "gmlake: trace: " << message << "\n";
-  return code;
+  return tool::complain("trace", code, message);
 }
 
 int run(Options& options) {

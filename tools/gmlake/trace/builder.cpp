@@ -2,14 +2,16 @@
 #include "trace/builder.h"
 
 #include <limits>
-#include <optional>
 #include <utility>
 
 namespace gmlake::trace {
 namespace {
 
-std::optional<std::uint16_t> number(std::uint64_t name,
-                                    std::unordered_map<std::uint64_t, std::uint16_t>& known,
+// A thousand times all the memory that addresses could name.
+constexpr Bytes kMostLive = Bytes{1} << 58;
+
+template <typename Known>
+std::optional<std::uint16_t> number(std::uint64_t name, Known& known,
                                     std::vector<std::uint64_t>& names) {
   if (const auto found = known.find(name); found != known.end()) return found->second;
   if (names.size() > std::numeric_limits<std::uint16_t>::max()) return {};
@@ -21,9 +23,22 @@ std::optional<std::uint16_t> number(std::uint64_t name,
 
 }  // namespace
 
+// One name is as many streams as there are threads that use it.
+std::optional<std::uint16_t> Builder::number_of_stream(std::uint64_t stream, std::uint64_t thread) {
+  if (stream != kPerThread) return number(stream, streams_, trace_.streams);
+  if (const auto found = own_streams_.find(thread); found != own_streams_.end())
+    return found->second;
+  if (trace_.streams.size() > std::numeric_limits<std::uint16_t>::max()) return {};
+  const auto next = static_cast<std::uint16_t>(trace_.streams.size());
+  trace_.streams.push_back(kPerThread);
+  trace_.stream_threads.emplace(next, thread);
+  own_streams_.emplace(thread, next);
+  return next;
+}
+
 Builder::Outcome Builder::add(Kind kind, std::uint32_t block, Bytes bytes, std::uint64_t time,
                               std::uint64_t stream, std::uint64_t thread) {
-  const auto stream_number = number(stream, streams_, trace_.streams);
+  const auto stream_number = number_of_stream(stream, thread);
   const auto thread_number = number(thread, threads_, trace_.threads);
   if (!stream_number || !thread_number) return Outcome::too_many;
   trace_.events.push_back({bytes, time & (~std::uint64_t{0} >> 3), static_cast<std::uint64_t>(kind),
@@ -34,8 +49,10 @@ Builder::Outcome Builder::add(Kind kind, std::uint32_t block, Bytes bytes, std::
 Builder::Outcome Builder::allocate(std::uint64_t address, Bytes bytes, std::uint64_t time,
                                    std::uint64_t stream, std::uint64_t thread) {
   if (trace_.allocations == std::numeric_limits<std::uint32_t>::max()) return Outcome::too_many;
+  if (bytes > kMostLive - live_bytes_) return Outcome::too_large;
   const auto [entry, fresh] = live_.try_emplace(address, Live{trace_.allocations, bytes});
   if (!fresh) return Outcome::live_already;
+  live_bytes_ += bytes;
   const auto outcome = add(Kind::allocate, trace_.allocations, bytes, time, stream, thread);
   if (outcome == Outcome::added) ++trace_.allocations;
   return outcome;
@@ -50,6 +67,7 @@ Builder::Outcome Builder::free(std::uint64_t address, std::uint64_t time, std::u
   }
   const auto live = found->second;
   live_.erase(found);
+  live_bytes_ -= live.bytes;
   return add(Kind::free, live.block, live.bytes, time, stream, thread);
 }
 

@@ -2,19 +2,21 @@
 // pairs frees.
 #pragma once
 
+#include <optional>
 #include <unordered_map>
 
+#include "trace/mixed_hash.h"
 #include "trace/trace.h"
 
 namespace gmlake::trace {
 
 class Builder {
  public:
-  enum class Outcome { added, live_already, unknown_block, too_many };
+  enum class Outcome { added, live_already, unknown_block, too_many, too_large };
 
   // `address` names the block until its free. live_already: an allocation of a block that is live;
   // unknown_block: a free of one that is not (counted, nothing added); too_many: an index does not
-  // fit.
+  // fit; too_large: more is live than all sums can hold.
   Outcome allocate(std::uint64_t address, Bytes bytes, std::uint64_t time, std::uint64_t stream,
                    std::uint64_t thread);
   Outcome free(std::uint64_t address, std::uint64_t time, std::uint64_t stream,
@@ -31,13 +33,18 @@ class Builder {
     std::uint32_t block;
     Bytes bytes;
   };
+  std::optional<std::uint16_t> number_of_stream(std::uint64_t stream, std::uint64_t thread);
   Outcome add(Kind kind, std::uint32_t block, Bytes bytes, std::uint64_t time, std::uint64_t stream,
               std::uint64_t thread);
 
+  template <typename Number>
+  using Numbers = std::unordered_map<std::uint64_t, Number, MixedHash>;
+
   Trace trace_;
-  std::unordered_map<std::uint64_t, Live> live_;
-  std::unordered_map<std::uint64_t, std::uint32_t> cuda_events_;
-  std::unordered_map<std::uint64_t, std::uint16_t> streams_, threads_;
+  Bytes live_bytes_ = 0;
+  Numbers<Live> live_;
+  Numbers<std::uint32_t> cuda_events_;
+  Numbers<std::uint16_t> streams_, threads_, own_streams_;
 };
 
 }  // namespace gmlake::trace

@@ -72,9 +72,11 @@ std::optional<std::uint64_t> parse_time(std::string_view text) {
   for (unsigned parts = 0;; ++parts) {
     const auto colon = whole.find(':');
     const auto part = parse_integer(whole.substr(0, colon), 10);
-    if (!part || *part > std::numeric_limits<std::uint32_t>::max() * std::uint64_t{64} || parts > 2)
-      return {};
+    // What an Event's time holds, in microseconds.
+    constexpr std::uint64_t kMostSeconds = (std::uint64_t{1} << 61) / 1'000'000 - 1;
+    if (!part || *part > kMostSeconds - seconds * 60 || parts > 2) return {};
     seconds = seconds * 60 + *part;
+    if (seconds > kMostSeconds / 60 && colon != std::string_view::npos) return {};
     if (colon == std::string_view::npos) break;
     whole.remove_prefix(colon + 1);
   }
@@ -126,6 +128,11 @@ std::optional<std::string> Reader::header(std::string_view line) {
           "no column '{}'; the first line must be the header '{}', more columns may follow",
           kNames[column], kHeader);
   }
+  if (at_[kDevice] == kNowhere && device_.value_or(0) != 0)
+    return fmt::format(
+        "no column 'Device', so that all of it is of device 0 and nothing of device {}; leave "
+        "--device out",
+        *device_);
   return {};
 }
 
@@ -148,9 +155,6 @@ std::optional<std::string> Reader::row(std::string_view line) {
       ++builder_.trace().other_devices;
       return {};
     }
-  } else if (device_.value_or(0) != 0) {
-    ++builder_.trace().other_devices;
-    return {};
   }
   if (failed) {
     ++builder_.trace().allocation_failures;
@@ -187,6 +191,8 @@ std::optional<std::string> Reader::row(std::string_view line) {
           "more than 65536 streams or threads, or 2^32 allocations or CUDA events; record a "
           "shorter "
           "period");
+    case Builder::Outcome::too_large:
+      return fmt::format("Size is {}: more is live then than any device has", field(kSize));
     case Builder::Outcome::added:
     case Builder::Outcome::unknown_block:
       break;

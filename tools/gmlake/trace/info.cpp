@@ -9,6 +9,9 @@
 #include <spdlog/fmt/fmt.h>
 #include <nlohmann/json.hpp>
 
+#include "support/printable.h"
+#include "trace/sums.h"
+
 namespace gmlake::trace {
 namespace {
 
@@ -31,7 +34,8 @@ Info summarize(const Trace& trace) {
   std::vector<std::uint64_t> lifetimes;
   Bytes live = 0;
   std::uint64_t blocks = 0;
-  for (const auto stream : trace.streams) info.streams.push_back({stream, 0, 0, 0, 0, 0});
+  for (const auto stream : trace.streams) info.streams.push_back({stream, {}, 0, 0, 0, 0, 0});
+  for (const auto& [index, thread] : trace.stream_threads) info.streams[index].thread = thread;
   for (std::size_t i = 0; i < trace.events.size(); ++i) {
     const auto& event = trace.events[i];
     auto& lane = info.streams[event.stream];
@@ -53,17 +57,17 @@ Info summarize(const Trace& trace) {
     }
     ++info.allocations;
     ++lane.allocations;
-    lane.bytes += event.bytes;
-    info.allocated += event.bytes;
+    add_to(lane.bytes, event.bytes);
+    add_to(info.allocated, event.bytes);
     info.small_allocations += event.bytes <= kSmall;
     born[event.block] = i;
-    live += event.bytes;
+    add_to(live, event.bytes);
     info.peak_live = std::max(info.peak_live, live);
     info.peak_blocks = std::max(info.peak_blocks, ++blocks);
     auto& bucket =
         sizes[event.bytes <= 1 ? 0 : static_cast<std::size_t>(std::bit_width(event.bytes - 1))];
     ++bucket.allocations;
-    bucket.bytes += event.bytes;
+    add_to(bucket.bytes, event.bytes);
   }
   info.live_at_end = live;
   info.never_freed = blocks;
@@ -86,7 +90,7 @@ std::string info_text(const std::string& name, const Trace& trace, const Info& i
   const auto line = [&](std::string_view key, const std::string& value) {
     fmt::format_to(std::back_inserter(text), "  {:<22}{}\n", key, value);
   };
-  text = name + "\n";
+  text = printable(name) + "\n";
   line("device", fmt::format("{}", trace.device));
   line("events", fmt::format("{} ({} allocations, {} frees)", trace.events.size(), info.allocations,
                              info.frees));
@@ -122,9 +126,10 @@ std::string info_text(const std::string& name, const Trace& trace, const Info& i
   fmt::format_to(std::back_inserter(text), "\n  {:>12} {:>12} {:>14} {:>12}\n", "stream",
                  "allocations", "bytes", "frees");
   for (const auto& lane : info.streams)
-    fmt::format_to(std::back_inserter(text), "  {:>12} {:>12} {:>14} {:>12}\n",
-                   fmt::format("{:#x}", lane.stream), lane.allocations, human_bytes(lane.bytes),
-                   lane.frees);
+    fmt::format_to(
+        std::back_inserter(text), "  {:>12} {:>12} {:>14} {:>12}\n",
+        lane.thread ? fmt::format("thread {}", *lane.thread) : fmt::format("{:#x}", lane.stream),
+        lane.allocations, human_bytes(lane.bytes), lane.frees);
   return text;
 }
 
@@ -162,13 +167,15 @@ std::string info_json(const std::string& name, const Trace& trace, const Info& i
                              {"up_to_bytes", bucket.up_to},
                              {"allocations", bucket.allocations},
                              {"bytes", bucket.bytes}});
-  for (const auto& lane : info.streams)
+  for (const auto& lane : info.streams) {
     json["streams"].push_back({{"stream", lane.stream},
                                {"allocations", lane.allocations},
                                {"frees", lane.frees},
                                {"bytes", lane.bytes},
                                {"records", lane.records},
                                {"waits", lane.waits}});
+    if (lane.thread) json["streams"].back()["thread"] = *lane.thread;
+  }
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -1,6 +1,7 @@
 // What a trace holds: sizes, lifetimes, streams, peak. For `gmlake trace info`.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,9 @@ struct Info {
     Bytes bytes = 0;
   };
   struct Lane {  // a stream
-    std::uint64_t stream = 0, allocations = 0, frees = 0;
+    std::uint64_t stream = 0;
+    std::optional<std::uint64_t> thread;  // whose default stream it is, of kPerThread
+    std::uint64_t allocations = 0, frees = 0;
     Bytes bytes = 0;
     std::uint64_t records = 0, waits = 0;  // of CUDA events; waits by the stream
   };

@@ -9,8 +9,13 @@
 namespace gmlake::trace {
 namespace {
 
+// What a file may make of memory, however few bytes it has: gzip packs a thousand equal opcodes
+// into one. A snapshot of some million events is far below each.
 constexpr std::size_t kMostMarks = 1000;  // nesting of unfinished containers
-constexpr std::size_t kMostCells = std::size_t{1} << 30;
+constexpr std::size_t kMostCells = std::size_t{1} << 25;
+constexpr std::size_t kMostItems = std::size_t{1} << 26;  // of all containers together
+constexpr std::size_t kMostStack = std::size_t{1} << 20;  // Python writes lists in thousands
+constexpr const char* kTooMuch = "more values than a snapshot can sensibly hold";
 
 // What a pickle may hold that this reader refuses, by name, so that the message says more than a
 // number.
@@ -55,8 +60,11 @@ class PickleMachine {
   std::string remember(std::uint64_t slot);
   std::string recall(std::uint64_t slot);
 
+  bool count_items(std::size_t more) { return (items_ += more) <= kMostItems; }
+
   std::string_view bytes_;
   std::size_t at_ = 0;
+  std::size_t items_ = 0;
   Pickle pickle_;
   std::vector<Index> stack_;
   std::vector<std::size_t> marks_;
@@ -80,7 +88,7 @@ bool PickleMachine::number(std::size_t width, std::uint64_t& out) {
 }
 
 std::string PickleMachine::push(Type type, std::uint64_t payload, const char* text) {
-  if (pickle_.cells_.size() >= kMostCells) return "more values than a snapshot can sensibly hold";
+  if (pickle_.cells_.size() >= kMostCells || stack_.size() >= kMostStack) return kTooMuch;
   stack_.push_back(static_cast<Index>(pickle_.cells_.size()));
   pickle_.cells_.push_back({type, payload, text});
   return {};
@@ -112,6 +120,7 @@ std::string PickleMachine::push_real() {
 std::string PickleMachine::push_container(Type type, std::size_t from) {
   if (from > stack_.size()) return "too few values before it";
   if (type == Type::dict && (stack_.size() - from) % 2 != 0) return "a key without a value";
+  if (!count_items(stack_.size() - from)) return kTooMuch;
   pickle_.containers_.emplace_back(stack_.begin() + static_cast<std::ptrdiff_t>(from),
                                    stack_.end());
   stack_.resize(from);
@@ -132,6 +141,7 @@ std::string PickleMachine::extend(Type type, std::size_t from) {
   const auto& target = pickle_.cells_[stack_[from - 1]];
   if (target.type != type) return "what it should extend is no container of that kind";
   if (type == Type::dict && (stack_.size() - from) % 2 != 0) return "a key without a value";
+  if (!count_items(stack_.size() - from)) return kTooMuch;
   auto& items = pickle_.containers_[target.payload];
   items.insert(items.end(), stack_.begin() + static_cast<std::ptrdiff_t>(from), stack_.end());
   stack_.resize(from);
@@ -140,7 +150,7 @@ std::string PickleMachine::extend(Type type, std::size_t from) {
 
 std::string PickleMachine::remember(std::uint64_t slot) {
   if (stack_.empty()) return "nothing to remember";
-  if (slot > bytes_.size()) return "a memo number larger than the file";
+  if (slot > bytes_.size() || slot > kMostCells) return "a memo number larger than the file";
   if (slot >= memo_.size()) memo_.resize(slot + 1, kNothing);
   memo_[slot] = stack_.back();
   return {};
@@ -148,6 +158,7 @@ std::string PickleMachine::remember(std::uint64_t slot) {
 
 std::string PickleMachine::recall(std::uint64_t slot) {
   if (slot >= memo_.size() || memo_[slot] == kNothing) return "recalls what was never remembered";
+  if (stack_.size() >= kMostStack) return kTooMuch;
   stack_.push_back(memo_[slot]);
   return {};
 }

@@ -31,7 +31,10 @@ class Pickle {
     bool is(Type wanted) const { return pickle_ && type() == wanted; }
     std::size_t size() const;                   // items of a list, tuple or dict, else 0
     Value operator[](std::size_t index) const;  // item of a list or tuple
+    // Of a dict's first kMostKeys keys: an event has a dozen. A file may show one dict of a million
+    // a million times.
     Value operator[](std::string_view key) const;
+    static constexpr std::size_t kMostKeys = 64;
     std::optional<std::int64_t> integer() const;
     std::string_view text() const;  // empty if it is none
 

@@ -1,6 +1,8 @@
 // Looking into a document that has been read; see pickle.h.
 #include "trace/pickle.h"
 
+#include <algorithm>
+
 namespace gmlake::trace {
 
 Pickle::Type Pickle::Value::type() const {
@@ -22,7 +24,7 @@ Pickle::Value Pickle::Value::operator[](std::size_t index) const {
 Pickle::Value Pickle::Value::operator[](std::string_view key) const {
   if (!is(Type::dict)) return {};
   const auto& items = pickle_->containers_[pickle_->cells_[index_].payload];
-  for (std::size_t i = 0; i + 1 < items.size(); i += 2)
+  for (std::size_t i = 0; i + 1 < std::min(items.size(), 2 * kMostKeys); i += 2)
     if (const Value candidate(pickle_, items[i]);
         candidate.is(Type::text) && candidate.text() == key)
       return {pickle_, items[i + 1]};

@@ -6,8 +6,12 @@
 #include <memory>
 
 #include <spdlog/fmt/fmt.h>
-#include <sys/stat.h>
 #include <zlib.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace gmlake::trace {
 namespace {
@@ -20,14 +24,48 @@ struct CloseGzip {
   void operator()(gzFile file) const { gzclose_r(file); }
 };
 
-Expected<std::string> load(const std::string& path) {
+using File = std::unique_ptr<gzFile_s, CloseGzip>;
+
+// Nobody may ever write to a pipe with a name. One that was handed to us (standard input, a shell's
+// <(...)) has somebody at its other end, and is waited for.
+bool is_lonely(const std::string& path, int file) {
   struct stat status = {};
-  if (::stat(path.c_str(), &status) != 0)
-    return tl::unexpected(fmt::format("{}: {}", path, std::strerror(errno)));
-  if (S_ISDIR(status.st_mode))
-    return tl::unexpected(fmt::format("{}: is a directory; name a trace file", path));
-  const std::unique_ptr<gzFile_s, CloseGzip> file(gzopen(path.c_str(), "rb"));
-  if (!file) return tl::unexpected(fmt::format("{}: {}", path, std::strerror(errno)));
+  if (path.starts_with("/dev/") || path.starts_with("/proc/") || fstat(file, &status) != 0 ||
+      !S_ISFIFO(status.st_mode))
+    return false;
+  constexpr int kMilliseconds = 5000;
+  pollfd ready{file, POLLIN, 0};
+  return poll(&ready, 1, kMilliseconds) <= 0;
+}
+
+Expected<File> open_file(const std::string& path) {
+  const auto failed = [&](const std::string& reason) {
+    return tl::unexpected(fmt::format("{}: {}", path, reason));
+  };
+  const int file = path == "-" ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+                               : ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (file < 0) return failed(std::strerror(errno));
+  std::string reason;
+  struct stat status = {};
+  if (fstat(file, &status) == 0 && S_ISDIR(status.st_mode))
+    reason = "is a directory; name a trace file";
+  else if (path == "-" && isatty(file) == 1)
+    reason = "standard input is a terminal; give it a trace, as in zcat step.csv.gz | gmlake ... -";
+  else if (path != "-" && is_lonely(path, file))
+    reason = "is a pipe that nobody has written to for 5 seconds; - reads standard input and waits";
+  else if (path != "-" && fcntl(file, F_SETFL, fcntl(file, F_GETFL) & ~O_NONBLOCK) != 0)
+    reason = std::strerror(errno);
+  File opened(reason.empty() ? gzdopen(file, "rb") : nullptr);
+  if (opened) return opened;
+  const int error = errno;
+  (void)::close(file);
+  return failed(reason.empty() ? std::strerror(error) : reason);
+}
+
+Expected<std::string> load(const std::string& path) {
+  const auto opened = open_file(path);
+  if (!opened) return tl::unexpected(opened.error());
+  const auto& file = *opened;
 
   constexpr unsigned kStep = 1U << 20;
   gzbuffer(file.get(), kStep);

@@ -13,7 +13,7 @@ struct ReadOptions {
   std::optional<int> device;  // otherwise the first that has events
 };
 
-// A file of any format, plain or gzip. The error names the file.
+// A file of any format, plain or gzip; - is standard input. The error names the file.
 Expected<Trace> read(const std::string& path, const ReadOptions& options);
 
 // One format each, from text already in memory. Errors name the line, the byte offset or the field.

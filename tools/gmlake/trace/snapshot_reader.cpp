@@ -21,6 +21,10 @@ struct Block {
   Bytes bytes;
   std::uint64_t stream;
 };
+// Each has values of its own in a file that was recorded, and there are no more of these
+// (pickle.cpp). One that was made up may show the same a thousand times.
+constexpr std::size_t kMostEvents = std::size_t{1} << 23;
+constexpr std::size_t kMostBlocks = std::size_t{1} << 23;
 using LiveBlocks = std::map<std::uint64_t, Block>;  // by address
 
 struct Entry {
@@ -65,11 +69,15 @@ Expected<Entry> read_entry(Pickle::Value entry, std::size_t number) {
 // The blocks the segments show in use: that is how things stood after the last event.
 Expected<LiveBlocks> live_at_end(Pickle::Value segments, std::uint64_t device) {
   LiveBlocks live;
+  std::size_t seen = 0;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const auto segment = segments[i];
     if (whole(segment["device"]).value_or(0) != device) continue;
     auto next = whole(segment["address"]).value_or(0);
     const auto blocks = segment["blocks"];
+    if ((seen += blocks.size()) > kMostBlocks)
+      return tl::unexpected(fmt::format(
+          "segments: segment {}: more than {} blocks with those before", i, kMostBlocks));
     for (std::size_t j = 0; j < blocks.size(); ++j) {
       const auto block = blocks[j];
       const auto size = whole(block["size"]);
@@ -121,6 +129,10 @@ Expected<Trace> read_snapshot(std::string_view bytes, const ReadOptions& options
   Builder builder;
   const auto raw = choose(root["device_traces"], options, builder.trace());
   if (!raw) return tl::unexpected(raw.error());
+  if (raw->size() > kMostEvents)
+    return tl::unexpected(
+        fmt::format("device_traces: {} events, more than {}; record a shorter period", raw->size(),
+                    kMostEvents));
   std::vector<Entry> entries;
   entries.reserve(raw->size());
   for (std::size_t i = 0; i < raw->size(); ++i) {
@@ -136,8 +148,12 @@ Expected<Trace> read_snapshot(std::string_view bytes, const ReadOptions& options
     if (entry.action == Entry::allocate) live->erase(entry.address);
     if (entry.action == Entry::free) (*live)[entry.address] = {entry.bytes, entry.stream};
   }
+  const auto too_large = [](std::string_view where) {
+    return tl::unexpected(fmt::format("{}: more is live then than any device has", where));
+  };
   for (const auto& [address, block] : *live)
-    builder.allocate(address, block.bytes, 0, block.stream, 0);
+    if (builder.allocate(address, block.bytes, 0, block.stream, 0) == Builder::Outcome::too_large)
+      return too_large("segments");
   builder.trace().initial_blocks = live->size();
 
   const auto start = entries.front().time;
@@ -154,6 +170,8 @@ Expected<Trace> read_snapshot(std::string_view bytes, const ReadOptions& options
           fmt::format("device_traces: event {}: allocates {:#x}, which is live; the snapshot is "
                       "damaged, record it again: {}",
                       i, entry.address, kHowToRecord));
+    if (outcome == Builder::Outcome::too_large)
+      return too_large(fmt::format("device_traces: event {}", i));
     if (outcome == Builder::Outcome::too_many)
       return tl::unexpected(
           fmt::format("device_traces: event {}: more streams or blocks than can be numbered; "

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,12 +44,17 @@ struct Event {
 };
 static_assert(sizeof(Event) == 24);
 
+// CU_STREAM_PER_THREAD: each thread's own default stream, by one name.
+inline constexpr std::uint64_t kPerThread = 2;
+
 struct Trace {
   std::vector<Event> events;           // each free comes after its allocation, none comes twice
   std::uint32_t allocations = 0;       // blocks named by the events
   std::uint32_t cuda_events = 0;       // and CUDA events
   std::vector<std::uint64_t> streams;  // as the recorder named them, in order of appearance
   std::vector<std::uint64_t> threads;
+  // Of the streams that are named kPerThread: whose they are, by index into `streams`.
+  std::map<std::uint16_t, std::uint64_t> stream_threads;
   int device = 0;
 
   // Rows that are not events of this trace.

@@ -9,6 +9,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "command.h"
+#include "output.h"
 #include "trace/adversarial_command.h"
 #include "trace/exit_codes.h"
 #include "trace/generate/generate.h"
@@ -21,8 +22,7 @@ namespace {
 using namespace trace::generate;
 
 int complain(int code, const std::string& message) {
-  std::cerr << "gmlake: trace: " << message << "\n";
-  return code;
+  return tool::complain("trace", code, message);
 }
 
 struct InfoOptions {
@@ -52,8 +52,9 @@ void add_info(CLI::App& trace, int& exit_code) {
   auto* command =
       trace.add_subcommand("info", "Say what a trace holds: peak, sizes, lifetimes, streams");
   command
-      ->add_option("trace", options->files,
-                   "allocation logs (CSV, also gzip) or PyTorch memory snapshots")
+      ->add_option(
+          "trace", options->files,
+          "allocation logs (CSV, also gzip) or PyTorch memory snapshots; - is standard input")
       ->type_name("FILE")
       ->required();
   command

@@ -1,0 +1,25 @@
+// A hash of numbers that a file holds, which may have been chosen to meet in one bucket: what is an
+// address to us is a multiple of something to a table. Nobody who wrote the file knows the seed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <random>
+
+namespace gmlake::trace {
+
+struct MixedHash {
+  std::size_t operator()(std::uint64_t value) const {
+    static const std::uint64_t seed = [] {
+      std::random_device random;
+      return std::uint64_t{random()} << 32 | random();
+    }();
+    // splitmix64's last steps.
+    value += seed;
+    value = (value ^ value >> 30) * 0xbf58476d1ce4e5b9;
+    value = (value ^ value >> 27) * 0x94d049bb133111eb;
+    return value ^ value >> 31;
+  }
+};
+
+}  // namespace gmlake::trace
