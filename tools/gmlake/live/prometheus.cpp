@@ -9,7 +9,7 @@
 namespace gmlake::tool {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string label_text(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c == '\n') {
@@ -38,8 +38,8 @@ class Text {
           text_ += fmt::format(
               "gmlake_{}{{pid=\"{}\",executable=\"{}\",host=\"{}\",rank=\"{}\",device=\"{}\"{}}} "
               "{}\n",
-              name, report->process, quoted(report->executable), quoted(report->host),
-              quoted(report->rank), device.device, more, figure);
+              name, report->process, label_text(report->executable), label_text(report->host),
+              label_text(report->rank), device.device, more, figure);
         });
   }
   std::string take() { return std::move(text_); }

@@ -4,15 +4,17 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <random>
+
+#include <sys/random.h>
 
 namespace gmlake::trace {
 
 struct MixedHash {
   std::size_t operator()(std::uint64_t value) const {
     static const std::uint64_t seed = [] {
-      std::random_device random;
-      return std::uint64_t{random()} << 32 | random();
+      std::uint64_t random = 0;
+      (void)getrandom(&random, sizeof random, GRND_NONBLOCK);
+      return random;
     }();
     // splitmix64's last steps.
     value += seed;
