@@ -10,7 +10,7 @@ class Clients(harness.Case):
     def check(self, client, api, **settings):
         """Replays a scattered trace on three streams and holds the report against what the client did."""
         path = self.folder / "trace.csv"
-        trace = harness.mixed_trace(path, seed=7, streams=3, events=300, most_live=96 * harness.MIB)
+        trace = harness.mixed_trace(path, seed=7, streams=3, events=300, most_live=48 * harness.MIB)
         loaded = self.folder / "loaded"
         measured = self.folder / "client.json"
         loops = 2
