@@ -169,6 +169,7 @@ class Lookups(harness.Case):
         loaded = harness.run(*command, env=harness.environment())
         self.assertIn("cudaMalloc: found 1, error 0\n", plain.stdout)
         self.assertIn("cuNoSuchFunction: found 0, error 1\n", plain.stdout)
+        self.assertIn("calls: worked 1, error 0\n", plain.stdout)
         self.assertEqual((loaded.returncode, loaded.stdout, loaded.stderr), (0, plain.stdout, plain.stderr))
 
 
