@@ -1,19 +1,27 @@
-# Removes the files that the last `cmake --install` of a build wrote, and the folders that are empty then.
+# Removes the files that the last `cmake --install` of a build wrote, and the folders below the prefix that are empty then.
 #
 #   cmake -DMANIFEST=BUILD/install_manifest.txt -P Uninstall.cmake
 if(NOT EXISTS ${MANIFEST})
   message(FATAL_ERROR "${MANIFEST} was not found: nothing was installed from this build")
 endif()
 file(STRINGS ${MANIFEST} files)
+# The prefix is what all have in common; it is the user's, and so is what is above it.
+list(GET files 0 prefix)
+foreach(file ${files})
+  cmake_path(IS_PREFIX prefix ${file} is_below)
+  while(NOT is_below OR file STREQUAL prefix)
+    cmake_path(GET prefix PARENT_PATH prefix)
+    cmake_path(IS_PREFIX prefix ${file} is_below)
+  endwhile()
+endforeach()
 set(folders)
 foreach(file ${files})
   file(REMOVE "$ENV{DESTDIR}${file}")
   cmake_path(GET file PARENT_PATH folder)
-  # A few levels up belong to us at most: PREFIX/share/doc/gmlake.
-  foreach(level RANGE 2)
+  while(NOT folder STREQUAL prefix)
     list(APPEND folders ${folder})
     cmake_path(GET folder PARENT_PATH folder)
-  endforeach()
+  endwhile()
 endforeach()
 list(REMOVE_DUPLICATES folders)
 list(SORT folders ORDER DESCENDING)  # what is inside comes first

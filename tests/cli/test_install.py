@@ -61,6 +61,14 @@ class Uninstalled(unittest.TestCase):
             again = subprocess.run(command, capture_output=True, text=True)
             self.assertNotEqual(again.returncode, 0)
             self.assertIn("nothing was installed", again.stderr)
+            for file in mine:  # nothing else is below the prefix, which stays
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text("")
+            (prefix / "include" / "other.h").unlink()
+            manifest.write_text("\n".join(map(str, mine)))
+            subprocess.run(command, check=True, capture_output=True)
+            self.assertEqual(list(prefix.rglob("*")), [])
+            self.assertTrue(prefix.is_dir())
 
 
 if __name__ == "__main__":
