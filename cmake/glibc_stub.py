@@ -67,7 +67,7 @@ def main():
     build(compiler, folder, "libc.so", "libc.so.6", newest(real("libc.so.6") + loader, floor))
     build(compiler, folder, "libm.so", "libm.so.6", newest(real("libm.so.6"), floor))
     for file, soname in MOVED.items():
-        build(compiler, folder, file, soname, {})
+        build(compiler, folder, file, soname, newest(real(soname), floor))
 
 
 main()

@@ -1,6 +1,6 @@
 // Functions that an older C library lacks and that the compiler's own runtime or we call, for what
 // is linked to run with one (cmake/GlibcFloor.cmake). Hidden: each object that is shipped has its
-// own, and nobody else is answered by them.
+// own, and nobody else is answered by them. What this machine's lacks too nobody calls here.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
@@ -12,8 +12,9 @@
 #include <cstdint>
 #include <ctime>
 
-// glibc 2.33; the kernel's structure is glibc's where both have 64 bits.
 extern "C" {
+#if __GLIBC_PREREQ(2, 33)
+// The kernel's structure is glibc's where both have 64 bits.
 static_assert(sizeof(long) == 8);
 
 int fstatat(int folder, const char* path, struct stat* out, int flags) noexcept {
@@ -32,18 +33,20 @@ static_assert(sizeof(struct stat64) == sizeof(struct stat));
 int fstat64(int file, struct stat64* out) noexcept {
   return static_cast<int>(::syscall(SYS_fstat, file, out));
 }
+#endif
 
-// glibc 2.34, Linux 5.9
+#if __GLIBC_PREREQ(2, 34)
 int close_range(unsigned first, unsigned last, int flags) noexcept {
   return static_cast<int>(::syscall(SYS_close_range, first, last, flags));
 }
+#endif
 
-// glibc 2.30
+#if __GLIBC_PREREQ(2, 30)
 pid_t gettid() noexcept {
   return static_cast<pid_t>(::syscall(SYS_gettid));
 }
 
-// glibc 2.30: what std::condition_variable waits with for a moment of the monotonic clock.
+// What std::condition_variable waits with for a moment of the monotonic clock.
 int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,
                            const timespec* until) {
   constexpr long kSecond = 1'000'000'000;
@@ -56,12 +59,16 @@ int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, cl
   if (at.tv_nsec >= kSecond) at.tv_nsec -= kSecond, ++at.tv_sec;
   return pthread_cond_timedwait(condition, mutex, &at);
 }
+#endif
 
-// glibc 2.32: whether counts may be changed without atomic instructions.
+#if __GLIBC_PREREQ(2, 32)
+// Whether counts may be changed without atomic instructions.
 char __libc_single_threaded = 0;
+#endif
 }
 
-// glibc 2.35: where the unwinder finds the frames of an address. Without a lock there, and so it is
+#if __GLIBC_PREREQ(2, 35)
+// Where the unwinder finds the frames of an address. Without a lock there, and so it is
 // asked where there is one: exceptions are thrown under locks of ours, and whoever holds the
 // loader's may be waiting for those.
 namespace {
@@ -106,3 +113,4 @@ extern "C" int _dl_find_object(void* address, dl_find_object* out) noexcept {
   Wanted wanted{reinterpret_cast<std::uintptr_t>(address), out};
   return dl_iterate_phdr(look_at, &wanted) == 1 ? 0 : -1;
 }
+#endif
