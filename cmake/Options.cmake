@@ -20,6 +20,11 @@ endif()
 if(GMLAKE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)  # everything a target reaches guides it
 endif()
+# Most of a source's build is its headers: groups of sources that share them take a third of the time. Off, each is
+# compiled by itself, as checkers that name files want it (tools/tidy).
+option(GMLAKE_UNITY "compile sources in groups" ON)
+set(CMAKE_UNITY_BUILD ${GMLAKE_UNITY})
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})

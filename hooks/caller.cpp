@@ -57,7 +57,7 @@ struct Others {
 };
 // Whether the thread's own objects here are destroyed: destructors of the program's may call after
 // that, and then no more is remembered.
-constinit thread_local bool ended = false;
+constinit thread_local bool thread_has_ended = false;
 
 // What the calling thread has and leaves.
 class Mine {
@@ -65,7 +65,7 @@ class Mine {
   // Its default streams end with it, and no call says so; what they freed is followed through
   // their contexts, as before.
   ~Mine() {
-    ended = true;
+    thread_has_ended = true;
     // At the end of the process nobody begins a stream any more, and a lock may never be given
     // back.
     if (::gettid() == ::getpid()) return;
@@ -97,7 +97,7 @@ Identity& place_in_cache(CUstream stream) {
 Identity& place_of(CUstream stream) {
   auto& place = place_in_cache(stream);
   if (!place.valid || place.handle == stream) return place;
-  if (ended) return place = Identity{};
+  if (thread_has_ended) return place = Identity{};
   auto& others = mine.others;
   if (!others) others.reset(new (std::nothrow) Others);
   if (!others) return place = Identity{};
@@ -203,7 +203,7 @@ bool identify(const RealDriver& real, Identity& who) {
                                          : Kind::created;
   origin.blocking =
       origin.kind != Kind::created || !Process::get().streams().is_non_blocking(who.handle);
-  if (per_thread && !ended) (void)guarded([&] { mine.add(origin); });
+  if (per_thread && !thread_has_ended) (void)guarded([&] { mine.add(origin); });
   stream_used(who.handle, who.per_thread);
   if (is_default(who.handle)) return true;
   CUcontext own = nullptr;

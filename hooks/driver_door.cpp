@@ -11,14 +11,10 @@
 namespace gmlake::hooks {
 namespace {
 
-bool open() {
-  return Process::get().driver_door();
-}
-
 CUresult allocate_async(CUresult (*native)(CUdeviceptr*, std::size_t, CUstream),
                         const RealDriver& real, CUdeviceptr* out, std::size_t bytes,
                         CUstream stream, bool per_thread) {
-  if (!open()) return native(out, bytes, stream);
+  if (!driver_open()) return native(out, bytes, stream);
   auto caller = stream_caller(real, stream, per_thread);
   use_current_pool(caller);
   return allocate(real, caller, out, bytes, [&] { return native(out, bytes, stream); });
@@ -38,7 +34,7 @@ CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CU
   if (result != CUDA_SUCCESS) return result;
   const bool blocking = (flags & CU_STREAM_NON_BLOCKING) == 0;
   if (blocking) note_blocking_stream();
-  if (!open()) return result;
+  if (!driver_open()) return result;
   CUcontext context = nullptr;
   if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
   (void)guarded([&] { Process::get().streams().add(context, *stream, blocking); });
@@ -71,7 +67,7 @@ CUresult init(unsigned flags) {
 
 CUresult mem_alloc(CUdeviceptr* out, std::size_t bytes) {
   GMLAKE_REAL(mem_alloc);
-  if (!open()) return real->mem_alloc(out, bytes);
+  if (!driver_open()) return real->mem_alloc(out, bytes);
   if (native_sizes.has(bytes)) [[unlikely]]
     return allocated_for_others(*real, bytes, real->mem_alloc(out, bytes));
   return allocate(*real, host_caller(*real), out, bytes,
@@ -104,7 +100,7 @@ CUresult mem_free_async_ptsz(CUdeviceptr at, CUstream stream) {
 CUresult mem_get_info(std::size_t* free, std::size_t* total) {
   GMLAKE_REAL(mem_get_info);
   const CUresult result = real->mem_get_info(free, total);
-  if (result == CUDA_SUCCESS && open()) add_reusable(*real, free, total);
+  if (result == CUDA_SUCCESS && driver_open()) add_reusable(*real, free, total);
   return result;
 }
 
@@ -119,7 +115,7 @@ CUresult stream_create_with_priority(CUstream* stream, unsigned flags, int prior
 CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags, int priority) {
   GMLAKE_REAL(green_stream_create);
   const CUresult result = real->green_stream_create(stream, green, flags, priority);
-  if (!open() || result != CUDA_SUCCESS) return result;
+  if (!driver_open() || result != CUDA_SUCCESS) return result;
   (void)guarded([&] { Process::get().streams().add(nullptr, *stream, false); });
   second_stream(nullptr, "a green context's stream was created");
   return result;
@@ -196,7 +192,7 @@ CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
   GMLAKE_REAL(ctx_from_green);
   const ContextBegins begins;
   context_made();
-  if (open()) second_stream(nullptr, "a green context became a context");
+  if (driver_open()) second_stream(nullptr, "a green context became a context");
   return real->ctx_from_green(context, green);
 }
 

@@ -191,10 +191,6 @@ CUresult close_shared(CUdeviceptr at, Native native) {
   return closed ? CUDA_SUCCESS : native();
 }
 
-bool open() {
-  return Process::get().driver_door();
-}
-
 // The runtime's driver, where its own calls to it are not seen.
 const RealDriver* runtime_only(const RealRuntime& runtime) {
   auto& process = Process::get();
@@ -278,22 +274,22 @@ std::optional<ipc::Imports::Range> opened_range(CUdeviceptr at, std::optional<bo
 CUresult ipc_get_memory(CUipcMemHandle* handle, CUdeviceptr at) {
   GMLAKE_REAL(ipc_get_memory);
   const auto native = [&] { return real->ipc_get_memory(handle, at); };
-  return open() ? share(*real, handle, at, native) : native();
+  return driver_open() ? share(*real, handle, at, native) : native();
 }
 CUresult ipc_open_memory_v1(CUdeviceptr* out, CUipcMemHandle handle, unsigned flags) {
   GMLAKE_REAL(ipc_open_memory_v1);
   const auto native = [&] { return real->ipc_open_memory_v1(out, handle, flags); };
-  return open() ? open_shared(*real, out, &handle, flags, native) : native();
+  return driver_open() ? open_shared(*real, out, &handle, flags, native) : native();
 }
 CUresult ipc_open_memory(CUdeviceptr* out, CUipcMemHandle handle, unsigned flags) {
   GMLAKE_REAL(ipc_open_memory);
   const auto native = [&] { return real->ipc_open_memory(out, handle, flags); };
-  return open() ? open_shared(*real, out, &handle, flags, native) : native();
+  return driver_open() ? open_shared(*real, out, &handle, flags, native) : native();
 }
 CUresult ipc_close_memory(CUdeviceptr at) {
   GMLAKE_REAL(ipc_close_memory);
   const auto native = [&] { return real->ipc_close_memory(at); };
-  return open() ? close_shared(at, native) : native();
+  return driver_open() ? close_shared(at, native) : native();
 }
 
 cudaError_t rt_ipc_get_memory(cudaIpcMemHandle_t* handle, void* at, const RealRuntime& runtime) {

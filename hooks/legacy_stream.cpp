@@ -17,8 +17,8 @@ class Barriers {
   // Null if there can be none. The context is current.
   CUevent of(const RealDriver& real, CUcontext context) {
     const Lock lock(mutex_);
-    for (const auto& [known, event] : events_)
-      if (known == context) return event;
+    for (const auto& [of, event] : events_)
+      if (of == context) return event;
     CUevent event = nullptr;
     if (real.table.cuEventCreate_(&event, CU_EVENT_DISABLE_TIMING) != CUDA_SUCCESS) return nullptr;
     events_.emplace_back(context, event);
@@ -26,7 +26,7 @@ class Barriers {
   }
   void forget(CUcontext context) {
     const Lock lock(mutex_);
-    std::erase_if(events_, [&](const auto& known) { return known.first == context; });
+    std::erase_if(events_, [&](const auto& one) { return one.first == context; });
   }
 
  private:

@@ -107,8 +107,8 @@ void* allocate_for_plugin(std::size_t bytes, int device, CUstream stream) {
   const bool said = result == CUDA_ERROR_OUT_OF_MEMORY && process.serving() &&
                     process.pool_if_any(device) && process.config().pool_enabled &&
                     !on.caller()->capturing;
-  static constinit Occasions failures;
-  if (const auto number = said ? 0 : failures.next())
+  static constinit Occasions refusals;
+  if (const auto number = said ? 0 : refusals.next())
     log::error("gmlake_malloc: {} bytes on device {}: CUDA error {} (failure {})", bytes, device,
                static_cast<int>(result), number);
   return nullptr;

@@ -9,10 +9,6 @@
 namespace gmlake::hooks {
 namespace {
 
-bool open() {
-  return Process::get().driver_door();
-}
-
 template <typename Native>
 CUresult allocate_from(const RealDriver& real, CUdeviceptr* out, std::size_t bytes,
                        CUmemoryPool pool, CUstream stream, bool per_thread, Native native) {
@@ -20,7 +16,7 @@ CUresult allocate_from(const RealDriver& real, CUdeviceptr* out, std::size_t byt
     before_work(real, stream, per_thread);
     return with_room(real, native);
   };
-  if (!open()) return natively();
+  if (!driver_open()) return natively();
   auto caller = stream_caller(real, stream, per_thread);
   use_pool(real, caller, pool);
   return allocate(real, caller, out, bytes, natively, pool);
@@ -44,7 +40,7 @@ CUresult mem_alloc_from_pool_ptsz(CUdeviceptr* out, std::size_t bytes, CUmemoryP
 CUresult mem_pool_create(CUmemoryPool* pool, const CUmemPoolProps* properties) {
   GMLAKE_REAL(mem_pool_create);
   const CUresult result = real->mem_pool_create(pool, properties);
-  if (result != CUDA_SUCCESS || !open()) return result;
+  if (result != CUDA_SUCCESS || !driver_open()) return result;
   pool_made(*real, *pool, *properties);
   if (properties->location.type == CU_MEM_LOCATION_TYPE_DEVICE)
     (void)guarded([&] { own_pools().add(*pool, properties->location.id); });
@@ -53,7 +49,7 @@ CUresult mem_pool_create(CUmemoryPool* pool, const CUmemPoolProps* properties) {
 
 CUresult mem_pool_destroy(CUmemoryPool pool) {
   GMLAKE_REAL(mem_pool_destroy);
-  if (!open()) return real->mem_pool_destroy(pool);
+  if (!driver_open()) return real->mem_pool_destroy(pool);
   OwnPools::Ends own(own_pools(), pool);
   PoolEnds ends(pool);
   const CUresult result = real->mem_pool_destroy(pool);
@@ -65,28 +61,28 @@ CUresult mem_pool_destroy(CUmemoryPool pool) {
 
 CUresult mem_pool_trim_to(CUmemoryPool pool, std::size_t keep) {
   GMLAKE_REAL(mem_pool_trim_to);
-  if (open()) trim_with(*real, pool, keep);
+  if (driver_open()) trim_with(*real, pool, keep);
   return real->mem_pool_trim_to(pool, keep);
 }
 
 CUresult mem_pool_set_attribute(CUmemoryPool pool, CUmemPool_attribute which, void* value) {
   GMLAKE_REAL(mem_pool_set_attribute);
   const CUresult result = real->mem_pool_set_attribute(pool, which, value);
-  if (result == CUDA_SUCCESS && open()) attribute_set(*real, pool, which, value);
+  if (result == CUDA_SUCCESS && driver_open()) attribute_set(*real, pool, which, value);
   return result;
 }
 
 CUresult mem_pool_get_attribute(CUmemoryPool pool, CUmemPool_attribute which, void* value) {
   GMLAKE_REAL(mem_pool_get_attribute);
   const CUresult result = real->mem_pool_get_attribute(pool, which, value);
-  if (result == CUDA_SUCCESS && open()) attribute_got(*real, pool, which, value);
+  if (result == CUDA_SUCCESS && driver_open()) attribute_got(*real, pool, which, value);
   return result;
 }
 
 CUresult device_set_mem_pool(CUdevice device, CUmemoryPool pool) {
   GMLAKE_REAL(device_set_mem_pool);
   const CUresult result = real->device_set_mem_pool(device, pool);
-  if (result == CUDA_SUCCESS && open()) pool_is_current(*real, device, pool);
+  if (result == CUDA_SUCCESS && driver_open()) pool_is_current(*real, device, pool);
   return result;
 }
 
@@ -94,7 +90,7 @@ CUresult set_mem_pool(CUmemLocation* location, CUmemAllocationType type, CUmemor
   GMLAKE_REAL(set_mem_pool);
   const CUresult result = real->set_mem_pool(location, type, pool);
   // Of managed memory, and of the host's, nothing comes from us.
-  if (result == CUDA_SUCCESS && open() && location->type == CU_MEM_LOCATION_TYPE_DEVICE &&
+  if (result == CUDA_SUCCESS && driver_open() && location->type == CU_MEM_LOCATION_TYPE_DEVICE &&
       type == CU_MEM_ALLOCATION_TYPE_PINNED)
     pool_is_current(*real, location->id, pool);
   return result;

@@ -150,4 +150,8 @@ bool each_pool(Each visit) {
   return guarded([&] { Process::get().each_pool(visit); });
 }
 
+inline bool driver_open() {
+  return Process::get().driver_door();
+}
+
 }  // namespace gmlake::hooks

@@ -158,12 +158,12 @@ constexpr std::size_t kCodeBytes = 32;
 #endif
 
 // Written before the stand-in is handed out.
-struct Known {
+struct StoodFor {
   void* real = nullptr;
   Effect::Set effects = Effect::none;
   char name[64] = {};
 };
-std::array<Known, GMLAKE_STAND_INS> known;
+std::array<StoodFor, GMLAKE_STAND_INS> stood_for;
 
 RankedMutex<Rank::last> handing_out;
 std::size_t used GMLAKE_GUARDED_BY(handing_out) = 0;
@@ -173,10 +173,10 @@ std::size_t used GMLAKE_GUARDED_BY(handing_out) = 0;
 void* stand_in_for(void* real, const char* name, Effect::Set effects) {
   const Lock lock(handing_out);
   std::size_t at = 0;
-  while (at < used && known[at].real != real) ++at;
-  if (at == known.size()) return nullptr;
+  while (at < used && stood_for[at].real != real) ++at;
+  if (at == stood_for.size()) return nullptr;
   if (at == used) {
-    auto& one = known[at];
+    auto& one = stood_for[at];
     one.real = real;
     one.effects = effects;
     std::strncpy(one.name, name, sizeof one.name - 1);
@@ -195,7 +195,7 @@ void stand_ins_after_fork() {
 extern "C" __attribute__((visibility("hidden"), used)) void* gmlake_stand_in_called(
     std::atomic<Target>* place) {
   const NoCancel whole;
-  const auto& one = known[static_cast<std::size_t>(place - gmlake_stand_in_places)];
+  const auto& one = stood_for[static_cast<std::size_t>(place - gmlake_stand_in_places)];
   unknown_call_comes(one.effects);
   if (place->exchange(reinterpret_cast<Target>(one.real)) == gmlake_first_call)
     say_unknown_call(one.name, one.effects);

@@ -39,10 +39,6 @@ static_assert(std::size(kServed) == static_cast<unsigned>(memory::Served::stitch
 static_assert(std::size(kReuse) == static_cast<unsigned>(memory::Provenance::proved) + 1);
 static_assert(std::size(kReuseBytes) == std::size(kReuse));
 
-std::int64_t signed_of(Bytes bytes) {
-  return static_cast<std::int64_t>(bytes);
-}
-
 }  // namespace
 
 Books::Books(const config::Config& config, int ordinal, stats::Records* records)

@@ -8,9 +8,6 @@ namespace {
 std::uint64_t not_negative(std::int64_t bytes) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, bytes));
 }
-std::int64_t signed_of(Bytes bytes) {
-  return static_cast<std::int64_t>(bytes);
-}
 
 // Of a handle others may use the rest: what a pool says to hold of it is counted in pages of the
 // least size.

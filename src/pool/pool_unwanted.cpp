@@ -9,8 +9,8 @@
 namespace gmlake::pool {
 namespace {
 
-constexpr unsigned kMostPatience = 16;  // times what was asked for
-constexpr std::size_t kSome = 128;      // regions looked at under the lock: some microseconds
+constexpr unsigned kMostPatience = 16;       // times what was asked for
+constexpr std::size_t kRegionsAtOnce = 128;  // regions looked at under the lock: some microseconds
 // A miss of the program's that comes meanwhile waits for so much to be unmapped: some milliseconds.
 constexpr Bytes kPart = 256 * MiB;
 
@@ -48,7 +48,7 @@ bool DevicePool::has_unwanted(std::uint32_t since) const {
   for (bool more = true; more && !found;) {
     const Books::Opened books(books_.mutex());
     const auto& placement = books_.placement();
-    more = placement.home().visit_some(at, kSome, [&](const memory::Region& region) {
+    more = placement.home().visit_some(at, kRegionsAtOnce, [&](const memory::Region& region) {
       found = found || placement.is_unwanted(region, since);
     });
   }

@@ -22,6 +22,10 @@ constexpr Bytes round_up(Bytes n, Bytes step) {
 constexpr Bytes round_down(Bytes n, Bytes step) {
   return n / step * step;
 }
+// For differences: no size of memory comes near 2^63.
+constexpr std::int64_t signed_of(Bytes n) {
+  return static_cast<std::int64_t>(n);
+}
 
 // "512MiB", "1.5 GiB", "2MB" (10^6), "4096", "4096B". Nothing for anything else, negative or above
 // 2^63.

@@ -155,7 +155,7 @@ void free_wrongly() {
 }
 
 // Without a current context: a pool may be asked for memory on a thread that has none.
-void without_context() {
+void map_without_context() {
   GPU(cuInit_(0));
   CUmemGenericAllocationHandle handle = 0;
   CUdeviceptr at = 0;
@@ -192,7 +192,7 @@ std::vector<Probe> mapping_probes() {
           {"alias", alias},
           {"release_while_mapped", release_while_mapped},
           {"free_wrongly", free_wrongly, true},
-          {"without_context", without_context, true},
+          {"without_context", map_without_context, true},
           {"no_access_copy", no_access_copy, true}};
 }
 

@@ -13,7 +13,7 @@
 #include "ipc/service.h"
 #include "memory_files.h"
 
-namespace gmlake::ipc {
+namespace gmlake::ipc::imports_test {
 namespace {
 
 constexpr Bytes kGranule = 2 * MiB;
@@ -295,4 +295,4 @@ TEST_F(TwoEnds, NobodyIsHeardOnceItIsOver) {
 }
 
 }  // namespace
-}  // namespace gmlake::ipc
+}  // namespace gmlake::ipc::imports_test

@@ -5,7 +5,7 @@
 
 #include "memory/placement.h"
 
-namespace gmlake::memory {
+namespace gmlake::memory::cut_test {
 namespace {
 
 PlacementRules plain() {
@@ -236,4 +236,4 @@ TEST_F(CutTest, WithoutStitchingThereIsNoUseForIt) {
 }
 
 }  // namespace
-}  // namespace gmlake::memory
+}  // namespace gmlake::memory::cut_test

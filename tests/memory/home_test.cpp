@@ -7,7 +7,7 @@
 #include <map>
 #include <random>
 
-namespace gmlake::memory {
+namespace gmlake::memory::home_test {
 namespace {
 
 constexpr Bytes kGranule = 2 * MiB;
@@ -377,4 +377,4 @@ TEST(Home, AgreesWithAnArray) {
 }
 
 }  // namespace
-}  // namespace gmlake::memory
+}  // namespace gmlake::memory::home_test

@@ -8,7 +8,7 @@
 #include <random>
 #include <set>
 
-namespace gmlake::memory {
+namespace gmlake::memory::plan_test {
 namespace {
 
 constexpr Bytes kGranule = 16;
@@ -335,4 +335,4 @@ TEST(Plan, IsAlwaysMappable) {
 }
 
 }  // namespace
-}  // namespace gmlake::memory
+}  // namespace gmlake::memory::plan_test

@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-namespace gmlake::memory {
+namespace gmlake::memory::unsettled_test {
 namespace {
 
 constexpr std::uint8_t kBit = 2;
@@ -114,4 +114,4 @@ TEST(Unsettled, AsAPlainListHasIt) {
 }
 
 }  // namespace
-}  // namespace gmlake::memory
+}  // namespace gmlake::memory::unsettled_test

@@ -5,7 +5,7 @@
 namespace gmlake::mutants {
 namespace {
 
-void order(CUstream earlier, CUstream later) {
+void order_by_edge(CUstream earlier, CUstream later) {
   Event edge;
   check(cuEventRecord(edge, earlier));
   check(cuStreamWaitEvent(later, edge, 0));
@@ -21,7 +21,7 @@ void used_before_it_begins(Twin twin) {
   Device device;
   Stream a, b;
   const CUdeviceptr at = allocate(a);
-  if (twin == Twin::correct) order(a, b);
+  if (twin == Twin::correct) order_by_edge(a, b);
   device.write(at, b);
   check(cuMemFreeAsync(at, b));
 }
@@ -30,7 +30,7 @@ void freed_before_it_begins(Twin twin) {
   Device device;
   Stream a, b;
   const CUdeviceptr at = allocate(a);
-  if (twin == Twin::correct) order(a, b);
+  if (twin == Twin::correct) order_by_edge(a, b);
   check(cuMemFreeAsync(at, b));
 }
 
@@ -48,9 +48,9 @@ void freed_under_work(Twin twin) {
   Device device;
   Stream a, b;
   const CUdeviceptr at = allocate(a);
-  order(a, b);
+  order_by_edge(a, b);
   device.write(at, b);
-  if (twin == Twin::correct) order(b, a);
+  if (twin == Twin::correct) order_by_edge(b, a);
   check(cuMemFreeAsync(at, a));
 }
 

@@ -43,7 +43,7 @@ TEST(AddressRanges, WhatIsGivenBackJoinsBothNeighbours) {
 
 TEST(AddressRanges, AgreesWithAnArray) {
   const auto seed = std::random_device{}();
-  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   constexpr Bytes kUnit = 2 * MiB, kUnits = 256;
   constexpr driver::Address kStart = TiB;

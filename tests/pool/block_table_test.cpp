@@ -17,7 +17,7 @@ std::uint64_t address_of(std::size_t i) {
   return TiB + i * 512;
 }
 
-class BlockTableTest : public testing::TestWithParam<Bytes> {
+class BlockTableTest : public ::testing::TestWithParam<Bytes> {
  protected:
   BlockTableTest() {
     if (GetParam() != 0) table_.open(TiB, GetParam());
@@ -25,11 +25,11 @@ class BlockTableTest : public testing::TestWithParam<Bytes> {
   BlockTable table_;
 };
 // The size of the home range: none, some of the addresses, all of them.
-INSTANTIATE_TEST_SUITE_P(Home, BlockTableTest, testing::Values(0, 4 * MiB, 64 * GiB));
+INSTANTIATE_TEST_SUITE_P(Home, BlockTableTest, ::testing::Values(0, 4 * MiB, 64 * GiB));
 
 TEST_P(BlockTableTest, AgreesWithAMap) {
   const auto seed = std::random_device{}();
-  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
   std::mt19937 random(seed);
   constexpr std::size_t kBlocks = 8000;  // several times what the first table holds
   std::vector<Region> regions(kBlocks);

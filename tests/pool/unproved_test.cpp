@@ -3,7 +3,7 @@
 
 #include "pool/bench.h"
 
-namespace gmlake::pool {
+namespace gmlake::pool::unproved_test {
 namespace {
 
 using stats::StreamName;
@@ -276,4 +276,4 @@ TEST(UnprovedPairs, AHeavyOneThatComesLateGetsAPlace) {
 }
 
 }  // namespace
-}  // namespace gmlake::pool
+}  // namespace gmlake::pool::unproved_test

@@ -5,7 +5,7 @@
 
 #include "pool/fake_device.h"
 
-namespace gmlake::stream {
+namespace gmlake::stream::fences_test {
 namespace {
 
 using namespace std::chrono_literals;
@@ -132,4 +132,4 @@ TEST(Fences, OneIsNotAskedWhileWhatComesBeforeItIsAwaited) {
 }
 
 }  // namespace
-}  // namespace gmlake::stream
+}  // namespace gmlake::stream::fences_test

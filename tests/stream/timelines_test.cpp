@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gmlake::stream {
+namespace gmlake::stream::timelines_test {
 namespace {
 
 void* const kContext = reinterpret_cast<void*>(0x100);
@@ -164,4 +164,4 @@ TEST(Timelines, ADeadContextHasNoWorkLeft) {
 }
 
 }  // namespace
-}  // namespace gmlake::stream
+}  // namespace gmlake::stream::timelines_test

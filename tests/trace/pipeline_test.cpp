@@ -10,7 +10,7 @@
 #include "trace/info.h"
 #include "trace/reader.h"
 
-namespace gmlake::trace::generate {
+namespace gmlake::trace::generate::pipeline_test {
 namespace {
 
 Workload workload_of(std::uint64_t streams, std::uint64_t depth) {
@@ -134,4 +134,4 @@ TEST(Pipeline, TakesTwoStreamsOrMoreAndSomeSlots) {
 }
 
 }  // namespace
-}  // namespace gmlake::trace::generate
+}  // namespace gmlake::trace::generate::pipeline_test

@@ -5,7 +5,7 @@
 #include "pickled.h"
 #include "trace/reader.h"
 
-namespace gmlake::trace {
+namespace gmlake::trace::snapshot_reader_test {
 namespace {
 
 using ::testing::AllOf;
@@ -120,4 +120,4 @@ TEST(Pickle, AListThatHoldsItselfIsHarmless) {
 }
 
 }  // namespace
-}  // namespace gmlake::trace
+}  // namespace gmlake::trace::snapshot_reader_test

@@ -53,10 +53,6 @@ class Help : public CLI::Formatter {
   }
 };
 
-int complain(int code, const std::string& message) {
-  return tool::complain("run", code, message);
-}
-
 int check_configuration(const Assignments& assignments, std::vector<config::Problem> problems,
                         config::Config& config) {
   auto environment = config::process_environment();
@@ -68,9 +64,10 @@ int check_configuration(const Assignments& assignments, std::vector<config::Prob
     problems.push_back(std::move(problem));
   }
   if (config::is_disabled(environment))
-    complain(0, "warning: GMLAKE_DISABLE is set, so the program runs without gmlake; unset it");
+    complain("run", 0,
+             "warning: GMLAKE_DISABLE is set, so the program runs without gmlake; unset it");
   if (problems.empty()) return kSuccess;
-  return complain(kBadConfiguration, config::describe(problems));
+  return complain("run", kBadConfiguration, config::describe(problems));
 }
 
 void print(const Assignments& assignments, const std::vector<std::string>& command) {
@@ -84,7 +81,7 @@ void print(const Assignments& assignments, const std::vector<std::string>& comma
 bool set_environment(const Assignments& assignments) {
   for (const auto& [variable, value] : assignments.list())
     if (setenv(variable.c_str(), value.c_str(), 1) != 0) {
-      complain(0, variable + " can not be set: " + std::strerror(errno));
+      complain("run", 0, variable + " can not be set: " + std::strerror(errno));
       return false;
     }
   return true;
@@ -115,13 +112,15 @@ int start(const RunOptions& options, Assignments& assignments, const config::Con
 
 int run(const RunOptions& options) {
   if (program().empty())
-    return complain(kUsage, "there is no program to run; write gmlake run [OPTIONS] [--] PROGRAM");
+    return complain("run", kUsage,
+                    "there is no program to run; write gmlake run [OPTIONS] [--] PROGRAM");
   for (const auto& [option, value] :
        {std::pair("--config", &options.config_file), std::pair("--report", &options.report),
         std::pair("--json", &options.json), std::pair("--library", &options.library)})
     if (value->starts_with("--"))
-      return complain(kUsage, std::string(option) + " has no value: " + *value +
-                                  " is an option; a file of that name is ./" + *value);
+      return complain("run", kUsage,
+                      std::string(option) + " has no value: " + *value +
+                          " is an option; a file of that name is ./" + *value);
   Assignments assignments;
   std::vector<config::Problem> problems;
   if (!options.config_file.empty())
@@ -141,21 +140,25 @@ int run(const RunOptions& options) {
 
   const auto library = library_path(options.library);
   if (const auto reason = why_not_ours(library))
-    return complain(kUnavailable, library + ": " + *reason +
-                                      "; name libgmlake.so with --library FILE or GMLAKE_LIBRARY");
+    return complain(
+        "run", kUnavailable,
+        library + ": " + *reason + "; name libgmlake.so with --library FILE or GMLAKE_LIBRARY");
   if (library.find_first_of(" :") != std::string::npos)
-    return complain(kUnavailable, library +
-                                      ": LD_PRELOAD can not hold a path with a space or a colon; "
-                                      "copy or link the library to another place");
+    return complain("run", kUnavailable,
+                    library +
+                        ": LD_PRELOAD can not hold a path with a space or a colon; "
+                        "copy or link the library to another place");
   if (const auto other = other_copy_preloaded(library))
-    complain(0, "warning: LD_PRELOAD holds another copy of gmlake, " + *other +
-                    "; take it out: one of the two serves the program");
+    complain("run", 0,
+             "warning: LD_PRELOAD holds another copy of gmlake, " + *other +
+                 "; take it out: one of the two serves the program");
   assignments.set("LD_PRELOAD", preload_with(library), "");
 
   if (const auto file = find_program(program()[0])) {
     if (const auto reason = ignores_preload(*file))
-      complain(0, "warning: " + *file + " runs without gmlake: " + *reason +
-                      ", so the loader ignores LD_PRELOAD");
+      complain("run", 0,
+               "warning: " + *file + " runs without gmlake: " + *reason +
+                   ", so the loader ignores LD_PRELOAD");
   }
   if (options.dry_run) {
     print(assignments, program());

@@ -3,7 +3,7 @@
 
 #include "../fixture.h"
 
-namespace conformance {
+namespace conformance::copy_test {
 namespace {
 
 constexpr std::size_t kSize = 4096;
@@ -188,4 +188,4 @@ TEST_F(Copies, GoFromContextToContextInStreamOrder) {
 }
 
 }  // namespace
-}  // namespace conformance
+}  // namespace conformance::copy_test

@@ -3,7 +3,7 @@
 
 #include "../capture.h"
 
-namespace conformance {
+namespace conformance::graph_memory_test {
 namespace {
 
 constexpr std::size_t kBlock = 4 << 20;
@@ -289,4 +289,4 @@ TEST_F(GraphMemory, IsOfADevice) {
 }
 
 }  // namespace
-}  // namespace conformance
+}  // namespace conformance::graph_memory_test

@@ -13,7 +13,7 @@
 namespace gmlake::replay {
 namespace {
 
-volatile std::sig_atomic_t interrupted = 0;
+volatile std::sig_atomic_t is_interrupted = 0;
 
 constexpr std::chrono::milliseconds kStep{100};
 constexpr std::size_t kLongest = 40;  // of a name, so that all of it stays one line
@@ -26,12 +26,12 @@ std::string end_of(std::string_view name) {
 }  // namespace
 
 Interrupt::Interrupt() {
-  interrupted = 0;
+  is_interrupted = 0;
   struct sigaction before {};
-  // Who was started with it ignored is not to be interrupted.
+  // Who was started with it ignored is not to be is_interrupted.
   if (sigaction(SIGINT, nullptr, &before) != 0 || before.sa_handler == SIG_IGN) return;
   struct sigaction action {};
-  action.sa_handler = [](int) { interrupted = 1; };
+  action.sa_handler = [](int) { is_interrupted = 1; };
   action.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
   (void)sigaction(SIGINT, &action, nullptr);
 }
@@ -43,7 +43,7 @@ Interrupt::~Interrupt() {
 }
 
 bool Interrupt::came() {
-  return interrupted != 0;
+  return is_interrupted != 0;
 }
 
 Progress::Progress(std::string_view trace, unsigned loops, std::size_t events)

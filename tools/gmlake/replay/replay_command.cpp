@@ -31,10 +31,6 @@ struct ReplayOptions {
   bool json = false, allow_oom = false, smallest_device = false;
 };
 
-int complain(int code, const std::string& message) {
-  return tool::complain("replay", code, message);
-}
-
 // The traces one by one: at most one of them is in memory, and standard input, which is read once.
 class Traces {
  public:
@@ -90,17 +86,17 @@ int run(const ReplayOptions& options) {
   const auto memory = parse_bytes(options.memory);
   if (!memory || *memory < kPage || *memory > TiB)
     return complain(
-        kUsage,
+        "replay", kUsage,
         fmt::format("--device-memory is '{}'; write a size from 2MiB to 1TiB, such as 80GiB",
                     options.memory));
   const auto lag = parse_lag(options.lag);
   if (!lag)
-    return complain(kUsage,
+    return complain("replay", kUsage,
                     fmt::format("--lag is '{}'; write a number of rows, or never", options.lag));
   auto manner = options.manner;
   manner.lag = *lag;
   const auto config = replay::load_settings(options.config_file, options.settings);
-  if (!config) return complain(kBadConfiguration, config.error());
+  if (!config) return complain("replay", kBadConfiguration, config.error());
   log::configure(config->log_level, config->log_file);
 
   const auto library =
@@ -110,34 +106,35 @@ int run(const ReplayOptions& options) {
   std::vector<std::optional<Bytes>> smallest(options.traces.size());
   for (std::size_t i = 0; options.smallest_device && i < smallest.size(); ++i) {
     const auto trace = traces.read(i);
-    if (!trace) return complain(kBadData, trace.error());
+    if (!trace) return complain("replay", kBadData, trace.error());
     const auto found = replay::smallest_device(**trace, library, *config, manner, *memory);
-    if (!found) return complain(kUnavailable, options.traces[i] + ": " + found.error());
+    if (!found) return complain("replay", kUnavailable, options.traces[i] + ": " + found.error());
     smallest[i] = *found;
   }
   const auto device = replay::SimulatedDevice::open(library, round_down(*memory, kPage));
-  if (!device) return complain(kUnavailable, device.error());
+  if (!device) return complain("replay", kUnavailable, device.error());
 
   replay::NamedResults results;
   int code = kSuccess;
   for (std::size_t i = 0; i < options.traces.size(); ++i) {
     const auto& name = options.traces[i];
     const auto trace = traces.read(i);
-    if (!trace) return complain(kBadData, trace.error());
+    if (!trace) return complain("replay", kBadData, trace.error());
     auto result = replay_shown(name, **trace, **device, *config, manner);
-    if (!result) return complain(kUnavailable, name + ": " + result.error());
+    if (!result) return complain("replay", kUnavailable, name + ": " + result.error());
     result->smallest_device = smallest[i];
     if (result->out_of_memory) {
       const int wanted = options.allow_oom ? kSuccess : kOutOfMemory;
-      code = std::max(
-          code, complain(wanted, fmt::format("{}: out of memory: {}; try a larger --device-memory",
-                                             name, result->picture)));
+      code =
+          std::max(code, complain("replay", wanted,
+                                  fmt::format("{}: out of memory: {}; try a larger --device-memory",
+                                              name, result->picture)));
     }
     const bool interrupted = result->interrupted;
     if (interrupted)
-      code =
-          complain(kInterrupted, fmt::format("{}: interrupted: {} of {} loops were finished", name,
-                                             result->stitches_per_loop.size(), manner.loops));
+      code = complain("replay", kInterrupted,
+                      fmt::format("{}: interrupted: {} of {} loops were finished", name,
+                                  result->stitches_per_loop.size(), manner.loops));
     if (!interrupted || !result->stitches_per_loop.empty())
       results.emplace_back(name, std::move(*result));
     if (interrupted) break;

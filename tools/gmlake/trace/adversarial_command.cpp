@@ -24,10 +24,6 @@ struct Options {
   std::string pattern, live = "4GiB", output;
 };
 
-int complain(int code, const std::string& message) {
-  return tool::complain("trace", code, message);
-}
-
 int run(Options& options) {
   auto& adversary = options.adversary;
   adversary.pattern = std::find_if(kPatterns.begin(), kPatterns.end(), [&](const PatternName& p) {
@@ -35,15 +31,17 @@ int run(Options& options) {
                       })->pattern;  // the command line allows known names only
   const auto live = parse_bytes(options.live);
   if (!live)
-    return complain(kUsage, fmt::format("--live is '{}'; write a size such as 4GiB", options.live));
+    return complain("trace", kUsage,
+                    fmt::format("--live is '{}'; write a size such as 4GiB", options.live));
   adversary.live = *live;
-  if (const auto wrong = problem(adversary)) return complain(kUsage, *wrong);
+  if (const auto wrong = problem(adversary)) return complain("trace", kUsage, *wrong);
 
   trace::CsvWriter writer;
   if (const auto opened = writer.open(options.output); !opened)
-    return complain(kCanNotWrite, opened.error());
+    return complain("trace", kCanNotWrite, opened.error());
   generate(adversary, writer);
-  if (const auto closed = writer.close(); !closed) return complain(kCanNotWrite, closed.error());
+  if (const auto closed = writer.close(); !closed)
+    return complain("trace", kCanNotWrite, closed.error());
   return kSuccess;
 }
 

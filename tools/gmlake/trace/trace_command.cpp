@@ -21,10 +21,6 @@ namespace {
 
 using namespace trace::generate;
 
-int complain(int code, const std::string& message) {
-  return tool::complain("trace", code, message);
-}
-
 struct InfoOptions {
   std::vector<std::string> files;
   int device = -1;
@@ -37,7 +33,7 @@ int info(const InfoOptions& options) {
     trace::ReadOptions reading;
     if (options.device >= 0) reading.device = options.device;
     const auto read = trace::read(file, reading);
-    if (!read) return complain(kBadData, read.error());
+    if (!read) return complain("trace", kBadData, read.error());
     const auto summary = trace::summarize(*read);
     if (!out.empty()) out += options.json ? "," : "\n";
     out += options.json ? trace::info_json(file, *read, summary)
@@ -96,13 +92,14 @@ int run_generate(GenerateOptions& options, const CLI::App& command) {
   shape.context = std::max(shape.context, workload.sequence);
   workload.shape = shape;
   workload.dropout = !options.no_dropout && !shape.gated;
-  if (const auto wrong = problem(workload)) return complain(kUsage, *wrong);
+  if (const auto wrong = problem(workload)) return complain("trace", kUsage, *wrong);
 
   trace::CsvWriter writer;
   if (const auto opened = writer.open(options.output); !opened)
-    return complain(kCanNotWrite, opened.error());
+    return complain("trace", kCanNotWrite, opened.error());
   generate(workload, writer);
-  if (const auto closed = writer.close(); !closed) return complain(kCanNotWrite, closed.error());
+  if (const auto closed = writer.close(); !closed)
+    return complain("trace", kCanNotWrite, closed.error());
   return kSuccess;
 }
 

@@ -20,7 +20,7 @@
 namespace gmlake::simcuda {
 namespace {
 
-constexpr std::array<std::string_view, 11> kNames{
+constexpr std::array<std::string_view, 11> kSettings{
     "SIMCUDA_DEVICES", "SIMCUDA_MEMORY",       "SIMCUDA_BACKING", "SIMCUDA_SEED",
     "SIMCUDA_CHECKS",  "SIMCUDA_EXIT_STATUS",  "SIMCUDA_FAULTS",  "SIMCUDA_COSTS",
     "SIMCUDA_LOG",     "SIMCUDA_EARLY_RETURN", "SIMCUDA_PEERS"};
@@ -46,8 +46,8 @@ std::string unknown_name() {
     const std::string_view text(*entry);
     if (!text.starts_with("SIMCUDA_")) continue;
     const auto name = text.substr(0, text.find('='));
-    if (std::find(kNames.begin(), kNames.end(), name) == kNames.end())
-      return fmt::format("{} is not a setting; there are {}", name, fmt::join(kNames, ", "));
+    if (std::find(kSettings.begin(), kSettings.end(), name) == kSettings.end())
+      return fmt::format("{} is not a setting; there are {}", name, fmt::join(kSettings, ", "));
   }
   return {};
 }

@@ -15,8 +15,8 @@ namespace gmlake::simcuda {
 namespace {
 
 constinit thread_local ContextStack stack __attribute__((tls_model("initial-exec"))){};
-constinit thread_local std::uint64_t thread_number = 0;
-constinit std::atomic<std::uint64_t> next_thread{1};
+constinit thread_local std::uint64_t thread_key = 0;
+constinit std::atomic<std::uint64_t> next_thread_key{1};
 
 struct Registry {
   std::vector<Context*> contexts;
@@ -30,8 +30,8 @@ Registry& registry() {
 }
 
 StreamRef per_thread_stream(Context& context) {
-  if (thread_number == 0) thread_number = next_thread.fetch_add(1);
-  StreamRef& stream = context.per_thread[thread_number];
+  if (thread_key == 0) thread_key = next_thread_key.fetch_add(1);
+  StreamRef& stream = context.per_thread[thread_key];
   if (stream == nullptr) stream = add_stream(context, CU_STREAM_DEFAULT, 0);
   return stream;
 }

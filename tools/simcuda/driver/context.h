@@ -76,6 +76,8 @@ CUresult release_primary(CUdevice device);
 
 // Which stream the handle 0 means.
 enum class Implicit { legacy, per_thread };
+// Whether the caller of a copy or set is to wait for it.
+enum class Wait { no, yes };
 
 // The calling thread's current context; an error if there is none or it has been destroyed.
 CUresult current_context(Context*& context);

@@ -25,7 +25,6 @@ constexpr Bytes kMaxCount = Bytes{1} << 48;
 constexpr const char* kNotThere = "freed, unmapped or inaccessible memory in the range from";
 
 enum class Side { host, device, any };
-enum class Wait { no, yes };
 
 // Whether a pointer is what the function's name says it is.
 bool plausible(Address at, Side side) {

@@ -9,8 +9,6 @@
 namespace gmlake::simcuda {
 namespace {
 
-enum class Wait { no, yes };
-
 CUDA_MEMCPY3D as_box(const CUDA_MEMCPY2D& copy) {
   CUDA_MEMCPY3D box{};
   box.srcXInBytes = copy.srcXInBytes;

@@ -29,7 +29,7 @@ Findings& findings() {
   return *findings;
 }
 
-constexpr const char* kNames[kChecks] = {"order", "memory", "handles", "leaks"};
+constexpr const char* kCheckNames[kChecks] = {"order", "memory", "handles", "leaks"};
 
 }  // namespace
 
@@ -53,7 +53,7 @@ void found(Check check, const std::string& kind, const std::string& text) {
   const std::lock_guard lock(all.mutex);
   ++all.count;
   if (++all.kinds[kind] > kOfAKind || all.texts.size() >= kReported) return;
-  all.texts.push_back(fmt::format("[{}] {}", kNames[static_cast<unsigned>(check)], text));
+  all.texts.push_back(fmt::format("[{}] {}", kCheckNames[static_cast<unsigned>(check)], text));
   std::fprintf(stderr, "simcuda: finding: %s\n", all.texts.back().c_str());
 }
 

@@ -29,7 +29,7 @@ bool opened_by_ipc(const Allocation& block) {
 
 namespace {
 
-constexpr char kMagic[16] = "simcuda ipc mem";
+constexpr char kMemoryMagic[16] = "simcuda ipc mem";
 
 struct Handle {
   char magic[16] = {};
@@ -89,7 +89,8 @@ CUresult open_handle(CUdeviceptr* result, const CUipcMemHandle& opaque, unsigned
     return CUDA_ERROR_INVALID_VALUE;
   Handle handle;
   std::memcpy(&handle, opaque.reserved, sizeof handle);
-  if (std::memcmp(handle.magic, kMagic, sizeof kMagic) != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (std::memcmp(handle.magic, kMemoryMagic, sizeof kMemoryMagic) != 0)
+    return CUDA_ERROR_INVALID_VALUE;
   // "Maps memory exported from another process": the real driver's answer within one is this.
   if (handle.exporter == getpid()) return CUDA_ERROR_INVALID_CONTEXT;
 
@@ -153,7 +154,7 @@ CUresult cuIpcGetMemHandle(CUipcMemHandle* result, CUdeviceptr at) {
     block.sharing->table = std::move(table);
   }
   Handle handle;
-  std::memcpy(handle.magic, kMagic, sizeof kMagic);
+  std::memcpy(handle.magic, kMemoryMagic, sizeof kMemoryMagic);
   handle.exporter = getpid();
   handle.device_fd = m.devices[block.device].fd();
   handle.table_fd = block.sharing->table->fd;

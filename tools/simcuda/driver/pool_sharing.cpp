@@ -15,7 +15,7 @@ namespace {
 // while they are allocated.
 constexpr Bytes kPoolFile = 4 * TiB;
 
-constexpr char kMagic[16] = "simcuda pointer";
+constexpr char kPointerMagic[16] = "simcuda pointer";
 
 struct ExportedPointer {
   char magic[16] = {};
@@ -92,7 +92,7 @@ CUresult cuMemPoolExportPointer(CUmemPoolPtrExportData* result, CUdeviceptr at) 
       block->second.file == nullptr || block->second.pool->imported)
     return CUDA_ERROR_INVALID_VALUE;
   ExportedPointer pointer;
-  std::memcpy(pointer.magic, kMagic, sizeof kMagic);
+  std::memcpy(pointer.magic, kPointerMagic, sizeof kPointerMagic);
   pointer.inode = block->second.file->inode;
   pointer.offset = block->second.extents.front().offset;
   pointer.size = block->second.size;
@@ -111,7 +111,7 @@ CUresult cuMemPoolImportPointer(CUdeviceptr* result, CUmemoryPool handle,
   const std::lock_guard lock(m.mutex);
   PoolRef pool;
   if (const CUresult bad = find_pool(handle, pool)) return bad;
-  if (!pool->imported || std::memcmp(pointer.magic, kMagic, sizeof kMagic) != 0 ||
+  if (!pool->imported || std::memcmp(pointer.magic, kPointerMagic, sizeof kPointerMagic) != 0 ||
       pointer.inode != pool->file->inode || pointer.size == 0 || pointer.offset % kPage != 0 ||
       pointer.offset > kPoolFile || pointer.size > kPoolFile - pointer.offset)
     return CUDA_ERROR_INVALID_VALUE;

@@ -17,7 +17,7 @@
 namespace gmlake::simcuda {
 namespace {
 
-constexpr char kMagic[16] = "simcuda ipc evt";
+constexpr char kEventMagic[16] = "simcuda ipc evt";
 
 struct Handle {
   char magic[16] = {};
@@ -74,7 +74,7 @@ CUresult cuIpcGetEventHandle(CUipcEventHandle* result, CUevent handle) {
   if ((event->flags & CU_EVENT_INTERPROCESS) == 0) return CUDA_ERROR_INVALID_HANDLE;
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
   Handle made;
-  std::memcpy(made.magic, kMagic, sizeof kMagic);
+  std::memcpy(made.magic, kEventMagic, sizeof kEventMagic);
   made.exporter = getpid();
   made.fd = event->shared->file().fd;
   made.inode = event->shared->file().inode;
@@ -90,7 +90,8 @@ CUresult cuIpcOpenEventHandle(CUevent* result, CUipcEventHandle opaque) {
   if (result == nullptr) return CUDA_ERROR_INVALID_VALUE;
   Handle handle;
   std::memcpy(&handle, opaque.reserved, sizeof handle);
-  if (std::memcmp(handle.magic, kMagic, sizeof kMagic) != 0) return CUDA_ERROR_INVALID_VALUE;
+  if (std::memcmp(handle.magic, kEventMagic, sizeof kEventMagic) != 0)
+    return CUDA_ERROR_INVALID_VALUE;
   // cuda.h: "exported from another process"; as for memory within one.
   if (handle.exporter == getpid()) return CUDA_ERROR_INVALID_CONTEXT;
   event->shared = SharedEvent::open(handle.exporter, handle.fd, handle.inode);

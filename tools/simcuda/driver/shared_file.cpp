@@ -15,7 +15,7 @@
 namespace gmlake::simcuda {
 namespace {
 
-constexpr char kMagic[16] = "simcuda memory1";
+constexpr char kFileMagic[16] = "simcuda memory1";
 constexpr int kSeals = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
 
 // Devices have the numbers below; 19 bits are for use (places.cpp).
@@ -51,7 +51,7 @@ FileRef make_file(FileKind kind, Bytes size, const CUmemAllocationProp& properti
   if (fd < 0) return nullptr;
   const auto file = std::make_shared<File>(fd);
   Label& label = file->label;
-  std::memcpy(label.magic, kMagic, sizeof kMagic);
+  std::memcpy(label.magic, kFileMagic, sizeof kFileMagic);
   label.kind = kind;
   label.size = size;
   label.properties = properties;
@@ -71,8 +71,8 @@ FileRef open_file(int fd, FileKind kind) {
   const off_t end = status.st_size - static_cast<off_t>(kPage);
   Label& label = file->label;
   if (end <= 0 || pread(own, &label, sizeof label, end) != sizeof label) return nullptr;
-  const bool fits = std::memcmp(label.magic, kMagic, sizeof kMagic) == 0 && label.kind == kind &&
-                    label.size == static_cast<Bytes>(end);
+  const bool fits = std::memcmp(label.magic, kFileMagic, sizeof kFileMagic) == 0 &&
+                    label.kind == kind && label.size == static_cast<Bytes>(end);
   return fits ? file : nullptr;
 }
 
