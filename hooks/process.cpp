@@ -152,6 +152,7 @@ void Process::after_fork() {
 
 pool::DevicePool* Process::make_pool(int device, const driver::DriverTable& driver) {
   if (device < 0 || device >= kMostDevices) return nullptr;
+  const NoCancel whole;
   pool::DevicePool* made_now = nullptr;
   (void)guarded([&] { made_now = try_to_make_pool(device, driver); });
   if (made_now) pool_is_made(*made_now);

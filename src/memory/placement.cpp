@@ -157,21 +157,43 @@ Taken Placement::take_small(const Wanted& wanted, const Order& order, Recall& re
     auto granule = known_granule(order, recall);
     if (!granule || is_idle(*granule)) {
       const Spot spot = granule_for_small(order);
-      if (!spot.region || (coarse == Coarse::refuse && coarse_handle(spot, order))) return {};
-      granule = spot.start;
+      if (coarse == Coarse::refuse && (!spot.region || coarse_handle(spot, order))) return {};
+      granule = spot.region ? spot.start : granule_of_parts(order);
+      if (!granule) return {};
     }
     recall.record_granule(*granule);
     home_.give_to_small(*granule);
     add_idle(*granule);
     found = small_hole(wanted, order);
-    // A granule of several fences may offer no part that is large enough alone: small requests do
-    // not cross them.
-    if (!found) return {};
+    if (!found) return take_parts(*granule, wanted, order);
   }
-  auto taken = claim(found, wanted.start_in(found->start), size, order, Served::small);
+  return claim_small(found, wanted.start_in(found->start), size, order);
+}
+
+Taken Placement::claim_small(Region* region, Bytes start, Bytes size, const Order& order) {
+  auto taken = claim(region, start, size, order, Served::small);
   home_.small_taken(*taken.block, [&](Bytes granule) { std::erase(idle_, granule); });
   small_live_ += size;
   return taken;
+}
+
+// In a granule of small requests where nothing is live: what was freed on several timelines does
+// not merge, and no part may be large enough alone. One at its end may have merged with a
+// neighbour's, and be behind that one's work now.
+Taken Placement::take_parts(Bytes granule, const Wanted& wanted, const Order& order) {
+  const Bytes end = granule + rules_.granule;
+  Bytes start = granule;
+  for (Region* region = home_.locate(granule); region && region->start < end;
+       region = region->after) {
+    if (!order.reusable(region->fence())) {
+      start = region->end();
+      continue;
+    }
+    const Bytes at = wanted.start_in(start);
+    if (at + wanted.size <= std::min(end, region->end()))
+      return claim_small(home_.locate(at), at, wanted.size, order);
+  }
+  return {};
 }
 
 // Where it was last time, if that is free.
@@ -192,6 +214,16 @@ Placement::Spot Placement::granule_for_small(const Order& order) const {
   });
   if (!best) return {};
   return {best, round_up(best->start, granule), granule};
+}
+
+// One that is free as a whole, in parts that were freed on several timelines, which do not merge.
+std::optional<Bytes> Placement::granule_of_parts(const Order& order) {
+  reclaim_idle(0, home_.size());
+  for (const auto& run : runs(order, most_runs(order)))
+    if (const Bytes start = round_up(run.start, rules_.granule);
+        start + rules_.granule <= run.end())
+      return start;
+  return {};
 }
 
 void Placement::release(Region* block, Fence fence) {

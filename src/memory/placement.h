@@ -203,12 +203,19 @@ class Placement {
   Taken claim(Region* region, Bytes start, Bytes size, const Order& order, Served how,
               State state = State::live);
   Spot granule_for_small(const Order& order) const;
+  std::optional<Bytes> granule_of_parts(const Order& order);
+  Taken claim_small(Region* region, Bytes start, Bytes size, const Order& order);
+  Taken take_parts(Bytes granule, const Wanted& wanted, const Order& order);
   void release_small(Region* block, Fence fence);
   bool is_idle(Bytes granule) const;
   void add_idle(Bytes granule);
   bool reclaim_idle(Bytes start, Bytes size);  // granules in there; whether there were any
   // At most `most` regions of each timeline, the largest.
   std::vector<Run> runs(const Order& order, std::size_t most) const;
+  // Free regions of each timeline that a miss looks at: the largest, unless memory has run out.
+  static std::size_t most_runs(const Order& order) {
+    return order.everywhere ? ~std::size_t{0} : 1024;
+  }
   std::vector<Bytes> handles_for(Bytes bytes, bool shared_end) const;
   Bytes growth_for(Bytes lack, const Room& room, const MissRules& given) const;
 

@@ -7,9 +7,6 @@
 namespace gmlake::memory {
 namespace {
 
-// Free regions that a miss looks at: the largest ones of each timeline.
-constexpr std::size_t kMostRuns = 1024;
-
 // Whether a piece overlaps any of the given ones: O(log n).
 auto touching(std::vector<Piece> pieces) {
   std::sort(pieces.begin(), pieces.end(),
@@ -119,7 +116,7 @@ std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
       rules.cheap_physical = static_cast<Bytes>(peak * (1 + rules_.growth_slack));
     }
     rules.border_down = [&](Bytes at) { return home_.border_down(at); };
-    auto found = plan(runs(order, kMostRuns), room, size, rules);
+    auto found = plan(runs(order, most_runs(order)), room, size, rules);
     if (!found) return {};
     miss.plan = std::move(*found);
   }

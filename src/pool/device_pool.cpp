@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "support/fault.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::pool {
 
@@ -49,6 +50,7 @@ Result<driver::Address> DevicePool::allocate(Bytes bytes, const Origin& origin) 
 }
 
 Result<driver::Address> DevicePool::allocate_anew(Bytes bytes, const Origin& origin) {
+  const NoCancel whole;
   {
     const Growing growing(supply_.mutex());
     if (auto ready = supply_.open(); !ready) return fail(ready.error());
@@ -169,6 +171,7 @@ Result<driver::Address> DevicePool::ladder(Request& request, Error error) {
   const Books::Everywhere everywhere(books_);
   const auto lacks_mappings = [&] { return error.kind == ErrorKind::mappings; };
 
+  follower_.wait_for_others();
   books_.unpark_all();
   follower_.harvest_all();
   auto served = again(&stats::DeviceCounters::ladder_harvests);
@@ -181,9 +184,15 @@ Result<driver::Address> DevicePool::ladder(Request& request, Error error) {
     request.front.made_to_wait.store(true, std::memory_order_relaxed);
     served = again(&stats::DeviceCounters::ladder_inserted_waits);
   }
-  while (!served && follower_.wait_for_frees()) {
-    ++request.host_waits;
-    served = again(&stats::DeviceCounters::ladder_waits);
+  for (bool said = false; !served && !said;) {
+    if (follower_.wait_for_frees()) {
+      ++request.host_waits;
+      served = again(&stats::DeviceCounters::ladder_waits);
+    } else {  // nothing, or another thread has just seen it to be over
+      follower_.wait_for_others();
+      said = true;
+      served = again(&stats::DeviceCounters::ladder_harvests);
+    }
   }
   if (!served) {
     bool changed = false;
@@ -217,6 +226,7 @@ void DevicePool::keep_windows_in_bounds() {
 bool DevicePool::free(driver::Address at, const Origin& by) {
   if (by.host() && config_.streams_free == config::FreePolicy::synchronous)
     return free_synchronously(at, by);
+  const Follower::Freeing freeing(follower_, by.host() && !config_.streams_single_stream);
   Front* front = books_.free(at, by);
   if (front) follower_.freed(*front, by);
   return front != nullptr;
@@ -232,6 +242,7 @@ bool DevicePool::free_synchronously(driver::Address at, const Origin& by) {
   auto* const context = front.context.load(std::memory_order_relaxed);
   const bool in_use = owner->host || Books::is_used_beside(front, block);
   if (in_use && follower_.wait_for_context(context)) return books_.settle(front, block), true;
+  const Follower::Freeing freeing(follower_, true);
   books_.park(front, block);
   follower_.freed(front, {});
   return true;

@@ -32,6 +32,7 @@ void Follower::follow(Closed closed, Time now, bool in_time) {
 }
 
 void Follower::follow(Front& front, bool in_time, const Origin* on) {
+  const GracePeriod::Section in_hand(in_hand_);
   auto closed = books_.close(front);
   if (!closed) return;
   auto& how = closed->batch.follow;
@@ -41,13 +42,19 @@ void Follower::follow(Front& front, bool in_time, const Origin* on) {
   follow(std::move(*closed), stream::Fences::Clock::now(), in_time);
 }
 
+bool Follower::follows_itself(const Front& front) const {
+  return front.host && static_cast<Bytes>(front.unfollowed.get()) >= books_.unfollowed_limit() &&
+         !front.in_order() && device_.records_in_frees();
+}
+
 void Follower::freed(Front& front, const Origin& by) {
   const auto unfollowed = static_cast<Bytes>(front.unfollowed.get());
   if (front.host) {
-    // What is given to the context from here on is not seen here.
-    front.worked_since.store(true, std::memory_order_relaxed);
-    if (unfollowed < books_.unfollowed_limit() || front.in_order() || !device_.records_in_frees())
+    if (!follows_itself(front)) {
+      // What is given to the context from here on is not seen here.
+      front.worked_since.store(true, std::memory_order_relaxed);
       return;
+    }
     const bool elsewhere =
         static_cast<Bytes>(front.unfollowed_elsewhere.get()) >= books_.unfollowed_limit();
     follow(front, true);
@@ -106,6 +113,7 @@ void Follower::before_capture(driver::Context context) {
 }
 
 void Follower::ends(const Origin& origin, bool by_handle) {
+  const GracePeriod::Section in_hand(in_hand_);
   books_.unpark_all();
   Front* front = books_.known_front(origin);
   const bool in_time = front && !front->worked_since.load(std::memory_order_relaxed);
@@ -119,13 +127,16 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
     bool in_time;
     bool legacy;
   };
+  const GracePeriod::Section in_hand(in_hand_);
   std::vector<Due> due;
   const auto named = books_.named(awaited);
   auto open = named;
   {
     const Books::Opened books(books_.mutex());
     const auto& timelines = books_.timelines();
-    std::erase_if(open, [&](stream::Timeline t) { return !timelines.open_has_frees(t); });
+    std::erase_if(open, [&](stream::Timeline t) {
+      return !timelines.open_has_frees(t) || follows_itself(books_.front_at(t));
+    });
   }
   if (stake == Stake::place)
     std::erase_if(open, [&](stream::Timeline t) { return !fences_.due(t, now, stake); });
@@ -182,9 +193,12 @@ bool Follower::wait_oldest(bool of_contexts) {
     for (stream::Timeline t = 0; t < timelines.size(); ++t)
       of_context.push_back(timelines.is_context(t));
   }
-  const auto happened = fences_.wait_oldest([&](stream::Timeline timeline) {
-    return !of_contexts || (timeline < of_context.size() && of_context[timeline]);
-  });
+  std::optional<GracePeriod::Section> in_hand;
+  const auto happened = fences_.wait_oldest(
+      [&](stream::Timeline timeline) {
+        return !of_contexts || (timeline < of_context.size() && of_context[timeline]);
+      },
+      [&] { in_hand.emplace(in_hand_); });
   if (!happened) return false;
   const Books::Opened books(books_.mutex());
   ++books_.counters().fence_waits;

@@ -18,6 +18,7 @@
 #include "driver/device.h"
 #include "pool/books.h"
 #include "stream/fences.h"
+#include "support/grace_period.h"
 
 namespace gmlake::pool {
 
@@ -29,6 +30,17 @@ class Follower {
   Follower(driver::Device& device, const config::Config& config, Books& books)
       : device_(device), books_(books), fences_(device, config.streams_ask_again) {}
 
+  // A free without a stream, from before the block is anybody's until freed() is done: nobody else
+  // follows it meanwhile, and wait_for_others() waits for it.
+  class Freeing {
+   public:
+    Freeing(Follower& follower, bool host) {
+      if (host) section_.emplace(follower.in_hand_);
+    }
+
+   private:
+    std::optional<GracePeriod::Section> section_;
+  };
   // The front has just got a freed block, by a call of that origin's.
   void freed(Front& front, const Origin& by);
   // The stream is about to be given work, or to wait for another's.
@@ -57,6 +69,9 @@ class Follower {
   // is nothing left to wait for.
   bool wait_for_frees() { return wait_oldest(false) || wait_unfollowed(); }
   bool wait_for_host_frees() { return wait_oldest(true); }
+  // Until other threads have said what they had found out: frees that they had taken in hand are
+  // followed, and what they knew to be over is reusable. Not for the GPU.
+  void wait_for_others() { in_hand_.wait(); }
   // Waits on the host for all that the context has been given so far, as a call that natively does.
   bool wait_for_context(driver::Context context);
 
@@ -68,6 +83,8 @@ class Follower {
   // `on`: the stream as it is known to this call; null: as its timeline knows it.
   void follow(Front& front, bool in_time, const Origin* on = nullptr);
   void follow(Closed closed, Time now, bool in_time);
+  // Whether the frees of a front without a stream are followed by who made them, and now.
+  bool follows_itself(const Front& front) const;
   void follow_if_due(Front& front, const Origin* on = nullptr);
   bool wait_oldest(bool of_contexts);
   bool wait_unfollowed();
@@ -75,6 +92,9 @@ class Follower {
   driver::Device& device_;
   Books& books_;
   stream::Fences fences_;
+  // Frees that no event follows yet and that are open no more; work that is over, and its frees not
+  // reusable yet.
+  GracePeriod in_hand_;
   // No event follows a context here (before driver 12.5, and the program's streams are not seen):
   // all that can be done is to wait for it as a whole, later work too.
   std::atomic<bool> contexts_unsupported_{false};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "support/fault.h"
+#include "support/no_cancel.h"
 
 namespace gmlake::stream {
 namespace {
@@ -187,7 +188,7 @@ Fences::Answers Fences::ask(const Snapshot& known, Time now, Stake stake) {
   return answers;
 }
 
-std::optional<Point> Fences::wait_oldest(const Which& which) {
+std::optional<Point> Fences::wait_oldest(const Which& which, const std::function<void()>& over) {
   const Lock lock(mutex_);
   const Pending* oldest = nullptr;
   Point point;
@@ -206,6 +207,7 @@ std::optional<Point> Fences::wait_oldest(const Which& which) {
   const auto waited = device_.wait(follower->event);
   mutex_.lock();
   if (waited) {
+    over();
     auto& line = lines_[point.timeline];
     retire_to(line, point.value);
     line.since = Clock::now();
@@ -241,6 +243,7 @@ std::optional<Point> Fences::make_wait(driver::Context context, driver::Stream s
 }
 
 void Fences::leave_context(driver::Context context) {
+  const NoCancel whole;
   const Lock lock(mutex_);
   leaving_.push_back(context);
   while (held_.count(context) != 0) let_go_.wait(mutex_);

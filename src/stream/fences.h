@@ -72,8 +72,10 @@ class Fences {
   Answers ask(const Snapshot& known, Time now, Stake stake) GMLAKE_EXCLUDES(mutex_);
 
   // Waits on the host for the oldest pending fence, recorded in time, of a timeline that `which`
-  // names. Nothing: none is pending, or waiting failed. To be called without any lock.
-  std::optional<Point> wait_oldest(const Which& which) GMLAKE_EXCLUDES(mutex_);
+  // names. `over()` is called, under the lock, when it has passed and is about to be pending no
+  // more. Nothing: none is pending, or waiting failed. To be called without any lock.
+  std::optional<Point> wait_oldest(const Which& which, const std::function<void()>& over)
+      GMLAKE_EXCLUDES(mutex_);
 
   // Makes a stream wait for the oldest pending fence, recorded in time, that
   // `which(timeline, value)` names. Nothing: none is, or it failed.

@@ -92,6 +92,18 @@ TEST_F(PlacementTest, ALargerFreeRegionIsSplit) {
   EXPECT_EQ(placement_.free_bytes(), 6 * MiB);
 }
 
+// Parts that were freed on several timelines do not merge, but who may have each may have them all.
+TEST_F(PlacementTest, ASmallRequestTakesAGranuleThatIsFreeInParts) {
+  std::array<Taken, 4> quarters;
+  for (auto& quarter : quarters) quarter = allocate(512 * KiB);  // of one granule
+  for (Timeline line = 1; const auto& quarter : quarters) release(quarter, {line++ % 2 + 1, 1});
+  passed_ = {0, 1, 1};
+  miss_rules_.grow_limit = 0;
+  const auto taken = allocate(MiB);
+  EXPECT_EQ(taken.block->size, MiB);
+  EXPECT_EQ(placement_.physical(), 2 * MiB);
+}
+
 TEST_F(PlacementTest, WhatIsToBeAlignedIsWhereverItGoes) {
   constexpr Bytes kPage = 64 * KiB;
   const auto allocate_aligned = [&](Bytes size) {

@@ -53,6 +53,8 @@ class FakeDevice final : public driver::Device {
   // Hear of every range that is about to be unmapped, and of physical bytes about to be released.
   std::function<void(driver::Address, Bytes)> unmapping = [](driver::Address, Bytes) {};
   std::function<void(Bytes, Bytes)> releasing = [](Bytes, Bytes) {};
+  // Is called, by the thread itself, when a context's work is about to be followed.
+  std::function<void()> recording = [] {};
   std::map<void*, std::uint64_t> submitted;  // by stream: work given
   std::map<void*, std::uint64_t> completed;  // and done
   using Points = std::map<void*, std::uint64_t>;
@@ -67,6 +69,11 @@ class FakeDevice final : public driver::Device {
   void finish_all() {
     const std::lock_guard lock(mutex_);
     for (const auto& [stream, count] : submitted) completed[stream] = count;
+  }
+  // Work for a stream.
+  void give(void* stream) {
+    const std::lock_guard lock(mutex_);
+    ++submitted[stream];
   }
   // What an event recorded on a stream now would stand for.
   Points given(void* stream) {
@@ -307,6 +314,8 @@ class FakeDevice final : public driver::Device {
     return {};
   }
   Status record_context(driver::Event event, driver::Context, bool) override {
+    const auto tell = recording;  // it may put another in its place
+    tell();
     const std::lock_guard lock(mutex_);
     if (capturing) return fail(ErrorKind::captured, "cuCtxRecordEvent");
     if (!has_context_events) return fail(801, "cuCtxRecordEvent", ErrorKind::unsupported);

@@ -1,7 +1,9 @@
 // Several threads on their own streams, which come and go, on one they share and on none allocate
 // and free at once. They meet now and then, so that the books and the memory behind every live
 // block can be looked at.
+#include <atomic>
 #include <barrier>
+#include <chrono>
 #include <mutex>
 #include <random>
 #include <thread>
@@ -214,6 +216,51 @@ TEST(Threads, OwnStreamsDoNotDisturbEachOther) {
   EXPECT_EQ(bench.counters().allocations, kThreads * 5001);
   EXPECT_EQ(bench.counters().frees, kThreads * 5001);
   EXPECT_EQ(bench.counters().reuse_own_stream, kThreads * 5000);
+}
+
+// A free without a stream that another thread is in the middle of: its memory is waited for, not
+// missed.
+TEST(Threads, AFreeInHandIsWaitedFor) {
+  Bench bench(64 * MiB);
+  const auto at = bench.get(40 * MiB, kHost);
+  ++bench.device.submitted[nullptr];
+  std::thread other;
+  bool served = false;
+  bench.device.recording = [&] {
+    bench.device.recording = [] {};
+    other = std::thread([&] { served = bench.pool.allocate(40 * MiB, kHost).has_value(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  };
+  EXPECT_TRUE(bench.pool.free(at, kHost));
+  other.join();
+  EXPECT_TRUE(served);
+}
+
+// Each thread alone frees before it allocates again, and all of it fits: nobody runs out, whoever
+// follows whose frees.
+TEST(Threads, NobodyRunsOutForWhatOthersFollow) {
+  constexpr int kRounds = 2000;
+  Bench bench(64 * MiB);
+  std::atomic<bool> over{false};
+  std::atomic<int> failed{0};
+  std::vector<std::thread> others;
+  for (std::uintptr_t i = 1; i <= 2; ++i)
+    others.emplace_back([&, i] {
+      while (!over) {
+        const auto at = bench.pool.allocate(4096, on_stream(i));
+        failed += at ? 0 : 1;
+        if (at) failed += bench.pool.free(*at, on_stream(i)) ? 0 : 1;
+      }
+    });
+  for (int i = 0; i < kRounds; ++i) {
+    const auto at = bench.pool.allocate(40 * MiB, kHost);
+    failed += at ? 0 : 1;
+    bench.device.give(nullptr);
+    if (at) failed += bench.pool.free(*at, kHost) ? 0 : 1;
+  }
+  over = true;
+  for (auto& other : others) other.join();
+  EXPECT_EQ(failed, 0);
 }
 
 // Of all who free one block at once, one does.

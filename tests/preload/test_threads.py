@@ -30,6 +30,9 @@ class Cancelled(harness.Case):
         report = self.cancelled("wait", SIMCUDA_MEMORY="64MiB")
         self.assertGreater(report["fence_waits"], 10)
 
+    def test_when_it_was_told_to_end_before(self):
+        self.cancelled("asked", 20, GMLAKE_LOG_FILE=self.folder / "log", GMLAKE_LOG_LEVEL="debug")
+
     def test_ends_with_objects_that_free(self):
         self.cancelled("exit", 40)
 

@@ -2,11 +2,12 @@
 // call did is kept right behind it, so that a call that a cancellation cut short shows as a block
 // that nobody frees.
 //
-//   cancelled miss|wait|exit ROUNDS [SEED]
+//   cancelled miss|wait|exit|asked ROUNDS [SEED]
 //
 // miss: it allocates more and more. wait: it allocates more than there is beside work on the GPU.
 // exit: it ends by pthread_exit, and the destructor of an object of its own frees its last block.
-// Prints how many rounds there were, and whether each thread ended as it was told to.
+// asked: it is told to end before its calls, the first ones of the process among them, and does so
+// behind them. Prints how many rounds there were, and whether each thread ended as it was told to.
 #include <pthread.h>
 #include <unistd.h>
 
@@ -76,6 +77,19 @@ void* end_by_itself(void*) {
   pthread_exit(&over);
 }
 
+void* end_when_asked(void*) {
+  CHECK(pthread_cancel(pthread_self()));
+  kept.push_back(nullptr);
+  CHECK(cudaMalloc(&kept.back(), (1 + kept.size() % 7) * kMiB));
+  void* other = nullptr;
+  CHECK(cudaMallocAsync(&other, 4096, cudaStreamPerThread));
+  CHECK(cudaFreeAsync(other, cudaStreamPerThread));
+  CHECK(cudaFree(kept.back()));
+  kept.pop_back();
+  pthread_testcancel();
+  return nullptr;
+}
+
 void allocate_beside() {
   cudaStream_t stream = nullptr;
   CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
@@ -96,15 +110,19 @@ int main(int argc, char** argv) {
   std::mt19937_64 random(argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1);
   CHECK(cudaFree(nullptr));
   std::vector<std::thread> others;
-  for (int i = 0; i < 2; ++i) others.emplace_back(allocate_beside);
+  for (int i = 0; i < (mode == "asked" ? 0 : 2); ++i) others.emplace_back(allocate_beside);
   int as_told = 0;
   for (int i = 0; i < rounds; ++i) {
     const bool by_itself = mode == "exit";
     pthread_t thread{};
-    CHECK(pthread_create(&thread, nullptr, by_itself ? end_by_itself : allocate_until_cancelled,
-                         nullptr));
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 4000));
-    if (!by_itself) CHECK(pthread_cancel(thread));
+    const auto run = by_itself         ? end_by_itself
+                     : mode == "asked" ? end_when_asked
+                                       : allocate_until_cancelled;
+    CHECK(pthread_create(&thread, nullptr, run, nullptr));
+    if (run == allocate_until_cancelled) {
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 4000));
+      CHECK(pthread_cancel(thread));
+    }
     void* result = nullptr;
     CHECK(pthread_join(thread, &result));
     as_told += result == (by_itself ? static_cast<void*>(&over) : PTHREAD_CANCELED) ? 1 : 0;

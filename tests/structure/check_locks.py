@@ -33,8 +33,11 @@ ROOMS = {
 
 
 def options_of(path, commands):
-    """What the build finds that source's headers by."""
-    words = iter(shlex.split(next(c["command"] for c in commands if Path(c["file"]) == SOURCE / path)))
+    """What the build finds that source's headers by: its own command's, or those of the group that it is compiled in."""
+    source = SOURCE / path
+    command = next(c["command"] for c in commands if Path(c["file"]) == source or (
+        "Unity" in c["file"] and f'"{source}"' in Path(c["file"]).read_text()))
+    words = iter(shlex.split(command))
     for word in words:
         if word == "-isystem":
             yield from (word, next(words))
