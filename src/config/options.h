@@ -27,7 +27,7 @@
   OPTION(pool, enabled, flag, true, 0, 0, "serve allocations from the pool; false forwards and counts them only")                 \
   OPTION(pool, chunk_size, size, 2 * MiB, 2 * MiB, GiB,                                                                           \
          "least bytes of one physical handle; a power of two, at least the device's granularity (2MiB)")                          \
-  OPTION(pool, largest_chunk, size, 32 * MiB, 2 * MiB, GiB,                                                                       \
+  OPTION(pool, largest_chunk, size, 256 * MiB, 2 * MiB, GiB,                                                                      \
          "most bytes of one physical handle: larger ones grow with fewer driver calls, smaller ones stitch more freely")          \
   OPTION(pool, small_limit, size, MiB, 0, GiB,                                                                                    \
          "requests up to this size share chunks of their own; at most chunk_size")                                                \

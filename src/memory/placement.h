@@ -42,7 +42,7 @@ struct Wanted {
 
 struct PlacementRules {
   Bytes granule = 2 * MiB;  // the least a handle has, and what small requests take over
-  Bytes largest_handle = 32 * MiB;
+  Bytes largest_handle = 256 * MiB;
   Bytes small_limit = MiB;  // requests up to here share granules of their own
   bool stitch = true;
   Bytes stitch_min_request = 0;

@@ -52,12 +52,13 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 
 // Handles for new memory. A large handle is cheaper to make and to map than many small ones, but
 // what is left over in one can not be stitched. So it is at most a thousandth of what there is
-// then, once memory comes and goes. `shared_end`: a neighbour will have the rest of the last
+// then, once memory comes and goes; and before that, where it is large, a 128th. `shared_end`: a neighbour will have the rest of the last
 // granule, which is a handle of its own, as it would keep all of a larger one from being stitched
 // once the other part is free.
 std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end) const {
   Bytes most = rules_.largest_handle;
-  if (comes_and_goes_) most = std::min(most, (home_.physical() + bytes) / kThousand);
+  const Bytes then = home_.physical() + bytes;
+  most = std::min(most, comes_and_goes_ ? then / kThousand : std::max(32 * MiB, then / 128));
   most = std::max(rules_.granule, round_down(most, rules_.granule));
   const Bytes end = shared_end && bytes > rules_.granule ? rules_.granule : 0;
   std::vector<Bytes> handles;

@@ -53,7 +53,8 @@ void Follower::freed(Front& front, const Origin& by) {
     if (!follows_itself(front)) {
       // What is given to the context from here on is not seen here.
       front.worked_since.store(true, std::memory_order_relaxed);
-      return;
+      // Unless another thread's free has come since and relies on being the one that follows.
+      if (!follows_itself(front)) return;
     }
     const bool elsewhere =
         static_cast<Bytes>(front.unfollowed_elsewhere.get()) >= books_.unfollowed_limit();
@@ -134,17 +135,17 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
   {
     const Books::Opened books(books_.mutex());
     const auto& timelines = books_.timelines();
-    std::erase_if(open, [&](stream::Timeline t) {
-      return !timelines.open_has_frees(t) || follows_itself(books_.front_at(t));
-    });
+    std::erase_if(open, [&](stream::Timeline t) { return !timelines.open_has_frees(t); });
   }
   if (stake == Stake::place)
     std::erase_if(open, [&](stream::Timeline t) { return !fences_.due(t, now, stake); });
   if (!open.empty()) {
     const Books::Opened books(books_.mutex());
     for (const auto t : open) {
-      if (!books_.timelines().open_has_frees(t)) continue;
       const auto& front = books_.front_at(t);
+      // Whoever has just freed there is about to follow that, and in time.
+      if (follows_itself(front) && !front.worked_since.load(std::memory_order_relaxed)) continue;
+      if (!books_.timelines().open_has_frees(t)) continue;
       auto closed = books_.close(t);
       auto& how = closed.batch.follow;
       bool in_time = !front.worked_since.load(std::memory_order_relaxed);

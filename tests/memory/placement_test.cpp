@@ -179,10 +179,17 @@ class HandlesTest : public PlacementTest {
 
 TEST_F(HandlesTest, AreLargeAsLongAsHardlyAnythingWasFreed) {
   EXPECT_EQ(handles(20 * MiB), Sizes{20 * MiB});
-  EXPECT_EQ(handles(80 * MiB), (Sizes{32 * MiB, 32 * MiB, 16 * MiB})) << "the largest there may be";
+  EXPECT_EQ(handles(80 * MiB), (Sizes{32 * MiB, 32 * MiB, 16 * MiB})) << "as there is little";
   allocate(4 * GiB);
   release(allocate(4 * MiB));
   EXPECT_EQ(handles(64 * MiB).front(), 32 * MiB) << "less than a thousandth";
+}
+
+TEST_F(HandlesTest, AreA128thOfWhatThereIsWhereThatIsMore) {
+  allocate(15 * GiB);
+  EXPECT_EQ(handles(GiB).front(), 128 * MiB);
+  allocate(40 * GiB);
+  EXPECT_EQ(handles(GiB).front(), 256 * MiB) << "the largest there may be";
 }
 
 TEST_F(HandlesTest, AreAThousandthOfWhatThereIsOnceMemoryComesAndGoes) {
