@@ -52,9 +52,9 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 
 // Handles for new memory. A large handle is cheaper to make and to map than many small ones, but
 // what is left over in one can not be stitched. So it is at most a thousandth of what there is
-// then, once memory comes and goes; and before that, where it is large, a 128th. `shared_end`: a neighbour will have the rest of the last
-// granule, which is a handle of its own, as it would keep all of a larger one from being stitched
-// once the other part is free.
+// then, once memory comes and goes; and before that, where it is large, a 128th. `shared_end`: a
+// neighbour will have the rest of the last granule, which is a handle of its own, as it would keep
+// all of a larger one from being stitched once the other part is free.
 std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end) const {
   Bytes most = rules_.largest_handle;
   const Bytes then = home_.physical() + bytes;

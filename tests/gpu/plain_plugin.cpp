@@ -22,12 +22,24 @@ void keep_memory(int device) {
   if (find(&pool, device) == CUDA_SUCCESS) (void)set(pool, CU_MEMPOOL_ATTR_RELEASE_THRESHOLD, &all);
 }
 
+// As cudart does for a thread of the program's that has no context yet (autograd's).
+void see_to_context(int device) {
+  static const auto current = from_driver<decltype(&cuCtxGetCurrent)>("cuCtxGetCurrent");
+  static const auto retain =
+      from_driver<decltype(&cuDevicePrimaryCtxRetain)>("cuDevicePrimaryCtxRetain");
+  static const auto set = from_driver<decltype(&cuCtxSetCurrent)>("cuCtxSetCurrent");
+  CUcontext context = nullptr;
+  if (current(&context) == CUDA_SUCCESS && !context && retain(&context, device) == CUDA_SUCCESS)
+    (void)set(context);
+}
+
 }  // namespace
 
 extern "C" void* plain_malloc(std::size_t bytes, int device, Stream stream) {
   static std::once_flag first;
   std::call_once(first, keep_memory, device);
   CUdeviceptr at = 0;
+  see_to_context(device);
   if (bytes != 0) (void)gpu::driver().cuMemAllocAsync_(&at, bytes, stream);
   return reinterpret_cast<void*>(at);
 }
