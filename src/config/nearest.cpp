@@ -33,8 +33,8 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
   for (const auto candidate : candidates) {
     // They are at least as far apart as their lengths: a word of any length costs no more than one.
-    const auto lengths = std::minmax(word.size(), candidate.size());
-    if (lengths.second - lengths.first >= best_distance) continue;
+    const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
+    if (longer - shorter >= best_distance) continue;
     const auto distance = edit_distance(word, candidate);
     if (distance < best_distance && distance < candidate.size()) {
       best = candidate;
