@@ -22,6 +22,7 @@
 #include "run_library.h"
 #include "run_parent.h"
 #include "run_target.h"
+#include "run_without_blanks.h"
 #include "stats/process_stamp.h"
 
 namespace gmlake::tool {
@@ -139,14 +140,13 @@ int run(const RunOptions& options) {
   config::Config config;
   if (const int code = check_configuration(assignments, std::move(problems), config)) return code;
 
-  const auto library = library_path(options.library);
-  if (const auto reason = why_not_ours(library))
-    return complain(kUnavailable, library + ": " + *reason +
+  const auto named = library_path(options.library);
+  if (const auto reason = why_not_ours(named))
+    return complain(kUnavailable, named + ": " + *reason +
                                       "; name libgmlake.so with --library FILE or GMLAKE_LIBRARY");
-  if (library.find_first_of(" :") != std::string::npos)
-    return complain(kUnavailable, library +
-                                      ": LD_PRELOAD can not hold a path with a space or a colon; "
-                                      "copy or link the library to another place");
+  std::string unfit;
+  const auto library = preloadable(named, unfit);
+  if (library.empty()) return complain(kUnavailable, named + ": " + unfit);
   if (const auto other = other_copy_preloaded(library))
     complain(0, "warning: LD_PRELOAD holds another copy of gmlake, " + *other +
                     "; take it out: one of the two serves the program");
