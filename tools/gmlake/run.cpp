@@ -18,6 +18,7 @@
 #include "config/pattern.h"
 #include "live/pages.h"
 #include "output.h"
+#include "pytorch/pytorch.h"
 #include "run_environment.h"
 #include "run_library.h"
 #include "run_parent.h"
@@ -41,6 +42,7 @@ struct RunOptions {
   std::string report;
   std::string json;
   std::string library;
+  bool pytorch = false;
   bool strict = false;
   bool dry_run = false;
   bool exec = false;
@@ -157,6 +159,11 @@ int run(const RunOptions& options) {
       complain(0, "warning: " + *file + " runs without gmlake: " + *reason +
                       ", so the loader ignores LD_PRELOAD");
   }
+  if (options.pytorch) {
+    const auto way = choose_pytorch_way(program(), assignments);
+    if (!way.refusal.empty()) return complain(kUnavailable, way.refusal);
+    complain(0, way.said);
+  }
   if (options.dry_run) {
     print(assignments, program());
     return kSuccess;
@@ -183,6 +190,10 @@ void take_program(const CLI::App& app, std::vector<std::string>& words) {
 void add_run(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<RunOptions>();
   auto* command = app.add_subcommand("run", "Run a program with gmlake in front of it");
+  command->add_flag(
+      "--pytorch", options->pytorch,
+      "a PyTorch program: set what gives its tensors to gmlake, for the torch that is "
+      "installed, and say so in one line");
   command->add_option("--config", options->config_file, "configuration file (GMLAKE_CONFIG)")
       ->type_name("FILE");
   command
@@ -211,12 +222,19 @@ void add_run(CLI::App& app, int& exit_code) {
   command->footer(
       "Examples:\n"
       "  gmlake run -- ./train --epochs 3\n"
+      "  gmlake run --pytorch -- torchrun --nproc-per-node 4 train.py\n"
       "  gmlake run --config gmlake.json --json report-%h-%p.json -- mpirun -n 4 ./solver\n"
       "  gmlake run --dry-run --no-stitch -- ./train\n"
       "\n"
       "Names of FILE for reports know %p %h %r %l %e %t and %%; see docs/configuration.md.\n"
       "\n"
-      "Exit codes: the program's own; 64 wrong command line, 69 libgmlake.so not found,\n"
+      "--pytorch puts backend:cudaMallocAsync into PYTORCH_CUDA_ALLOC_CONF. That backend has no "
+      "MemPool,\n"
+      "no memory history and no \"reduce-overhead\" of torch.compile; docs/pytorch.md has other "
+      "ways.\n"
+      "\n"
+      "Exit codes: the program's own; 64 wrong command line, 69 no libgmlake.so, or no torch it "
+      "can serve,\n"
       "78 wrong configuration, 126 program not executable, 127 program not found.");
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }
