@@ -30,6 +30,14 @@ function(gmlake_runs_with_old_glibc target)
     -Wl,--push-state,--no-as-needed -ldl -lpthread -Wl,--pop-state)
 endfunction()
 
+# Of a shared library that has nothing but calls of other libraries in it, and the system's C++ runtime.
+function(gmlake_links_with_old_glibc target)
+  if(TARGET gmlake_old_libc)
+    target_link_libraries(${target} PRIVATE -l:libc_nonshared.a)
+    target_link_options(${target} PRIVATE -L${stand_ins})
+  endif()
+endfunction()
+
 # Libraries that a program is to be linked with, static ones where it is to run with an older glibc: shared, they are this
 # machine's, which ask for its glibc, and the other machine may not have them.
 function(gmlake_static_if_old_glibc out shared)

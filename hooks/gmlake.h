@@ -17,6 +17,21 @@ const char* gmlake_version(void);
  * current context. Thread-safe. */
 size_t gmlake_trim(int device, size_t keep_bytes);
 
+/* Bytes of `device`'s pool: in blocks that are not freed, taken of the device, and the most that
+ * either has been. */
+struct gmlake_bytes {
+  size_t live, peak_live;
+  size_t physical, peak_physical;
+};
+
+/* Fills `*bytes`, with zeros where the device has no pool yet; whether it has. Thread-safe. */
+int gmlake_memory(int device, struct gmlake_bytes* bytes);
+
+/* The report as it is now, as the JSON that stats.json_file gets at exit (docs/statistics.md), with
+ * a zero at its end. Gives its length without that; if `size` is not larger, nothing is written:
+ * call again with room. 0: this process has no pool. Thread-safe. */
+size_t gmlake_report(char* json, size_t size);
+
 /* For allocator plug-ins, PyTorch's CUDAPluggableAllocator among them (docs/pytorch.md): memory of
  * the pool that also serves intercepted calls, whether the library is preloaded or opened by path.
  * Thread-safe. No context needs to be current; where the current one is not of `device`, the
@@ -29,6 +44,10 @@ struct CUstream_st;
  * cudaMallocAsync gives it. NULL for a `size` of 0, and on failure, which has been logged: no such
  * device or stream, or out of memory. */
 void* gmlake_malloc(size_t size, int device, struct CUstream_st* stream);
+
+/* The same, with the reason: 0 and the block in `*ptr`, or the CUresult of the failure, 2
+ * (CUDA_ERROR_OUT_OF_MEMORY) among them, and NULL there. A `size` of 0 gives NULL and is none. */
+int gmlake_allocate(void** ptr, size_t size, int device, struct CUstream_st* stream);
 
 /* Takes back what gmlake_malloc gave, when `stream` has come to this point: whatever other streams
  * did with it must be ordered before, or recorded (gmlake_record_use). `size` is not looked at.

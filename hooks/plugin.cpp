@@ -85,23 +85,24 @@ CUresult free_natively(const RealDriver& real, bool capturing, CUdeviceptr at, C
   return waited == CUDA_SUCCESS ? real.mem_free(at) : waited;
 }
 
-void* allocate_for_plugin(std::size_t bytes, int device, CUstream stream) {
-  if (bytes == 0) return nullptr;
+CUresult allocate_for_plugin(CUdeviceptr& at, std::size_t bytes, int device, CUstream stream) {
+  at = 0;
+  if (bytes == 0) return CUDA_SUCCESS;
   const auto* real = open_driver();
   if (!real) {
     log::error("gmlake_malloc: there is no usable libcuda.so.1");
-    return nullptr;
+    return CUDA_ERROR_SHARED_OBJECT_INIT_FAILED;
   }
   const OnDevice on(*real, device, stream);
   if (!on.caller()) {
     log::error("gmlake_malloc: device {} has no stream {}", device, static_cast<void*>(stream));
-    return nullptr;
+    return CUDA_ERROR_INVALID_HANDLE;
   }
-  CUdeviceptr at = 0;
   const auto result = allocate(*real, on.caller(), &at, bytes, [&] {
     return allocate_natively(*real, on.caller()->capturing, &at, bytes, stream);
   });
-  if (result == CUDA_SUCCESS) return reinterpret_cast<void*>(at);
+  if (result == CUDA_SUCCESS) return result;
+  at = 0;
   // The pool has said why.
   const auto& process = Process::get();
   const bool said = result == CUDA_ERROR_OUT_OF_MEMORY && process.serving() &&
@@ -111,7 +112,7 @@ void* allocate_for_plugin(std::size_t bytes, int device, CUstream stream) {
   if (const auto number = said ? 0 : refusals.next())
     log::error("gmlake_malloc: {} bytes on device {}: CUDA error {} (failure {})", bytes, device,
                static_cast<int>(result), number);
-  return nullptr;
+  return result;
 }
 
 bool record_use(pool::DevicePool& owner, CUdeviceptr at, const pool::Origin& by) {
@@ -163,7 +164,15 @@ void forget_primary(CUcontext context) {
 extern "C" {
 
 GMLAKE_EXPORT void* gmlake_malloc(std::size_t size, int device, CUstream stream) {
-  return allocate_for_plugin(size, device, stream);
+  CUdeviceptr at = 0;
+  (void)allocate_for_plugin(at, size, device, stream);
+  return reinterpret_cast<void*>(at);
+}
+GMLAKE_EXPORT int gmlake_allocate(void** ptr, std::size_t size, int device, CUstream stream) {
+  CUdeviceptr at = 0;
+  const auto result = allocate_for_plugin(at, size, device, stream);
+  *ptr = reinterpret_cast<void*>(at);
+  return static_cast<int>(result);
 }
 GMLAKE_EXPORT void gmlake_free(void* ptr, std::size_t, int device, CUstream stream) {
   free_for_plugin(address(ptr), device, stream);

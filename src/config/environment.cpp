@@ -10,6 +10,8 @@ namespace gmlake::config {
 namespace {
 
 constexpr std::string_view kPrefix = "GMLAKE_";
+constexpr const char* kSystemConfig = "GMLAKE_SYSTEM_CONFIG";
+constexpr const char* kSystemFile = "/etc/gmlake.json";
 
 // Whatever does not clearly say no says yes: both switches are set by people who want caution.
 bool is_on(const Environment& environment, std::string_view name) {
@@ -19,9 +21,7 @@ bool is_on(const Environment& environment, std::string_view name) {
   return std::find(kNo.begin(), kNo.end(), found->second) == kNo.end();
 }
 
-}  // namespace
-
-Environment process_environment() {
+Environment caller_environment() {
   Environment environment;
   if (getauxval(AT_SECURE) != 0 || environ == nullptr) return environment;
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -32,6 +32,15 @@ Environment process_environment() {
     // Of two entries of one name getenv sees the first; so do we.
     environment.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
+  return environment;
+}
+
+}  // namespace
+
+Environment process_environment() {
+  Environment environment = caller_environment();
+  if (environment.count(kSystemConfig) == 0 && access(kSystemFile, F_OK) == 0)
+    environment.emplace(kSystemConfig, kSystemFile);
   return environment;
 }
 

@@ -27,9 +27,11 @@ Problem whole_file(const std::string& path, std::string reason, std::string reme
 }
 
 // The file's text, or what is wrong with it.
-std::variant<std::string, Problem> read_text_file(const std::string& path) {
+std::variant<std::string, Problem> read_text_file(const std::string& path,
+                                                  const std::string& variable) {
   const auto fail = [&](int error) {
-    const auto* remedy = "set GMLAKE_CONFIG to a JSON file this user can read, or unset it";
+    const auto remedy =
+        fmt::format("set {} to a JSON file this user can read, or to nothing for none", variable);
     return whole_file(path, fmt::format("can not be read: {}", std::strerror(error)), remedy);
   };
   // A pipe is read while somebody writes there, but nobody is waited for.
@@ -56,15 +58,17 @@ std::variant<std::string, Problem> read_text_file(const std::string& path) {
   if (length < 0) return fail(error);
   if (text.size() > kLargestFile)
     return whole_file(path, "is larger than 1 MiB, no configuration is",
-                      "check that GMLAKE_CONFIG names the right file");
+                      fmt::format("check that {} names the right file", variable));
   if (text.find_first_not_of(" \t\r\n") == std::string::npos)
-    return whole_file(path, "is empty", "write {} for the built-in values, or unset GMLAKE_CONFIG");
+    return whole_file(path, "is empty",
+                      "write {} for the built-in values, or set " + variable + " to nothing");
   return text;
 }
 
 class Reader {
  public:
-  Reader(const std::string& path, LoadResult& result) : path_(path), result_(result) {}
+  Reader(const std::string& path, Origin origin, LoadResult& result)
+      : path_(path), origin_(origin), result_(result) {}
 
   void read_root(const Node& root) {
     if (!root.value.is_object()) {
@@ -103,7 +107,7 @@ class Reader {
                                           option.node.typed)) {
         add(option, path, std::move(refusal->reason), std::move(refusal->remedy));
       } else {
-        result_.origins[index] = Origin::file;
+        result_.origins[index] = origin_;
       }
     }
   }
@@ -139,14 +143,16 @@ class Reader {
   }
 
   const std::string& path_;
+  Origin origin_;
   LoadResult& result_;
   std::set<std::string> seen_options_;
 };
 
 }  // namespace
 
-void read_file(const std::string& path, LoadResult& result) {
-  auto text = read_text_file(path);
+void read_file(const std::string& path, Origin origin, LoadResult& result) {
+  auto text =
+      read_text_file(path, origin == Origin::system ? "GMLAKE_SYSTEM_CONFIG" : "GMLAKE_CONFIG");
   if (auto* problem = std::get_if<Problem>(&text)) {
     result.problems.push_back(std::move(*problem));
     return;
@@ -159,7 +165,7 @@ void read_file(const std::string& path, LoadResult& result) {
          "keys that begin with \"//\""});
     return;
   }
-  Reader(path, result).read_root(std::get<Node>(parsed));
+  Reader(path, origin, result).read_root(std::get<Node>(parsed));
 }
 
 }  // namespace gmlake::config

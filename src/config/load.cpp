@@ -59,6 +59,7 @@ void read_variables(const Environment& environment, LoadResult& result) {
 Problem blame(const LoadResult& result, std::size_t index, std::string reason, std::string remedy) {
   const auto& option = kOptions[index];
   Problem problem{"built-in", option.path(), 0, 0, std::move(reason), std::move(remedy)};
+  if (result.origins[index] == Origin::system) problem.source = result.system_file;
   if (result.origins[index] == Origin::file) problem.source = result.file;
   if (result.origins[index] == Origin::environment) problem.source = option.variable();
   return problem;
@@ -85,11 +86,14 @@ void check_rules(LoadResult& result) {
 LoadResult load(const Environment& environment) {
   LoadResult result;
   try {
-    if (const auto file = environment.find("GMLAKE_CONFIG");
-        file != environment.end() && !file->second.empty()) {
-      result.file = file->second;
-      read_file(result.file, result);
-    }
+    const auto read_named = [&](const char* variable, Origin origin, std::string& file) {
+      const auto named = environment.find(variable);
+      if (named == environment.end() || named->second.empty()) return;
+      file = named->second;
+      read_file(file, origin, result);
+    };
+    read_named("GMLAKE_SYSTEM_CONFIG", Origin::system, result.system_file);
+    read_named("GMLAKE_CONFIG", Origin::file, result.file);
     read_variables(environment, result);
     check_rules(result);
   } catch (const std::exception& failure) {

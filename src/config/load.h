@@ -1,6 +1,6 @@
 // From file and environment to a Config. Later layers win:
 //
-//   built-in < JSON file named by GMLAKE_CONFIG < GMLAKE_<SECTION>_<KEY>
+//   built-in < /etc/gmlake.json < JSON file named by GMLAKE_CONFIG < GMLAKE_<SECTION>_<KEY>
 //
 // (`gmlake run --set` sets those variables.) Every problem is collected, not the first only; what a
 // bad configuration means is the caller's decision.
@@ -17,18 +17,19 @@
 
 namespace gmlake::config {
 
-enum class Origin { built_in, file, environment };
+enum class Origin { built_in, system, file, environment };
 
 struct LoadResult {
   Config config;  // with problems: what the readable parts say, for display only
   std::vector<Problem> problems;
   std::array<Origin, kOptionCount> origins{};  // of each option's value, in the table's order
-  std::string file;                            // the file read, or ""
+  std::string system_file;                     // the system's configuration, if read
+  std::string file;                            // that of GMLAKE_CONFIG, if read
 
   bool ok() const { return problems.empty(); }
 };
 
-// Reads the file; otherwise touches nothing outside `environment`. Throws std::bad_alloc at most.
+// Reads the files; otherwise touches nothing outside `environment`. Throws std::bad_alloc at most.
 // Thread-safe.
 LoadResult load(const Environment& environment);
 

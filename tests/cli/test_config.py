@@ -38,6 +38,26 @@ class Config(unittest.TestCase):
         path = self.file('{"pool": {"max_bytes": "1GiB"}}')
         self.assertIn(path, gmlake("config", "show", GMLAKE_CONFIG=path).stdout)
 
+    def test_the_systems_file_comes_before_the_users(self):
+        system, user = self.file('{"pool": {"max_bytes": "1GiB", "max_share": 0.5}}'), os.path.join(self.folder.name, "user.json")
+        with open(user, "w", encoding="utf-8") as file:
+            file.write('{"pool": {"max_bytes": "2GiB"}}')
+        done = gmlake("config", "show", GMLAKE_SYSTEM_CONFIG=system, GMLAKE_CONFIG=user, GMLAKE_LOG_LEVEL="info")
+        lines = [line.split() for line in done.stdout.splitlines()]
+        self.assertIn(["pool.max_bytes", "2GiB", user], lines)
+        self.assertIn(["pool.max_share", "0.5", system], lines)
+        self.assertIn(["log.level", "info", "GMLAKE_LOG_LEVEL"], lines)
+        checked = gmlake("config", "check", user, GMLAKE_SYSTEM_CONFIG="/no/such/file")  # for itself
+        self.assertEqual((checked.returncode, checked.stderr), (0, ""))
+
+    def test_a_problem_in_the_systems_file(self):
+        path = self.file('{"pool": {"max_bites": 1}}')
+        done = gmlake("config", "check", GMLAKE_SYSTEM_CONFIG=path)
+        self.assertEqual(done.returncode, 78)
+        self.assertIn(f"{path}:1:11: pool.max_bites: is no option", done.stderr)
+        self.assertIn("set GMLAKE_SYSTEM_CONFIG to a JSON file", gmlake("config", "check", GMLAKE_SYSTEM_CONFIG="/no/such/file").stderr)
+        self.assertEqual(gmlake("config", "check", GMLAKE_SYSTEM_CONFIG="").returncode, 0)
+
     def test_show_json_is_a_configuration_file(self):
         shown = gmlake("config", "show", "--json", GMLAKE_POOL_MAX_BYTES="1536KiB").stdout
         self.assertEqual(json.loads(shown)["pool"]["max_bytes"], "1536KiB")

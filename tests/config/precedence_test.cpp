@@ -34,7 +34,37 @@ TEST(Precedence, FileOverBuiltInEnvironmentOverFile) {
   EXPECT_EQ(result.origins[find_option("pool", "small_limit")], Origin::built_in);
 }
 
+TEST(Precedence, TheSystemsFileIsBelowTheUsers) {
+  const test::TemporaryFile system(
+      R"({"pool": {"chunk_size": "4MiB", "max_bytes": "1GiB", "head_room": "1MiB"}})");
+  const test::TemporaryFile user(R"({"pool": {"max_bytes": "2GiB", "head_room": "2MiB"}})");
+  const auto result = load({{"GMLAKE_SYSTEM_CONFIG", system.path()},
+                            {"GMLAKE_CONFIG", user.path()},
+                            {"GMLAKE_POOL_HEAD_ROOM", "3MiB"}});
+  ASSERT_TRUE(result.ok()) << describe(result.problems);
+  EXPECT_EQ(result.config.pool_chunk_size, 4 * MiB);
+  EXPECT_EQ(result.config.pool_max_bytes, 2 * GiB);
+  EXPECT_EQ(result.config.pool_head_room, 3 * MiB);
+  EXPECT_EQ(result.system_file, system.path());
+  EXPECT_EQ(result.origins[find_option("pool", "chunk_size")], Origin::system);
+  EXPECT_EQ(result.origins[find_option("pool", "max_bytes")], Origin::file);
+}
+
+TEST(Precedence, ARuleIsBrokenByTheLaterFile) {
+  const test::TemporaryFile system(R"({"pool": {"small_limit": "8MiB", "chunk_size": "8MiB"}})");
+  const test::TemporaryFile user(R"({"pool": {"chunk_size": "4MiB"}})");
+  const auto result =
+      load({{"GMLAKE_SYSTEM_CONFIG", system.path()}, {"GMLAKE_CONFIG", user.path()}});
+  ASSERT_EQ(result.problems.size(), 1U);
+  EXPECT_EQ(result.problems[0].source, user.path());
+  const auto alone =
+      load({{"GMLAKE_SYSTEM_CONFIG", user.path()}, {"GMLAKE_POOL_SMALL_LIMIT", "8MiB"}});
+  ASSERT_EQ(alone.problems.size(), 1U);
+  EXPECT_EQ(alone.problems[0].source, "GMLAKE_POOL_SMALL_LIMIT");
+}
+
 TEST(Precedence, EmptyConfigVariableIsNone) {
+  EXPECT_TRUE(load({{"GMLAKE_SYSTEM_CONFIG", ""}}).ok());
   EXPECT_TRUE(load({{"GMLAKE_CONFIG", ""}}).ok());
 }
 

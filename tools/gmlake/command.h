@@ -30,6 +30,8 @@ void add_top(CLI::App& app, int& exit_code);
 void add_report(CLI::App& app, int& exit_code);
 // trim, limit and dump
 void add_control(CLI::App& app, int& exit_code);
+// manual and completion
+void add_words(CLI::App& app, int& exit_code);
 
 // For `run`: takes the program and its arguments off the command line's words (without the first,
 // "gmlake"), so that CLI11 sees gmlake's own only. It would take an argument such as "[a,b]" apart.

@@ -33,6 +33,8 @@ std::string origin_of(const config::LoadResult& result, std::size_t index) {
   switch (result.origins[index]) {
     case config::Origin::built_in:
       return "built-in";
+    case config::Origin::system:
+      return result.system_file;
     case config::Origin::file:
       return result.file;
     case config::Origin::environment:
@@ -83,7 +85,9 @@ int check(const std::string& file) {
                                                 : config::Environment{{"GMLAKE_CONFIG", file}});
   const int code = report(result);
   if (code == kSuccess)
-    std::cout << (result.file.empty() ? "the environment" : printable(result.file))
+    std::cout << (result.file.empty() && result.system_file.empty()
+                      ? "the environment"
+                      : printable(result.file.empty() ? result.system_file : result.file))
               << ": the configuration is fine\n";
   return code;
 }

@@ -38,6 +38,7 @@ int run(int argc, char** argv) {
   gmlake::tool::add_top(app, exit_code);
   gmlake::tool::add_report(app, exit_code);
   gmlake::tool::add_control(app, exit_code);
+  gmlake::tool::add_words(app, exit_code);
 
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
   if (!words.empty() && words[0] == "help") {  // help COMMAND is COMMAND --help

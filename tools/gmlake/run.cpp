@@ -18,10 +18,12 @@
 #include "config/pattern.h"
 #include "live/pages.h"
 #include "output.h"
+#include "pytorch/pytorch.h"
 #include "run_environment.h"
 #include "run_library.h"
 #include "run_parent.h"
 #include "run_target.h"
+#include "run_without_blanks.h"
 #include "stats/process_stamp.h"
 
 namespace gmlake::tool {
@@ -40,6 +42,7 @@ struct RunOptions {
   std::string report;
   std::string json;
   std::string library;
+  bool pytorch = false;
   bool strict = false;
   bool dry_run = false;
   bool exec = false;
@@ -138,16 +141,14 @@ int run(const RunOptions& options) {
   config::Config config;
   if (const int code = check_configuration(assignments, std::move(problems), config)) return code;
 
-  const auto library = library_path(options.library);
-  if (const auto reason = why_not_ours(library))
+  const auto named = library_path(options.library);
+  if (const auto reason = why_not_ours(named))
     return complain(
         "run", kUnavailable,
-        library + ": " + *reason + "; name libgmlake.so with --library FILE or GMLAKE_LIBRARY");
-  if (library.find_first_of(" :") != std::string::npos)
-    return complain("run", kUnavailable,
-                    library +
-                        ": LD_PRELOAD can not hold a path with a space or a colon; "
-                        "copy or link the library to another place");
+        named + ": " + *reason + "; name libgmlake.so with --library FILE or GMLAKE_LIBRARY");
+  std::string unfit;
+  const auto library = preloadable(named, unfit);
+  if (library.empty()) return complain("run", kUnavailable, named + ": " + unfit);
   if (const auto other = other_copy_preloaded(library))
     complain("run", 0,
              "warning: LD_PRELOAD holds another copy of gmlake, " + *other +
@@ -159,6 +160,11 @@ int run(const RunOptions& options) {
       complain("run", 0,
                "warning: " + *file + " runs without gmlake: " + *reason +
                    ", so the loader ignores LD_PRELOAD");
+  }
+  if (options.pytorch) {
+    const auto way = choose_pytorch_way(program(), assignments);
+    if (!way.refusal.empty()) return complain("run", kUnavailable, way.refusal);
+    complain("run", 0, way.said);
   }
   if (options.dry_run) {
     print(assignments, program());
@@ -186,6 +192,10 @@ void take_program(const CLI::App& app, std::vector<std::string>& words) {
 void add_run(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<RunOptions>();
   auto* command = app.add_subcommand("run", "Run a program with gmlake in front of it");
+  command->add_flag(
+      "--pytorch", options->pytorch,
+      "a PyTorch program: set what gives its tensors to gmlake, for the torch that is "
+      "installed, and say so in one line");
   command->add_option("--config", options->config_file, "configuration file (GMLAKE_CONFIG)")
       ->type_name("FILE");
   command
@@ -214,12 +224,19 @@ void add_run(CLI::App& app, int& exit_code) {
   command->footer(
       "Examples:\n"
       "  gmlake run -- ./train --epochs 3\n"
+      "  gmlake run --pytorch -- torchrun --nproc-per-node 4 train.py\n"
       "  gmlake run --config gmlake.json --json report-%h-%p.json -- mpirun -n 4 ./solver\n"
       "  gmlake run --dry-run --no-stitch -- ./train\n"
       "\n"
       "Names of FILE for reports know %p %h %r %l %e %t and %%; see docs/configuration.md.\n"
       "\n"
-      "Exit codes: the program's own; 64 wrong command line, 69 libgmlake.so not found,\n"
+      "--pytorch puts backend:cudaMallocAsync into PYTORCH_CUDA_ALLOC_CONF. That backend has no "
+      "MemPool,\n"
+      "no memory history and no \"reduce-overhead\" of torch.compile; docs/pytorch.md has other "
+      "ways.\n"
+      "\n"
+      "Exit codes: the program's own; 64 wrong command line, 69 no libgmlake.so, or no torch it "
+      "can serve,\n"
       "78 wrong configuration, 126 program not executable, 127 program not found.");
   command->callback([options, &exit_code] { exit_code = run(*options); });
 }

@@ -36,7 +36,9 @@ Finding check_file(const std::string& path) {
 Finding check_configuration() {
   const auto loaded = config::load(config::process_environment());
   if (!loaded.ok()) return {Verdict::bad, "configuration", config::describe(loaded.problems)};
-  return {Verdict::ok, "configuration", loaded.file.empty() ? "built-in" : loaded.file};
+  auto files = loaded.system_file;
+  if (!loaded.file.empty()) files += (files.empty() ? "" : ", ") + loaded.file;
+  return {Verdict::ok, "configuration", files.empty() ? "built-in" : files};
 }
 
 Finding check_preload() {
