@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the pool itself costs, and whether it holds its bounds: runs bench_pool_pair and judges its figures.
 
-    tests/bench/pool_pair.py [--build build/release] [--runs 3] [--seconds 0.05] [--filter REGEX]
+    tests/bench/pool_pair.py [--build build/release] [--runs 9] [--seconds 0.05] [--filter REGEX]
 
 A figure is the best of the runs: whatever else the machine does only adds to one. Exit status 1 if a bound is broken.
 With more threads than processors a thread's pair holds the time others had its processor; only two threads are judged.
@@ -29,7 +29,7 @@ def measure(options):
     """By name, threads included: the counters of the run with the cheapest pair."""
     command = [options.build / "tests" / "bench_pool_pair", "--benchmark_format=json",
                f"--benchmark_min_time={options.seconds}", f"--benchmark_repetitions={options.runs}",
-               f"--benchmark_filter={options.filter}"]
+               f"--benchmark_filter={options.filter}", "--benchmark_enable_random_interleaving=true"]
     lines = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["benchmarks"]
     best = {}
     for line in lines:
@@ -73,7 +73,7 @@ def verdicts(figures):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, default=Path(__file__).parents[2] / "build" / "release")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.05, help="of each run of each line, at least")
     parser.add_argument("--filter", default=".", help="lines to run, a regular expression")
     options = parser.parse_args()
