@@ -56,8 +56,8 @@ TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
   EXPECT_GT(sum.inserted_waits, 100U);
   EXPECT_GT(sum.faults, 100U);
   EXPECT_GT(sum.trims, 100U);
-  EXPECT_GT(sum.ends, 0U);  // some ten in a run, once in a program at most
-  EXPECT_GT(sum.cuts, 100U);
+  EXPECT_GT(sum.ends, 0U);            // some ten in a run, once in a program at most
+  EXPECT_GT(sum.cuts, total / 4000);  // twice as many in a run of a million steps
 }
 
 TEST(PoolModel, AProgramIsReadBackAsItWasPrinted) {
