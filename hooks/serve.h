@@ -59,13 +59,7 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
   auto* pool = serving_pool(real, caller, reason);
   if (pool && !reason) {
     Result<driver::Address> at = fail(ErrorKind::limit, "host memory");
-    (void)guarded([&] {
-      if (const auto quick = pool->try_allocate(bytes, caller->origin)) {
-        at = quick;
-        return;
-      }
-      at = pool->allocate(bytes, caller->origin);
-    });
+    (void)guarded([&] { at = pool->allocate(bytes, caller->origin); });
     if (at) {
       *out = *at;
       return CUDA_SUCCESS;

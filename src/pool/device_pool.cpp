@@ -36,7 +36,12 @@ driver::Address DevicePool::try_allocate(Bytes bytes, const Origin& origin) {
   if (origin.pool != kDefaultPool) [[unlikely]]
     return try_allocate_of(bytes, origin);
   if (bytes > supply_.most_bytes()) return 0;
-  return books_.take(front_of(origin), bytes, kDefaultPool, memory::Coarse::refuse);
+  auto& front = front_of(origin);
+  const auto take = [&] { return books_.take(front, bytes, kDefaultPool, memory::Coarse::refuse); };
+  if (const auto at = take()) return at;
+  if (!origin.host() || !config_.streams_reuse_completed || !follower_.harvest_own(front, bytes))
+    return 0;
+  return take();
 }
 
 Result<driver::Address> DevicePool::allocate(Bytes bytes, const Origin& origin) {

@@ -55,7 +55,8 @@ class DevicePool {
   // `bytes` > 0. The address is aligned to 512 bytes. On failure the error is the driver's own, or
   // of kind limit or pool_limit.
   Result<driver::Address> allocate(Bytes bytes, const Origin& origin);
-  // The same if no driver call is needed, otherwise nothing is done and the answer is 0.
+  // The same if no driver call is needed, or at most the question whether what was freed without a
+  // stream is over; otherwise nothing is done and the answer is 0.
   driver::Address try_allocate(Bytes bytes, const Origin& origin);
 
   // False if `at` is not the start of a live block of this pool.

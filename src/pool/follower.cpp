@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "support/fault.h"
+#include "support/no_cancel.h"
 #include "support/this_thread.h"
 
 namespace gmlake::pool {
@@ -122,24 +123,14 @@ void Follower::ends(const Origin& origin, bool by_handle) {
     follow(std::move(*closed), stream::Fences::Clock::now(), in_time);
 }
 
-bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
+void Follower::follow_open(const std::vector<stream::Timeline>& open, Time now) {
   struct Due {
     Closed closed;
     bool in_time;
     bool legacy;
   };
-  const GracePeriod::Section in_hand(in_hand_);
   std::vector<Due> due;
-  const auto named = books_.named(awaited);
-  auto open = named;
   {
-    const Books::Opened books(books_.mutex());
-    const auto& timelines = books_.timelines();
-    std::erase_if(open, [&](stream::Timeline t) { return !timelines.open_has_frees(t); });
-  }
-  if (stake == Stake::place)
-    std::erase_if(open, [&](stream::Timeline t) { return !fences_.due(t, now, stake); });
-  if (!open.empty()) {
     const Books::Opened books(books_.mutex());
     for (const auto t : open) {
       const auto& front = books_.front_at(t);
@@ -162,12 +153,41 @@ bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
   // An event in the legacy stream puts others' behind it.
   std::stable_partition(due.begin(), due.end(), [](const Due& one) { return !one.legacy; });
   for (auto& one : due) follow(std::move(one.closed), now, one.in_time);
+}
 
-  const auto answers = fences_.ask(books_.known_of(named), now, stake);
+bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
+  const GracePeriod::Section in_hand(in_hand_);
+  const auto named = books_.named(awaited);
+  auto open = named;
+  {
+    const Books::Opened books(books_.mutex());
+    const auto& timelines = books_.timelines();
+    std::erase_if(open, [&](stream::Timeline t) { return !timelines.open_has_frees(t); });
+  }
+  if (stake == Stake::place)
+    std::erase_if(open, [&](stream::Timeline t) { return !fences_.due(t, now, stake); });
+  if (!open.empty()) follow_open(open, now);
+  return ask(books_.known_of(named), now, stake);
+}
+
+bool Follower::ask(const stream::Snapshot& known, Time now, Stake stake) {
+  const auto answers = fences_.ask(known, now, stake);
+  if (answers.questions == 0 && answers.passed.empty()) return false;
   const Books::Opened books(books_.mutex());
   books_.counters().fence_queries += answers.questions;
   for (const auto& point : answers.passed) books_.advance(point);
   return !answers.passed.empty();
+}
+
+bool Follower::harvest_own(Front& front, Bytes bytes) {
+  const auto t = front.timeline;
+  const bool pending = fences_.pending(t);
+  if (!pending && static_cast<Bytes>(front.unfollowed.get()) < bytes) return false;
+  const NoCancel whole;
+  const GracePeriod::Section in_hand(in_hand_);
+  const auto now = stream::Fences::Clock::now();
+  if (!pending) follow_open({t}, now);
+  return ask({{t, 0}}, now, Stake::walk);
 }
 
 bool Follower::insert_wait(Bytes bytes, const Origin& origin) {

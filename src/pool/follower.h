@@ -61,6 +61,10 @@ class Follower {
   bool harvest(Stake stake, Time now, const Books::Awaited* awaited = nullptr);
   void harvest_all() { (void)harvest(Stake::all, stream::Fences::Clock::now()); }
 
+  // The same for the front's own frees alone, each event asked once: what has been freed last is
+  // what the next request, of `bytes`, is likely to want, and knowing it to be over saves the walk.
+  bool harvest_own(Front& front, Bytes bytes);
+
   // Makes the stream's later work wait for the oldest pending work elsewhere behind which there is
   // free memory that helps. The event was recorded before, so that streams can not come to wait for
   // each other. False when there is none.
@@ -85,6 +89,9 @@ class Follower {
   void follow(Closed closed, Time now, bool in_time);
   // Whether the frees of a front without a stream are followed by who made them, and now.
   bool follows_itself(const Front& front) const;
+  // Those whose frees no event follows yet.
+  void follow_open(const std::vector<stream::Timeline>& open, Time now);
+  bool ask(const stream::Snapshot& known, Time now, Stake stake);
   void follow_if_due(Front& front, const Origin* on = nullptr);
   bool wait_oldest(bool of_contexts);
   bool wait_unfollowed();

@@ -5,7 +5,9 @@
 // checked before it is used (stats/live_reader.h). kLayout tells pages of another version apart.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -14,7 +16,8 @@
 
 namespace gmlake::stats::live {
 
-inline constexpr char kMagic[8] = {'g', 'm', 'l', 'a', 'k', 'e', 'p', 'g'};
+inline constexpr auto kMagic =
+    std::bit_cast<std::uint64_t>(std::array{'g', 'm', 'l', 'a', 'k', 'e', 'p', 'g'});
 inline constexpr std::size_t kSegment = std::size_t{64} << 10;
 inline constexpr std::size_t kMostSegments = 256;
 inline constexpr std::size_t kAlign = 128;  // as far apart as fronts are
@@ -34,7 +37,7 @@ struct Control {
 };
 
 struct Header {
-  char magic[8];
+  std::uint64_t magic;  // written last
   std::uint64_t layout;
   std::uint64_t size;  // of the file, whole segments
   char version[64], revision[64];

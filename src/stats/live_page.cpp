@@ -67,8 +67,8 @@ void describe(live::Header& header, const Report& report, const PageFacts& facts
   (void)put(header.json_file, facts.json_file);
   header.size = kSegment;
   header.layout = live::kLayout;
-  std::atomic_thread_fence(std::memory_order_release);
-  std::memcpy(header.magic, live::kMagic, sizeof live::kMagic);
+  // Whoever reads the magic reads all of the above.
+  std::atomic_ref(header.magic).store(live::kMagic, std::memory_order_release);
 }
 
 }  // namespace

@@ -184,8 +184,8 @@ std::optional<PageView> read_page(const std::string& path, std::string& problem,
     return {};
   }
   const auto& header = *reinterpret_cast<const live::Header*>(bytes(copy));
-  if (std::memcmp(header.magic, live::kMagic, sizeof live::kMagic) != 0) {
-    if (header.magic[0] != '\0') problem = "no live page";
+  if (header.magic != live::kMagic) {
+    if (header.magic != 0) problem = "no live page";
     return {};
   }
   if (header.layout != live::kLayout) {

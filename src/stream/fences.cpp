@@ -34,10 +34,12 @@ std::shared_ptr<Fences::Follower> Fences::hold(const Pending& pending) {
 }
 
 void Fences::let_go(const std::shared_ptr<Follower>& follower) {
-  const auto held = held_.find(follower->context);
-  if (--held->second == 0) held_.erase(held);
+  let_go_one_of(follower->context);
   if (--follower->holders == 0 && !follower->in_line) keep(follower);
-  let_go_.notify_all();
+}
+
+void Fences::let_go_one_of(driver::Context context) {
+  if (--held_[context] == 0 && left(context)) let_go_.notify_all();
 }
 
 void Fences::keep(const std::shared_ptr<Follower>& follower) {
@@ -99,9 +101,8 @@ Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_tim
   }
   if (follower) {
     let_go(follower);
-  } else if (const auto held = held_.find(batch.follow.context); --held->second == 0) {
-    held_.erase(held);
-    let_go_.notify_all();
+  } else {
+    let_go_one_of(batch.follow.context);
   }
   return recorded;
 }
@@ -111,12 +112,18 @@ bool Fences::due(Timeline timeline, Time now, Stake stake) const {
   return is_due(timeline, now, stake);
 }
 
+bool Fences::pending(Timeline timeline) const {
+  const Lock lock(mutex_);
+  return timeline < lines_.size() && !lines_[timeline].pending.empty();
+}
+
 bool Fences::is_due(Timeline timeline, Time now, Stake stake) const {
   if (timeline >= lines_.size() || lines_[timeline].pending.empty() || stake == Stake::all)
     return true;
   const auto& line = lines_[timeline];
   if (line.answered == now) return false;
   if (line.answered < line.since) return true;
+  if (stake == Stake::walk) return false;
   const auto share = stake == Stake::growth ? ask_again_ : ask_again_ * kPlaceShare;
   const std::chrono::duration<double> waited = line.answered - line.since;
   return now - line.answered >= waited * share;
@@ -246,7 +253,7 @@ void Fences::leave_context(driver::Context context) {
   const NoCancel whole;
   const Lock lock(mutex_);
   leaving_.push_back(context);
-  while (held_.count(context) != 0) let_go_.wait(mutex_);
+  while (held_[context] != 0) let_go_.wait(mutex_);
 }
 
 void Fences::stay_in_context(driver::Context context) {
@@ -261,6 +268,7 @@ void Fences::forget_context(driver::Context context) {
     std::erase_if(line.pending,
                   [&](const Pending& fence) { return fence.follower->context == context; });
   idle_.erase(context);
+  held_.erase(context);
   const auto left = std::find(leaving_.begin(), leaving_.end(), context);
   if (left != leaving_.end()) leaving_.erase(left);
 }

@@ -56,10 +56,12 @@ class Fences {
   Status follow(const Batch& batch, Snapshot before, Time now, bool in_time)
       GMLAKE_EXCLUDES(mutex_);
 
-  // What a question may save: a stitch at most, new memory, or the request.
-  enum class Stake { place, growth, all };
+  // What a question may save: a walk over the pool, a stitch, new memory, or the request. For the
+  // least of them an event is asked once.
+  enum class Stake { walk, place, growth, all };
   // Whether it is time to ask for the timeline again. True where nothing is pending.
   bool due(Timeline timeline, Time now, Stake stake) const GMLAKE_EXCLUDES(mutex_);
+  bool pending(Timeline timeline) const GMLAKE_EXCLUDES(mutex_);
 
   // What has happened by what is found now, and the questions that took.
   struct Answers {
@@ -123,6 +125,7 @@ class Fences {
   void let_go(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
   void keep(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
   bool left(driver::Context context) const GMLAKE_REQUIRES(mutex_);
+  void let_go_one_of(driver::Context context) GMLAKE_REQUIRES(mutex_);
 
   driver::Device& device_;
   const double ask_again_;
@@ -134,7 +137,7 @@ class Fences {
   std::unordered_map<driver::Context, std::vector<std::shared_ptr<Follower>>> idle_
       GMLAKE_GUARDED_BY(mutex_);
   std::vector<driver::Context> leaving_ GMLAKE_GUARDED_BY(mutex_);
-  std::unordered_map<driver::Context, unsigned> held_ GMLAKE_GUARDED_BY(mutex_);  // by its events
+  std::unordered_map<driver::Context, unsigned> held_ GMLAKE_GUARDED_BY(mutex_);  // of its events
 };
 
 }  // namespace gmlake::stream
