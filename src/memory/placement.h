@@ -239,6 +239,10 @@ class Placement {
   static constexpr Bytes kThousand = 1000;
   Bytes freed_ = 0;
   bool comes_and_goes_ = false;
+  // The last request that took new memory, and how many before it that were of the same size.
+  static constexpr unsigned kManyAlike = 16;
+  Bytes last_grown_ = 0;
+  unsigned alike_grown_ = 0;
 };
 
 }  // namespace gmlake::memory

@@ -69,12 +69,13 @@ std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end) const {
 
 // What to create where a request lacks `lack` bytes: more than that as long as hardly anything has
 // been freed, as then the next request will want new memory too; so little that it does not matter
-// if none comes.
+// if none comes, and a little more where one size is asked for over and over.
 Bytes Placement::growth_for(Bytes lack, const Room& room, const MissRules& given) const {
   if (comes_and_goes_ || given.frugal) return lack;
-  const Bytes more =
-      std::min({rules_.largest_handle, home_.physical() / kThousand, room.size, given.grow_limit});
-  return std::max(lack, round_down(more, rules_.granule));
+  const Bytes more = alike_grown_ < kManyAlike ? home_.physical() / kThousand
+                                               : home_.physical() / 512 + rules_.granule;
+  const Bytes most = std::min({rules_.largest_handle, more, room.size, given.grow_limit});
+  return std::max(lack, round_down(most, rules_.granule));
 }
 
 std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
@@ -148,6 +149,10 @@ std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
 
 Taken Placement::finish(Miss&& miss, Recall& recall) {
   for (const bool heap : {false, true}) home_.index(heap).look_on();
+  if (!miss.handles.empty()) {
+    alike_grown_ = miss.size == last_grown_ ? alike_grown_ + 1 : 0;
+    last_grown_ = miss.size;
+  }
   Bytes at = miss.grow_start;
   for (const Bytes size : miss.handles) {
     home_.wanted(at, size, look_);

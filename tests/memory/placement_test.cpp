@@ -206,6 +206,17 @@ TEST_F(HandlesTest, AGranuleThatIsSharedIsAHandleOfItsOwn) {
   EXPECT_EQ(handles(10 * MiB), Sizes{10 * MiB}) << "nobody will have a part of it";
 }
 
+TEST_F(HandlesTest, MoreIsMadeForASizeThatIsAskedForOverAndOver) {
+  allocate(2048 * MiB);
+  for (int i = 0; i < 17; ++i) {
+    EXPECT_EQ(handles(2 * MiB), Sizes{2 * MiB}) << i;
+    allocate(2 * MiB);
+  }
+  EXPECT_EQ(handles(2 * MiB), Sizes{6 * MiB}) << "a granule and a 512th";
+  allocate(20 * MiB);
+  EXPECT_EQ(handles(2 * MiB), Sizes{2 * MiB}) << "another came between";
+}
+
 TEST_F(HandlesTest, MoreIsMadeThanIsLackingUntilMemoryComesAndGoes) {
   const auto all = allocate(16000 * MiB);
   EXPECT_EQ(handles(2 * MiB), Sizes{16 * MiB}) << "a thousandth of what there is";
