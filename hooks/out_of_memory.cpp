@@ -27,6 +27,8 @@ void write_snapshot(const pool::DevicePool& pool, const pool::Shortage& shortage
       stats::numbered_path(config::expand_pattern(name, config::process_pattern_values()), number);
   if (const int error = stats::replace_file(path, pool.snapshot(shortage)))
     log::error("stats.oom_file can not be written to {}: {}", path, std::strerror(error));
+  else if (number == 1)
+    log::warning("the pool's whole picture at that moment is in {}", path);
 }
 
 }  // namespace

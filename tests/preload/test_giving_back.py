@@ -107,7 +107,7 @@ class GivingBack(harness.Case):
         picture = self.folder / "oom-%p.json"
         said, report, process = self.run_program("exhaust", GMLAKE_STATS_OOM_FILE=picture)
         self.assertEqual(self.values(said, "error"), [2])
-        self.assertIn("out of memory on device 0: 100.0 MiB were asked for", process.stderr)
+        self.assertIn("out of memory on device 0: 100.0 MiB were asked for; ", process.stderr)
         self.assertIn("missing", process.stderr)
         (file,) = self.folder.glob("oom-*.json")
         self.assertNotIn("%", file.name)
