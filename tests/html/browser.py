@@ -94,7 +94,7 @@ class Browser:
     def open(self, path):
         """Waits until the page says that its first picture is there; the milliseconds that took."""
         self.call("Page.navigate", url=Path(path).resolve().as_uri())
-        opened = self.until("document.documentElement.dataset.opened || document.documentElement.dataset.failed")
+        opened = self.until("document.documentElement?.dataset.opened || document.documentElement?.dataset.failed")
         return float(opened)
 
     def until(self, expression, seconds=60):

@@ -49,11 +49,19 @@ class MemoryViz(Pictures):
         held = [block for segment in data["segments"] for block in segment["blocks"] if block["state"] == "active_allocated"]
         self.assertEqual([(block["size"], block["frames"]) for block in held], [(2 * MIB, frames("weights", "main"))])
 
-    def test_large_numbers_and_blocks_that_overlap(self):
-        path = self.write("t.csv", "Action,Pointer,Size,Stream\nallocate,0xfffffffffffff000,65536,0xffffffffffffffff\nallocate,0x1000,8192,0x80000000\n"
-                                   "allocate,0x2000,8192,0x7fffffff\nallocate,0x2fff,0,0\n")
+    def test_blocks_that_overlap_are_placed(self):
+        path = self.write("t.csv", "Action,Pointer,Size,Stream\nallocate,0x1000,8192,0\nallocate,0x2000,8192,0\nfree,0x1000,0,0\n"
+                                   "allocate,0x1001,4096,0\nallocate,0x1002,4096,0\n")
         data = pickle.loads(self.export(path).read_bytes())
-        self.assertEqual([one["addr"] for one in data["device_traces"][0]], [0xfffffffffffff000, 0x1000, 0x2000, 0x2fff])
+        first, second, _, _, third, fourth = [one["addr"] for one in data["device_traces"][0]]
+        self.assertEqual((second - first, third - first, fourth - first), (8192, 0, 4096))
+        self.assertEqual(sum(block["size"] for segment in data["segments"] for block in segment["blocks"]), 16384)
+
+    def test_large_numbers(self):
+        path = self.write("t.csv", "Action,Pointer,Size,Stream\nallocate,0xfffffffffffff000,2048,0xffffffffffffffff\nallocate,0x1000,4096,0x80000000\n"
+                                   "allocate,0x2000,8192,0x7fffffff\nallocate,0x4fff,0,0\n")
+        data = pickle.loads(self.export(path).read_bytes())
+        self.assertEqual([one["addr"] for one in data["device_traces"][0]], [0xfffffffffffff000, 0x1000, 0x2000, 0x4fff])
         self.assertEqual([one["stream"] for one in data["device_traces"][0]], [0, 0x80000000, 0x7fffffff, 0])
         for segment in data["segments"]:
             self.assertEqual(sum(block["size"] for block in segment["blocks"]), segment["total_size"])

@@ -8,6 +8,7 @@
 #include "html/documents.h"
 #include "live/pages.h"
 #include "support/printable.h"
+#include "trace/places.h"
 #include "trace/reader.h"
 
 namespace gmlake::tool::html {
@@ -98,10 +99,12 @@ trace::Expected<std::vector<Document>> documents_of(const std::string& input,
   trace::ReadOptions reading;
   reading.device = options.device;
   reading.stacks = true;
-  const auto trace = trace::read(input, reading);
+  auto trace = trace::read(input, reading);
   if (!trace) return tl::unexpected(trace.error());
+  const bool moved = trace::place_blocks(*trace);
   std::vector<Document> made;
   made.push_back(trace_document(input, *trace));
+  made.back().about["moved"] = moved;
   return made;
 }
 

@@ -8,6 +8,9 @@ const views = {
     if (trace.stack) state.flame = new Flame(trace);
     const words = element('p', {});
     map.panel.append(words);
+    if (about.moved)
+      map.panel.append(element('p', {}, 'In this log blocks that are live at once overlap, so its addresses are names only: ' +
+        'here they are where a best-fit allocator would have put them.'));
     let due = false;
     const chosen = instant => {
       // Many choices of one frame, as while dragging, are one picture.

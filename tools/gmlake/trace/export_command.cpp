@@ -7,6 +7,7 @@
 #include "output.h"
 #include "trace/exit_codes.h"
 #include "trace/exports.h"
+#include "trace/places.h"
 #include "trace/reader.h"
 
 namespace gmlake::tool {
@@ -25,8 +26,9 @@ int run_export(const ExportOptions& options) {
   trace::ReadOptions reading;
   reading.stacks = true;
   if (options.device >= 0) reading.device = options.device;
-  const auto read = trace::read(options.file, reading);
+  auto read = trace::read(options.file, reading);
   if (!read) return complain("trace", kBadData, read.error());
+  trace::place_blocks(*read);
   if (!options.memory_viz.empty())
     if (const auto done = trace::write_memory_viz(options.memory_viz, *read); !done)
       return complain("trace", kCanNotWrite, done.error());

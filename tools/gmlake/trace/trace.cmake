@@ -6,7 +6,7 @@ foreach(source builder reader csv_reader csv_writer pickle pickle_value snapshot
   target_sources(gmlake_trace PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${source}.cpp)
 endforeach()
 # What pictures and exports are made of.
-foreach(source chrome memory_viz out_file pickle_writer ranges snapshot_beside stacks)
+foreach(source chrome memory_viz out_file pickle_writer places ranges snapshot_beside stacks)
   target_sources(gmlake_trace PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${source}.cpp)
 endforeach()
 target_include_directories(gmlake_trace PUBLIC ${CMAKE_CURRENT_LIST_DIR}/..)
