@@ -34,7 +34,7 @@ class Browser:
             high = os.dup2(theirs, 100), os.dup2(others, 101)
             os.dup2(high[0], 3)
             os.dup2(high[1], 4)
-        command = [program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--no-first-run",
+        command = [program, "--headless=new", "--remote-debugging-pipe", "--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--in-process-gpu", "--no-first-run",
                    "--disable-extensions", "--disable-component-update", "--disable-background-networking",
                    f"--window-size={self.size[0]},{self.size[1]}", f"--user-data-dir={self.folder.name}", "about:blank"]
         with open(Path(self.folder.name) / "stderr", "wb") as stderr:
@@ -42,10 +42,11 @@ class Browser:
                                             preexec_fn=as_three_and_four, env={**os.environ, "HOME": self.folder.name})
         os.close(theirs)
         os.close(others)
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        target = self.first_page()
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setScrollbarsHidden", hidden=True)  # a screenshot has none, and would be wider
         scheme = "dark" if self.dark else "light"
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call("Emulation.setDeviceMetricsOverride", width=self.size[0], height=self.size[1], deviceScaleFactor=1, mobile=False)
@@ -64,6 +65,15 @@ class Browser:
         self.folder.cleanup()
 
     session = None
+
+    def first_page(self):
+        """A browser that has just begun may need a moment for it."""
+        for _ in range(600):
+            pages = [one for one in self.call("Target.getTargets")["targetInfos"] if one["type"] == "page"]
+            if pages:
+                return pages[0]["targetId"]
+            time.sleep(0.1)
+        raise RuntimeError("the browser has no page")
 
     def call(self, method, **parameters):
         self.number += 1

@@ -16,7 +16,7 @@ class LiveBlocks {
     let text = `block ${countText(block)}: ${bytesText(trace.size[block])} at ${addressText(trace.address[block])}, ` +
       `stream ${trace.about.streams[trace.stream[block]]}, age ${countText(this.instant - start)} events`;
     if (trace.time) text += `, ${timeText(trace.time[this.instant] - trace.time[start])}`;
-    if (trace.stack && trace.stack[block]) text += `, ${trace.frameText(trace.site(trace.stack[block]))}`;
+    if (trace.stack && trace.stack[block]) text += `, ${trace.frameText(trace.site(trace.about.stacks[trace.stack[block]]))}`;
     return text;
   }
   hole(from, to) {

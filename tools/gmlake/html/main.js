@@ -4,7 +4,7 @@ const views = {
   trace(about, state) {
     const trace = state.trace = new Trace(about, about.column);
     const map = state.map = new AddressMap(about.ranges, 'Address map',
-      'Blocks that are live at the chosen instant, by address, coloured as above; a dark mark: addresses that were never used are left out.');
+      'Blocks that are live at the chosen instant, by address, coloured as above. At an upright mark addresses that were never used are left out.');
     if (trace.stack) state.flame = new Flame(trace);
     const words = element('p', {});
     map.panel.append(words);
@@ -57,6 +57,11 @@ function failuresPanel(about, line) {
   return made;
 }
 
+// Of a path its last part.
+function shortName(about) {
+  return about.name.slice(about.name.lastIndexOf('/') + 1) || about.name;
+}
+
 const shown = [];  // by document: its panels and state
 
 function show(index) {
@@ -66,8 +71,10 @@ function show(index) {
     return {state, panels: views[about.kind](about, state)};
   })();
   window.gmlake.state = made.state;
-  document.title = about.name + ' - gmlake';
-  document.getElementById('name').textContent = about.name;
+  const heading = document.getElementById('name');
+  heading.textContent = shortName(about);
+  heading.title = about.name;
+  document.title = shortName(about) + ' - gmlake';
   document.getElementById('subtitle').textContent = about.subtitle;
   document.getElementById('main').replaceChildren(...made.panels);
   for (const button of document.getElementById('documents').children)
@@ -90,7 +97,7 @@ unpack().then(about => {
   window.gmlake = {documents: about.documents, version: about.version, report};
   const nav = document.getElementById('documents');
   if (about.documents.length > 1)
-    about.documents.forEach((one, i) => nav.append(element('button', {value: i, onclick: () => show(i)}, one.name)));
+    about.documents.forEach((one, i) => nav.append(element('button', {value: i, onclick: () => show(i)}, shortName(one))));
   show(0);
   // Once the first picture is there.
   requestAnimationFrame(() => requestAnimationFrame(() => {

@@ -139,6 +139,6 @@ function shortageMap(about) {
     list.append(button);
   });
   if (about.windows.length > 0)
-    map.panel.append(element('p', {}, `${countText(about.windows.length)} stitched windows` + (about.windows.length > most ? `, the ${most} largest:` : ':')), list);
+    map.panel.append(element('p', {}, `${countText(about.windows.length)} stitched window${about.windows.length === 1 ? '' : 's'}` + (about.windows.length > most ? `, the ${most} largest:` : ':')), list);
   return map;
 }

@@ -43,8 +43,7 @@ class Trace {
   }
 
   // The call that asked: the innermost Python one, else the innermost.
-  site(stack) {
-    const frames = this.about.stacks[stack];
+  site(frames) {
     const python = frames.find(frame => this.about.frames[frame][1].endsWith('.py'));
     return python === undefined ? frames[0] : python;
   }
@@ -53,36 +52,33 @@ class Trace {
     return `${name} (${file}:${line})`;
   }
 
+  // Of each block what it is grouped by: a number, and the numbers' names.
   keys(kind) {
     if (kind === 'site' && this.stack) {
-      const sites = this.about.stacks.map((frames, stack) => frames.length === 0 ? -1 : this.site(stack));
-      const known = new Map();
-      const names = [];
-      const of = sites.map(frame => {
+      const known = new Map(), names = [];
+      const of = this.about.stacks.map(frames => {
+        const frame = frames.length === 0 ? -1 : this.site(frames);
         if (!known.has(frame)) {
           known.set(frame, names.length);
           names.push(frame < 0 ? 'no stack' : this.frameText(frame));
         }
         return known.get(frame);
       });
-      return {names, of: block => of[this.stack[block]]};
+      return {names, key: this.stack.map(stack => of[stack])};
     }
     if (kind === 'size') {
-      const limits = [20, 21, 23, 25, 27, 29];
-      const names = limits.map(bits => 'up to ' + bytesText(2 ** bits)).concat('larger');
-      return {names, of: block => {
-        const found = limits.findIndex(bits => this.size[block] <= 2 ** bits);
-        return found < 0 ? limits.length : found;
-      }};
+      const limits = [20, 21, 23, 25, 27, 29].map(bits => 2 ** bits);
+      const key = new Uint8Array(this.blocks);
+      for (let b = 0; b < this.blocks; ++b)
+        while (key[b] < limits.length && this.size[b] > limits[key[b]]) ++key[b];
+      return {names: limits.map(limit => 'up to ' + bytesText(limit)).concat('larger'), key};
     }
-    return {names: this.about.streams.map(name => 'stream ' + name), of: block => this.stream[block]};
+    return {names: this.about.streams.map(name => 'stream ' + name), key: this.stream};
   }
 
   // Those that ever held the most have a colour each.
   groupBy(kind) {
-    const {names, of} = this.keys(kind);
-    const key = new Uint32Array(this.blocks);
-    for (let b = 0; b < this.blocks; ++b) key[b] = of(b);
+    const {names, key} = this.keys(kind);
     const held = new Float64Array(names.length), most = new Float64Array(names.length);
     for (let i = 0; i < this.events; ++i) {
       const change = this.change[i];
@@ -91,7 +87,8 @@ class Trace {
       held[k] += change < 0 ? -this.size[block] : this.size[block];
       if (held[k] > most[k]) most[k] = held[k];
     }
-    const ranked = names.map((_, k) => k).sort((a, b) => most[b] - most[a]);
+    const ranked = names.map((_, k) => k).filter(k => most[k] > 0).sort((a, b) => most[b] - most[a]);
+    if (ranked.length === 0) ranked.push(0);
     const place = new Uint8Array(names.length).fill(kMostGroups);
     ranked.slice(0, kMostGroups).forEach((k, g) => { place[k] = g; });
     this.groups = ranked.slice(0, kMostGroups).map(k => names[k]);
