@@ -56,22 +56,24 @@ def snapshot(name="attention"):
 
 def shortage(explanation="out of memory on device 0: 8 MiB were asked for"):
     """As stats.oom_file writes it, made up: a home range with holes, and a window over two of its pieces."""
-    home = 0x300000000
+    home = 0x300000000  # which the file does not say: regions and pieces are told from there
     states = ["live", "free", "live", "free", "parked", "free", "held", "absent"]
     regions = []
     for i, state in enumerate(states):
-        region = {"start": home + i * 4 * MIB, "size": 4 * MIB, "state": state, "heap": "small" if i == 6 else "large"}
+        region = {"start": i * 4 * MIB, "size": 4 * MIB, "state": state, "heap": "small" if i == 6 else "large"}
         if state == "free":
             region["fence"] = {"timeline": 1, "value": i, "passed": i != 3}
         regions.append(region)
-    pieces = [{"start": home, "size": 4 * MIB}, {"start": home + 8 * MIB, "size": 4 * MIB}]
+    pieces = [{"start": 0, "size": 4 * MIB}, {"start": 8 * MIB, "size": 4 * MIB}]
     return {"format": "gmlake-out-of-memory", "version": 1, "device": 0, "explanation": explanation,
             "request": {"bytes": 16 * MIB, "missing": 4 * MIB},
             "memory": {"live": 8 * MIB, "physical": 28 * MIB, "free": 12 * MIB, "largest_span": 4 * MIB, "limit_left": 0, "device_free": MIB},
             "timelines": [{"timeline": 1, "kind": "stream", "passed": 1, "pending_bytes": 4 * MIB}],
             "regions": regions,
             "windows": [{"address": 0x500000000, "size": 8 * MIB, "busy": True, "pieces": pieces}],
-            "blocks": [{"address": 0x500000000, "requested": 8 * MIB - 5, "size": 8 * MIB, "window": 0}],
+            "blocks": [{"address": 0x500000000, "requested": 8 * MIB - 5, "size": 8 * MIB, "window": 0},
+                       {"address": home + 16 * MIB, "requested": 4 * MIB, "size": 4 * MIB},
+                       {"address": home + 24 * MIB, "requested": 5, "size": 512}],
             "counters": {"allocations": 7, "out_of_memory": 1}}
 
 

@@ -73,7 +73,8 @@ class Page(Pictures):
         self.assertEqual(document["kind"], "oom")
         self.assertEqual([region[2] for region in document["regions"]], [4, 1, 4, 2, 5, 1, 3, 0])
         self.assertEqual(document["request"], {"bytes": 16 * MIB, "missing": 4 * MIB})
-        self.assertEqual(document["windows"][0][3], [[0x300000000, 4 * MIB], [0x300800000, 4 * MIB]])
+        self.assertEqual(document["windows"][0][3], [[0, 4 * MIB], [8 * MIB, 4 * MIB]])
+        self.assertEqual([block[3] for block in document["blocks"]], [True, False, False])
         self.assertEqual({row[0]: row[3] for row in document["figures"]}["allocations"], [7])
 
     def test_reports_and_many_inputs(self):
@@ -104,9 +105,10 @@ class Page(Pictures):
             self.assertFalse((self.folder / "out.html").exists())
         refused({"format": "something"}, "no report")
         refused("{", "parse error")
-        refused({**shortage(), "regions": [{"start": 1}]}, "regions" if False else "state")
+        refused({**shortage(), "regions": [{"start": 1}]}, "state")
         refused({**shortage(), "memory": 5}, "type")
         refused({**report(), "total": None}, "type")
+        refused("Action,Pointer,Size,Stream\n", "no allocation", name="empty.csv")
         refused("no trace\n", "header", name="x.csv")
         self.assertIn(b"99999999", self.gmlake("report", "--html", self.folder / "out.html", "99999999", status=65).stderr)
         self.assertIn(b"name what to show", self.gmlake("report", "--html", self.folder / "out.html", status=64).stderr)

@@ -8,7 +8,7 @@ function figuresPanel(figures, columns) {
     for (const [name, unit, help, values] of figures) {
       if (!box.checked && values.every(value => value === 0)) continue;
       const row = element('tr', {}, element('td', {}, name));
-      for (const value of values) row.append(element('td', {className: 'figure', title: typeof value === 'number' ? countText(value) : ''}, figureText(value, unit)));
+      for (const value of values) row.append(element('td', {className: 'figure', title: countText(value)}, figureText(value, unit)));
       row.append(element('td', {className: 'help'}, help));
       body.append(row);
     }

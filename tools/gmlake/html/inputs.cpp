@@ -101,6 +101,9 @@ trace::Expected<std::vector<Document>> documents_of(const std::string& input,
   reading.stacks = true;
   auto trace = trace::read(input, reading);
   if (!trace) return tl::unexpected(trace.error());
+  if (trace->allocations == 0)
+    return tl::unexpected(
+        fmt::format("{}: holds no allocation, so there is nothing to show", input));
   const bool moved = trace::place_blocks(*trace);
   std::vector<Document> made;
   made.push_back(trace_document(input, *trace));

@@ -2,13 +2,29 @@
 
 const kStates = ['absent', 'free', 'free, but work of the GPU may still use it', 'held', 'live', 'parked'];
 
+// The file says of regions how far they are into the home range, and of blocks their addresses. Where home begins is told
+// by what makes all blocks that are not stitched begin where something live does; 0 if nothing does.
+function homeOf(about) {
+  const starts = new Set(about.regions.filter(region => region[2] > 2).map(region => region[0]));
+  const blocks = about.blocks.filter(block => !block[3]).slice(0, 100);
+  if (blocks.length > 0)
+    for (const start of starts) {
+      const home = blocks[0][0] - start;
+      if (home >= 0 && blocks.every(block => starts.has(block[0] - home))) return home;
+    }
+  return 0;
+}
+
 class Regions {
   constructor(about) {
+    this.home = homeOf(about);
     // Neither memory nor addresses of anybody's: not shown.
-    this.regions = about.regions.filter(region => region[2] !== 0);
-    this.about = about;
+    this.regions = about.regions.filter(region => region[2] !== 0)
+      .map(([start, ...rest]) => [start + this.home, ...rest]);
+    this.windows = about.windows.map(([address, size, busy, pieces]) =>
+      [address, size, busy, pieces.map(([start, length]) => [start + this.home, length])]);
     this.items = this.regions.length;
-    this.homes = new Map(about.blocks.map(block => [block[0], block]));
+    this.homes = new Map(about.blocks.filter(block => !block[3]).map(block => [block[0], block]));
   }
   start(i) { return this.regions[i][0]; }
   size(i) { return this.regions[i][1]; }
@@ -28,12 +44,13 @@ class Regions {
     const block = this.homes.get(start);
     if (block) text += `; block of ${bytesText(block[1])}`;
     const seen = this.windowsOf(start, size);
-    if (seen.length) text += `; part of ${seen.length === 1 ? 'the stitched window at ' + addressText(this.about.windows[seen[0]][0]) : seen.length + ' stitched windows'}`;
+    if (seen.length === 1) text += `; part of the stitched window at ${addressText(this.windows[seen[0]][0])}`;
+    if (seen.length > 1) text += `; part of ${seen.length} stitched windows`;
     return text;
   }
   windowsOf(start, size) {
     const found = [];
-    this.about.windows.forEach(([, , , pieces], w) => {
+    this.windows.forEach(([, , , pieces], w) => {
       if (pieces.some(([at, length]) => at < start + size && at + length > start)) found.push(w);
     });
     return found;
@@ -46,8 +63,12 @@ class Regions {
 function drawShortage(about, context, width) {
   const colours = palette(), memory = about.memory;
   const waiting = about.regions.filter(region => region[2] === 2).reduce((sum, region) => sum + region[1], 0);
-  const parts = [[colours.group(0), Math.max(0, memory.physical - memory.free), 'in use'], [colours.group(2), Math.max(0, memory.free - waiting), 'free'],
-                 [colours.group(4), Math.min(memory.free, waiting), 'free, in use by the GPU'], [colours.group(8), Math.min(memory.limit_left, memory.device_free), 'still on the device']];
+  const parts = [
+    [colours.group(0), Math.max(0, memory.physical - memory.free), 'in use'],
+    [colours.group(2), Math.max(0, memory.free - waiting), 'free'],
+    [colours.group(4), Math.min(memory.free, waiting), 'free, work pending'],
+    [colours.group(8), Math.min(memory.limit_left, memory.device_free), 'still on the device'],
+  ];
   const whole = Math.max(1, about.request.bytes, parts.reduce((sum, part) => sum + part[1], 0));
   const wide = bytes => bytes / whole * width;
   context.textBaseline = 'middle';
@@ -125,7 +146,7 @@ function shortageMap(about) {
   map.legend.append(legend([[0, 'live'], [6, 'parked'], [3, 'held'], [2, 'free'], [4, 'free, work pending'], ['accent', 'pieces of the chosen window']]));
   const list = element('div', {className: 'list', role: 'group', 'aria-label': 'Stitched windows'});
   const most = 300;
-  [...about.windows].sort((a, b) => b[1] - a[1]).slice(0, most).forEach(([address, size, busy, pieces]) => {
+  [...regions.windows].sort((a, b) => b[1] - a[1]).slice(0, most).forEach(([address, size, busy, pieces]) => {
     const button = element('button', {'aria-pressed': 'false', title: addressText(address)},
       `${bytesText(size)} in ${pieces.length} piece${pieces.length === 1 ? '' : 's'}${busy ? ', in use' : ''}`);
     button.addEventListener('click', () => {
@@ -139,6 +160,7 @@ function shortageMap(about) {
     list.append(button);
   });
   if (about.windows.length > 0)
-    map.panel.append(element('p', {}, `${countText(about.windows.length)} stitched window${about.windows.length === 1 ? '' : 's'}` + (about.windows.length > most ? `, the ${most} largest:` : ':')), list);
+    map.panel.append(element('p', {}, `${countText(about.windows.length)} stitched window${about.windows.length === 1 ? '' : 's'}` +
+      (about.windows.length > most ? `, the ${most} largest:` : ':')), list);
   return map;
 }

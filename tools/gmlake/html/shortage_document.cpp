@@ -45,7 +45,8 @@ Document shortage_document(const std::string& name, const json& file) {
   for (const auto& region : file.at("regions")) regions.push_back(region_row(region));
   for (const auto& window : file.at("windows")) windows.push_back(window_row(window));
   for (const auto& block : file.at("blocks"))
-    blocks.push_back({number(block, "address"), number(block, "requested"), number(block, "size")});
+    blocks.push_back({number(block, "address"), number(block, "requested"), number(block, "size"),
+                      block.contains("window")});
   for (const auto& timeline : file.at("timelines"))
     timelines.push_back({number(timeline, "timeline"), timeline.at("kind").get<std::string>(),
                          number(timeline, "pending_bytes")});
