@@ -11,6 +11,7 @@ namespace gmlake::trace {
 
 struct ReadOptions {
   std::optional<int> device;  // otherwise the first that has events
+  bool stacks = false;        // those of allocations too, where the file has them
 };
 
 // A file of any format, plain or gzip; - is standard input. The error names the file.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -15,6 +16,7 @@
 #include <tl/expected.hpp>
 
 #include "support/units.h"
+#include "trace/stacks.h"
 
 namespace gmlake::trace {
 
@@ -47,6 +49,21 @@ static_assert(sizeof(Event) == 24);
 // CU_STREAM_PER_THREAD: each thread's own default stream, by one name.
 inline constexpr std::uint64_t kPerThread = 2;
 
+// From the event `before` on: what the recorded allocator had taken from the device.
+struct Level {
+  std::size_t before;
+  std::uint64_t time;
+  Bytes bytes;
+};
+
+// An allocation that failed, before the event `before`.
+struct Failure {
+  std::size_t before;
+  std::uint64_t time;
+  Bytes bytes;
+  Bytes device_free;
+};
+
 struct Trace {
   std::vector<Event> events;           // each free comes after its allocation, none comes twice
   std::uint32_t allocations = 0;       // blocks named by the events
@@ -62,6 +79,12 @@ struct Trace {
   std::uint64_t unknown_frees = 0;   // of blocks allocated before the recording began
   std::uint64_t allocation_failures = 0;
   std::uint64_t other_devices = 0;  // events of devices not asked for
+
+  // For pictures and exports, which show what a replay does not need.
+  std::vector<std::uint64_t> addresses;  // of each allocation, by its ordinal
+  Stacks stacks;                         // only if they were asked for and recorded
+  std::vector<Level> reserved;           // only in snapshots
+  std::vector<Failure> failures;         // only in snapshots
 };
 
 }  // namespace gmlake::trace
