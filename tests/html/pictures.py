@@ -64,7 +64,7 @@ def shortage(explanation="out of memory on device 0: 8 MiB were asked for"):
         if state == "free":
             region["fence"] = {"timeline": 1, "value": i, "passed": i != 3}
         regions.append(region)
-    pieces = [{"start": 0, "size": 4 * MIB}, {"start": 8 * MIB, "size": 4 * MIB}]
+    pieces = [{"start": 8 * MIB, "size": 4 * MIB}, {"start": 16 * MIB, "size": 4 * MIB}]
     return {"format": "gmlake-out-of-memory", "version": 1, "device": 0, "explanation": explanation,
             "request": {"bytes": 16 * MIB, "missing": 4 * MIB},
             "memory": {"live": 8 * MIB, "physical": 28 * MIB, "free": 12 * MIB, "largest_span": 4 * MIB, "limit_left": 0, "device_free": MIB},
@@ -72,7 +72,7 @@ def shortage(explanation="out of memory on device 0: 8 MiB were asked for"):
             "regions": regions,
             "windows": [{"address": 0x500000000, "size": 8 * MIB, "busy": True, "pieces": pieces}],
             "blocks": [{"address": 0x500000000, "requested": 8 * MIB - 5, "size": 8 * MIB, "window": 0},
-                       {"address": home + 16 * MIB, "requested": 4 * MIB, "size": 4 * MIB},
+                       {"address": home, "requested": 4 * MIB, "size": 4 * MIB},
                        {"address": home + 24 * MIB, "requested": 5, "size": 512}],
             "counters": {"allocations": 7, "out_of_memory": 1}}
 
@@ -140,7 +140,8 @@ class Pictures(unittest.TestCase):
 
     def generate(self, name, *arguments):
         path = self.folder / name
-        self.gmlake("trace", "generate", "--model", "tiny", "--sequence", 128, "--batch", 2, *arguments, "--output", path)
+        small = [] if "--model" in arguments else ["--model", "tiny", "--sequence", 128, "--batch", 2]
+        self.gmlake("trace", "generate", *small, *arguments, "--output", path)
         return path
 
     def page(self, *inputs, name="page.html"):

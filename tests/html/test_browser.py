@@ -45,7 +45,7 @@ class InBrowser(Pictures):
 
 class Trace(InBrowser):
     def test_it_is_drawn_and_answers(self):
-        browser = self.opened(self.generate("step.csv", "--streams", 3, "--iterations", 2, "--sequence", 256))
+        browser = self.opened(self.generate("step.csv", "--streams", 3, "--iterations", 2))
         self.assertGreater(browser.ask(COLOURS + f"('{TIMELINE}')"), 4)
         self.assertGreater(browser.ask(COLOURS + f"('{MAP}')"), 2)
         self.assertEqual(int(browser.data("instant")), browser.ask("gmlake.state.trace.peak"))
@@ -165,7 +165,7 @@ class Shortage(InBrowser):
             self.assertEqual(browser.ask("gmlake.state.map.outlined.length"), 2)
             browser.click(MAP, x=0.2, y=0.04)
             self.assertEqual(int(browser.data("selected")), 0)
-            self.assertIn("at 0x300000000: live; part of the stitched window at 0x500000000", browser.ask("document.querySelector('#map .details').textContent"))
+            self.assertIn("at 0x300000000: live; block of 4.000 MiB", browser.ask("document.querySelector('#map .details').textContent"))
             self.shot(browser, "oom-dark" if dark else "oom")
 
 

@@ -73,7 +73,7 @@ class Page(Pictures):
         self.assertEqual(document["kind"], "oom")
         self.assertEqual([region[2] for region in document["regions"]], [4, 1, 4, 2, 5, 1, 3, 0])
         self.assertEqual(document["request"], {"bytes": 16 * MIB, "missing": 4 * MIB})
-        self.assertEqual(document["windows"][0][3], [[0, 4 * MIB], [8 * MIB, 4 * MIB]])
+        self.assertEqual(document["windows"][0][3], [[8 * MIB, 4 * MIB], [16 * MIB, 4 * MIB]])
         self.assertEqual([block[3] for block in document["blocks"]], [True, False, False])
         self.assertEqual({row[0]: row[3] for row in document["figures"]}["allocations"], [7])
 

@@ -55,6 +55,6 @@ class LiveBlocks {
       }
       hole(end);
     }
-    return `${countText(this.items)} blocks, ${bytesText(held)}; ${countText(holes)} holes, the largest ${bytesText(largest)}`;
+    return `${countText(this.items)} blocks, ${bytesText(held)}; ${countText(holes)} ${holes === 1 ? 'hole' : 'holes'}, the largest ${bytesText(largest)}`;
   }
 }
