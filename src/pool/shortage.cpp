@@ -143,6 +143,7 @@ Shortage DevicePool::shortage(Bytes wanted) const {
     s.free = placement.free_bytes();
     s.largest_span = placement.largest_span();
     s.beside = books_.beside();
+    s.home = books_.home();
     timelines = books_.timelines().size();
   }
   s.limit_left = supply_.growth_limit();
@@ -229,12 +230,15 @@ std::string DevicePool::snapshot(const Shortage& s) const {
       json.member("missing", s.missing);
     });
     json.object("memory", [&] {
+      json.member("home", s.home);
       json.member("live", s.live);
       json.member("physical", s.physical);
       json.member("free", s.free);
       json.member("largest_span", s.largest_span);
       json.member("limit_left", s.limit_left);
+      json.member("beside", s.beside);
       json.member("device_free", s.device_free);
+      json.member("device_memory", s.device_memory);
     });
     json.array("timelines", [&] {
       std::size_t t = 0;

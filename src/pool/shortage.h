@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,8 @@ namespace gmlake::pool {
 
 struct Shortage {
   Bytes wanted = 0;
-  Bytes missing = 0;  // beyond all that is free in the pool and that it could still grow by
+  Bytes missing = 0;       // beyond all that is free in the pool and that it could still grow by
+  std::uint64_t home = 0;  // where the pool's home range begins
   Bytes live = 0;
   Bytes physical = 0;
   Bytes free = 0;  // of it

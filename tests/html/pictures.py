@@ -56,7 +56,7 @@ def snapshot(name="attention"):
 
 def shortage(explanation="out of memory on device 0: 8 MiB were asked for"):
     """As stats.oom_file writes it, made up: a home range with holes, and a window over two of its pieces."""
-    home = 0x300000000  # which the file does not say: regions and pieces are told from there
+    home = 0x300000000  # regions and pieces are told from there
     states = ["live", "free", "live", "free", "parked", "free", "held", "absent"]
     regions = []
     for i, state in enumerate(states):
@@ -67,7 +67,7 @@ def shortage(explanation="out of memory on device 0: 8 MiB were asked for"):
     pieces = [{"start": 8 * MIB, "size": 4 * MIB}, {"start": 16 * MIB, "size": 4 * MIB}]
     return {"format": "gmlake-out-of-memory", "version": 1, "device": 0, "explanation": explanation,
             "request": {"bytes": 16 * MIB, "missing": 4 * MIB},
-            "memory": {"live": 8 * MIB, "physical": 28 * MIB, "free": 12 * MIB, "largest_span": 4 * MIB, "limit_left": 0, "device_free": MIB},
+            "memory": {"home": home, "live": 8 * MIB, "physical": 28 * MIB, "free": 12 * MIB, "largest_span": 4 * MIB, "limit_left": 0, "device_free": MIB},
             "timelines": [{"timeline": 1, "kind": "stream", "passed": 1, "pending_bytes": 4 * MIB}],
             "regions": regions,
             "windows": [{"address": 0x500000000, "size": 8 * MIB, "busy": True, "pieces": pieces}],

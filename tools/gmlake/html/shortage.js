@@ -2,20 +2,10 @@
 
 const kStates = ['absent', 'free', 'free, but work of the GPU may still use it', 'held', 'live', 'parked'];
 
-// The file says of regions how far they are into the home range, and of blocks their addresses. Where home begins is told
-// by what makes all blocks that are not stitched begin where something live does; 0 if that is more than one place.
-function homeOf(about) {
-  const starts = new Set(about.regions.filter(region => region[2] > 2).map(region => region[0]));
-  const blocks = about.blocks.filter(block => !block[3]).slice(0, 100);
-  if (blocks.length === 0) return 0;
-  const homes = [...starts].map(start => blocks[0][0] - start)
-    .filter(home => home >= 0 && blocks.every(block => starts.has(block[0] - home)));
-  return homes.length === 1 ? homes[0] : 0;
-}
-
 class Regions {
   constructor(about) {
-    this.home = homeOf(about);
+    // The file says of regions how far they are into the home range, and of blocks their addresses.
+    this.home = about.memory.home;
     // Neither memory nor addresses of anybody's: not shown.
     this.regions = about.regions.filter(region => region[2] !== 0)
       .map(([start, ...rest]) => [start + this.home, ...rest]);

@@ -51,7 +51,8 @@ Document shortage_document(const std::string& name, const json& file) {
     timelines.push_back({number(timeline, "timeline"), timeline.at("kind").get<std::string>(),
                          number(timeline, "pending_bytes")});
   json memory, request;
-  for (const char* key : {"live", "physical", "free", "largest_span", "limit_left", "device_free"})
+  for (const char* key :
+       {"home", "live", "physical", "free", "largest_span", "limit_left", "device_free"})
     memory[key] = number(file.at("memory"), key);
   for (const char* key : {"bytes", "missing"}) request[key] = number(file.at("request"), key);
   const auto device = file.at("device").get<int>();
