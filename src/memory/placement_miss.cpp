@@ -69,7 +69,7 @@ std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end) const {
 
 // What to create where a request lacks `lack` bytes: more than that as long as hardly anything has
 // been freed, as then the next request will want new memory too; so little that it does not matter
-// if none comes, and a little more where one size is asked for over and over.
+// if none comes. Where one size is asked for over and over it is a granule and a 512th.
 Bytes Placement::growth_for(Bytes lack, const Room& room, const MissRules& given) const {
   if (comes_and_goes_ || given.frugal) return lack;
   const Bytes more = alike_grown_ < kManyAlike ? home_.physical() / kThousand

@@ -207,7 +207,7 @@ class DevicePool {
   }
   // One paragraph on the state of the pool: live, physical, pending, largest span.
   std::string picture() const;
-  // Out of memory, for people in one paragraph and for programs as JSON. Other threads go on
+  // Out of memory, for people in a few lines and for programs as JSON. Other threads go on
   // meanwhile, as in picture(): figures may be of different moments.
   Shortage shortage(Bytes wanted) const;
   std::string explain(const Shortage& shortage) const {

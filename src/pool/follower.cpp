@@ -187,7 +187,7 @@ bool Follower::harvest_own(Front& front, Bytes bytes) {
   const GracePeriod::Section in_hand(in_hand_);
   const auto now = stream::Fences::Clock::now();
   if (!pending) follow_open({t}, now);
-  return ask({{t, 0}}, now, Stake::walk);
+  return ask(books_.known_of({t}), now, Stake::walk);
 }
 
 bool Follower::insert_wait(Bytes bytes, const Origin& origin) {

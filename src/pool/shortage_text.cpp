@@ -1,6 +1,4 @@
 // The reasons in words.
-#include <utility>
-
 #include <spdlog/fmt/fmt.h>
 
 #include "pool/shortage.h"
@@ -35,22 +33,22 @@ std::vector<std::string> reasons_of_free(const Shortage& s, const config::Config
 // Not enough is free: who has it.
 std::vector<std::string> reasons_of_missing(const Shortage& s) {
   std::vector<std::string> reasons;
-  const auto add = [&](bool first, std::string reason) {
-    reasons.insert(first ? reasons.begin() : reasons.end(), std::move(reason));
+  const auto add = [&](Bytes bytes, const char* whose) {
+    if (bytes >= s.missing)
+      reasons.push_back(fmt::format("{} of the device are {}", human_bytes(bytes), whose));
   };
-  const Bytes others = s.others();
-  if (s.beside >= s.missing)
-    add(false, fmt::format("{} of the device are the program's own past the pool, which "
-                           "stats.report=full names",
-                           human_bytes(s.beside)));
-  if (others >= s.missing)
-    add(others > s.beside,
-        fmt::format("{} of the device are other processes' and the driver's; gmlake stats and "
-                    "nvidia-smi show whose",
-                    human_bytes(others)));
-  const bool alone_too_much = s.device_memory != 0 && s.live + s.wanted > s.device_memory;
-  add(alone_too_much || reasons.empty(),
-      "the program needs a larger device, or a smaller batch: what is live and this are too much");
+  constexpr auto kOthers =
+      "other processes' and the driver's; gmlake stats and nvidia-smi show whose";
+  constexpr auto kOwn = "the program's own past the pool, which stats.report=full names";
+  constexpr auto kTooMuch =
+      "the program needs a larger device, or a smaller batch: what is live and this are too much";
+  const bool too_much = s.device_memory != 0 && s.live + s.wanted > s.device_memory;
+  if (too_much) reasons.emplace_back(kTooMuch);
+  const bool others_first = s.others() > s.beside;
+  if (others_first) add(s.others(), kOthers);
+  add(s.beside, kOwn);
+  if (!others_first) add(s.others(), kOthers);
+  if (!too_much) reasons.emplace_back(kTooMuch);
   return reasons;
 }
 
@@ -68,9 +66,8 @@ std::string explain(const Shortage& s, int device, const config::Config& config)
       reasons.front());
   if (reasons.size() > 1) text += "\n  also: " + reasons[1];
   text += fmt::format(
-      "\n  live {}; the pool has {}, of which {} are free, {} in one piece; past it {}; free on "
-      "the "
-      "device {}{}",
+      "\n  live {}; the pool has {}, of which {} are free, {} in one piece; past it {}; "
+      "free on the device {}{}",
       human_bytes(s.live), human_bytes(s.physical), human_bytes(s.free),
       human_bytes(s.largest_span), human_bytes(s.beside), human_bytes(s.device_free),
       s.device_memory == 0 ? "" : " of " + human_bytes(s.device_memory));

@@ -268,7 +268,8 @@ void Fences::forget_context(driver::Context context) {
     std::erase_if(line.pending,
                   [&](const Pending& fence) { return fence.follower->context == context; });
   idle_.erase(context);
-  held_.erase(context);
+  // One that is in use is let go later.
+  std::erase_if(held_, [&](const auto& held) { return held.first == context && held.second == 0; });
   const auto left = std::find(leaving_.begin(), leaving_.end(), context);
   if (left != leaving_.end()) leaving_.erase(left);
 }

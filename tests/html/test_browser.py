@@ -11,9 +11,9 @@ from browser import Browser
 from pictures import EVIL, Pictures, report, shortage, snapshot
 
 TIMELINE, MAP, FLAME = "#timeline canvas", "#map canvas", "#flame canvas"
-# How many colours a canvas shows: one that was not drawn has one.
 # So many steps are a million events.
 ITERATIONS = 245
+# How many colours a canvas shows: one that was not drawn has one.
 COLOURS = """(selector => {
   const canvas = document.querySelector(selector);
   const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -30,9 +30,9 @@ class InBrowser(Pictures):
         self.shots.mkdir(parents=True, exist_ok=True)
 
     def opened(self, *inputs, **how):
-        browser = self.enterContext(Browser(**how)) if hasattr(self, "enterContext") else Browser(**how).__enter__()
-        if not hasattr(self, "enterContext"):
-            self.addCleanup(browser.__exit__)
+        browser = Browser(**how)
+        browser.__enter__()
+        self.addCleanup(browser.__exit__)
         browser.took = browser.open(self.page(*inputs))
         browser.settle()
         return browser

@@ -1,69 +1,8 @@
 // The placement policy, one step at a time, without a device.
-#include "memory/placement.h"
-
-#include <gtest/gtest.h>
-
-#include <set>
+#include "memory/placement_fixture.h"
 
 namespace gmlake::memory {
 namespace {
-
-// Handles of a granule, so that borders are where a test expects them.
-PlacementRules plain() {
-  PlacementRules rules;
-  rules.growth_slack = 0;
-  rules.largest_handle = rules.granule;
-  return rules;
-}
-
-class PlacementTest : public testing::Test {
- protected:
-  explicit PlacementTest(const PlacementRules& rules = plain()) : placement_{rules} {
-    placement_.open(64 * GiB);
-  }
-  void TearDown() override { balanced(); }
-  void balanced() {
-    const auto wrong = placement_.problem();
-    EXPECT_FALSE(wrong) << *wrong;
-  }
-  // As the pool does it, with a device that never fails.
-  Taken allocate(Bytes size) {
-    auto taken = placement_.take(size, order_, recall_);
-    if (!taken) {
-      auto miss = placement_.begin(size, order_, miss_rules_);
-      EXPECT_TRUE(miss);
-      taken = placement_.finish(std::move(*miss), recall_);
-    }
-    balanced();
-    return taken;
-  }
-  void release(const Taken& taken) { release(taken, {1, ++clock_}); }
-  void release(const Taken& taken, Fence fence) {
-    placement_.release(taken.block, fence);
-    balanced();
-  }
-  // Four blocks side by side of which the first and the third are free.
-  std::array<Taken, 4> comb(Bytes size) {
-    std::array<Taken, 4> blocks;
-    for (auto& block : blocks) block = allocate(size);
-    release(blocks[0]);
-    release(blocks[2]);
-    return blocks;
-  }
-  std::set<const Window*> windows() {
-    std::set<const Window*> all;
-    placement_.windows().each([&](const Window& window) { all.insert(&window); });
-    return all;
-  }
-
-  std::vector<std::uint64_t> passed_{0, 0, 0};
-  Order order_{1, 1, &passed_};
-  const Order other_{2, 2, &passed_};
-  MissRules miss_rules_;
-  std::uint64_t clock_ = 1;
-  Recall recall_;
-  Placement placement_;
-};
 
 TEST_F(PlacementTest, IsClosedUntilThereIsRoom) {
   Placement closed{plain()};
@@ -160,77 +99,6 @@ TEST_F(PlacementTest, GrowsAtTheFreeEndInWholeGranules) {
   ASSERT_TRUE(miss);
   EXPECT_EQ(miss->plan.grow, 24 * MiB) << "what is free before it is used";
   placement_.abandon(std::move(*miss), 0);
-}
-
-class HandlesTest : public PlacementTest {
- protected:
-  HandlesTest() : PlacementTest(PlacementRules{}) {}
-  // Those that a request of that size would make.
-  std::vector<Bytes> handles(Bytes size) {
-    auto miss = placement_.begin(size, order_, miss_rules_);
-    EXPECT_TRUE(miss);
-    auto made = miss->handles;
-    placement_.abandon(std::move(*miss), 0);
-    balanced();
-    return made;
-  }
-  using Sizes = std::vector<Bytes>;
-};
-
-TEST_F(HandlesTest, AreLargeAsLongAsHardlyAnythingWasFreed) {
-  EXPECT_EQ(handles(20 * MiB), Sizes{20 * MiB});
-  EXPECT_EQ(handles(80 * MiB), (Sizes{32 * MiB, 32 * MiB, 16 * MiB})) << "as there is little";
-  allocate(4 * GiB);
-  release(allocate(4 * MiB));
-  EXPECT_EQ(handles(64 * MiB).front(), 32 * MiB) << "less than a thousandth";
-}
-
-TEST_F(HandlesTest, AreA128thOfWhatThereIsWhereThatIsMore) {
-  allocate(15 * GiB);
-  EXPECT_EQ(handles(GiB).front(), 128 * MiB);
-  allocate(40 * GiB);
-  EXPECT_EQ(handles(GiB).front(), 256 * MiB) << "the largest there may be";
-}
-
-TEST_F(HandlesTest, AreAThousandthOfWhatThereIsOnceMemoryComesAndGoes) {
-  allocate(4000 * MiB);
-  const auto more = allocate(3000 * MiB);
-  release(more);
-  EXPECT_EQ(handles(4000 * MiB).front(), 8 * MiB);
-}
-
-TEST_F(HandlesTest, AGranuleThatIsSharedIsAHandleOfItsOwn) {
-  EXPECT_EQ(handles(9 * MiB), (Sizes{8 * MiB, 2 * MiB}));
-  EXPECT_EQ(handles(3 * MiB), (Sizes{2 * MiB, 2 * MiB}));
-  EXPECT_EQ(handles(1536 * KiB), Sizes{2 * MiB});
-  EXPECT_EQ(handles(10 * MiB), Sizes{10 * MiB}) << "nobody will have a part of it";
-}
-
-TEST_F(HandlesTest, MoreIsMadeForASizeThatIsAskedForOverAndOver) {
-  allocate(2048 * MiB);
-  for (int i = 0; i < 17; ++i) {
-    EXPECT_EQ(handles(2 * MiB), Sizes{2 * MiB}) << i;
-    allocate(2 * MiB);
-  }
-  EXPECT_EQ(handles(2 * MiB), Sizes{6 * MiB}) << "a granule and a 512th";
-  allocate(20 * MiB);
-  EXPECT_EQ(handles(2 * MiB), Sizes{2 * MiB}) << "another came between";
-}
-
-TEST_F(HandlesTest, MoreIsMadeThanIsLackingUntilMemoryComesAndGoes) {
-  const auto all = allocate(16000 * MiB);
-  EXPECT_EQ(handles(2 * MiB), Sizes{16 * MiB}) << "a thousandth of what there is";
-  EXPECT_EQ(handles(20 * MiB), Sizes{20 * MiB});
-  EXPECT_EQ(handles(512), Sizes{16 * MiB}) << "of the small ones too";
-  miss_rules_.grow_limit = 5 * MiB;
-  EXPECT_EQ(handles(2 * MiB), Sizes{4 * MiB}) << "as far as there is room";
-  miss_rules_.frugal = true;
-  EXPECT_EQ(handles(2 * MiB), Sizes{2 * MiB});
-  miss_rules_ = {};
-  release(all);
-  auto rest = allocate(15999 * MiB);
-  EXPECT_EQ(handles(2 * MiB), Sizes{2 * MiB});
-  release(rest);
 }
 
 TEST_F(PlacementTest, WhatTakesWholeGranulesIsPutOnBordersIfLittleIsLostBeside) {

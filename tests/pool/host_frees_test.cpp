@@ -9,7 +9,7 @@ constexpr Bytes kSize = 8 * MiB;
 
 struct HostFrees : Bench {
   // So much memory that no single free is followed by itself.
-  HostFrees() : Bench(64 * GiB) {}
+  explicit HostFrees(Bytes memory = 64 * GiB) : Bench(memory) {}
   std::uint64_t questions() { return device.calls["cuEventQuery"]; }
   std::uint64_t records() { return device.calls["cuCtxRecordEvent"]; }
 };
@@ -46,6 +46,21 @@ TEST(HostFrees, TooLittleIsLeftAlone) {
   s.device.finish_all();
   EXPECT_EQ(s.pool.try_allocate(kSize, kHost), 0U);
   EXPECT_EQ(s.questions() + s.records(), 0U);
+}
+
+// Of what a wait of the program has shown nothing is asked.
+TEST(HostFrees, WhatIsKnownToBeOverIsNotAsked) {
+  HostFrees s(GiB);                  // each free is followed at once
+  (void)s.get(kSize, on_stream(1));  // with one timeline waits are not looked at
+  const auto at = s.get(kSize, kHost);
+  s.use_and_free(at, kHost);
+  EXPECT_EQ(s.records(), 1U);
+  const auto given = s.pool.given(kHost);
+  s.device.finish_all();
+  s.pool.happened(given);
+  EXPECT_EQ(s.pool.try_allocate(4 * kSize, kHost), 0U);
+  EXPECT_EQ(s.questions(), 0U);
+  EXPECT_EQ(s.pool.try_allocate(kSize, kHost), at);
 }
 
 // A stream finds its own memory in its own order, and walks for others.

@@ -24,6 +24,9 @@ GMLAKE = BUILD / "bin" / "gmlake"
 PROGRAMS = BUILD / "tests"
 MIB = 1 << 20
 TIMEOUT = 600 if PRELOAD_FIRST else 120  # a sanitizer takes its time
+# The pool is leaked on purpose: nothing may call CUDA once exit() has begun. A thread that is cancelled leaves its
+# frames marked, and the sanitizer would find itself guilty when it takes its signal stack down among them.
+ASAN_OPTIONS = "detect_leaks=0:use_sigaltstack=0"
 # Where the processes of this script have their live pages: those that it kills leave theirs.
 PAGES = tempfile.mkdtemp(prefix="gmlake-pages-")
 atexit.register(shutil.rmtree, PAGES, ignore_errors=True)
@@ -42,9 +45,7 @@ def environment(preload=True, simcuda=True, **settings):
     if simcuda:
         env["LD_LIBRARY_PATH"] = str(SIMCUDA)
     env["GMLAKE_STATS_LIVE_FOLDER"] = PAGES
-    # The pool is leaked on purpose: nothing may call CUDA once exit() has begun. A thread that is cancelled leaves its
-    # frames marked, and the sanitizer would find itself guilty when it takes its signal stack down among them.
-    env["ASAN_OPTIONS"] = "detect_leaks=0:use_sigaltstack=0"
+    env["ASAN_OPTIONS"] = ASAN_OPTIONS
     env.update({k: str(v) for k, v in settings.items()})
     return {k: v for k, v in env.items() if settings.get(k, v) is not None}
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <future>
+#include <thread>
+
 #include "pool/fake_device.h"
 
 namespace gmlake::stream::fences_test {
@@ -129,6 +133,24 @@ TEST(Fences, OneIsNotAskedWhileWhatComesBeforeItIsAwaited) {
   s.now += 500ms;
   s.finish(kProducer);
   EXPECT_EQ(s.ask(), 3U);
+}
+
+// As a primary context that is reset: nobody leaves it first. Its handle may come back.
+TEST(Fences, AContextThatIsForgottenWhileAnEventIsInUseCanBeLeftLater) {
+  auto* const s = new Scene;  // stays if the wait never ends
+  s->device.recording = [s] { s->fences.forget_context(kContext); };
+  EXPECT_TRUE(s->fences.follow({kProducer, 2, {kContext, nullptr, true}}, {}, s->now, true));
+  std::promise<void> left;
+  auto over = left.get_future();
+  std::thread thread([&] {
+    s->fences.leave_context(kContext);
+    left.set_value();
+  });
+  const bool in_time = over.wait_for(10s) == std::future_status::ready;
+  EXPECT_TRUE(in_time);
+  if (!in_time) std::_Exit(1);  // the thread would be waited for
+  thread.join();
+  delete s;
 }
 
 }  // namespace

@@ -126,14 +126,3 @@ function hashed(text) {
   for (let i = 0; i < text.length; ++i) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
   return hash >>> 0;
 }
-
-function fitted(context, text, width) {
-  if (context.measureText(text).width <= width) return text;
-  let low = 0, high = text.length;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (context.measureText(text.slice(0, middle) + '\u2026').width <= width) low = middle;
-    else high = middle - 1;
-  }
-  return low === 0 ? '' : text.slice(0, low) + '\u2026';
-}

@@ -58,6 +58,18 @@ function choice(label, options, changed) {
   return select;
 }
 
+// As much of a text as there is room for on a canvas.
+function fitted(context, text, width) {
+  if (context.measureText(text).width <= width) return text;
+  let low = 0, high = text.length;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (context.measureText(text.slice(0, middle) + '\u2026').width <= width) low = middle;
+    else high = middle - 1;
+  }
+  return low === 0 ? '' : text.slice(0, low) + '\u2026';
+}
+
 // Colours by name as the style sheet has them; read once for each drawing, as the scheme may change.
 function palette() {
   const style = getComputedStyle(document.documentElement);
