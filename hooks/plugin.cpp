@@ -163,9 +163,11 @@ void forget_primary(CUcontext context) {
 extern "C" {
 
 GMLAKE_EXPORT void* gmlake_malloc(std::size_t size, int device, CUstream stream) {
+  GMLAKE_CALL_SITE();
   return allocate_for_plugin(size, device, stream);
 }
 GMLAKE_EXPORT void gmlake_free(void* ptr, std::size_t, int device, CUstream stream) {
+  GMLAKE_CALL_SITE();
   free_for_plugin(address(ptr), device, stream);
 }
 GMLAKE_EXPORT void gmlake_record_use(void* ptr, CUstream stream) {
