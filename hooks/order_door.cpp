@@ -282,8 +282,9 @@ CUresult ctx_synchronize() {
   GMLAKE_REAL(ctx_synchronize);
   GMLAKE_CALL_SITE();
   const auto native = [&] { return real->ctx_synchronize(); };
-  return waited(*real, watched() ? all_happens(host_caller(*real), Action::synchronize_context, native)
-                                  : native());
+  return waited(*real, watched()
+                           ? all_happens(host_caller(*real), Action::synchronize_context, native)
+                           : native());
 }
 CUresult ctx_synchronize_v2(CUcontext context) {
   GMLAKE_REAL(ctx_synchronize_v2);
@@ -304,8 +305,8 @@ CUresult stream_synchronize(CUstream stream) {
 CUresult stream_synchronize_ptsz(CUstream stream) {
   GMLAKE_REAL(stream_synchronize_ptsz);
   GMLAKE_CALL_SITE();
-  return waited(*real, stream_happens(real->stream_synchronize_ptsz, Action::synchronize_stream, *real,
-                                      stream, true));
+  return waited(*real, stream_happens(real->stream_synchronize_ptsz, Action::synchronize_stream,
+                                      *real, stream, true));
 }
 CUresult stream_query(CUstream stream) {
   GMLAKE_REAL(stream_query);

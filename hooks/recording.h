@@ -53,8 +53,8 @@ class CallSite {
   static const void* current() { return site; }
 
  private:
-  static constinit inline thread_local const void* site
-      __attribute__((tls_model("initial-exec"))) = nullptr;
+  static constinit inline thread_local const void* site __attribute__((tls_model("initial-exec"))) =
+      nullptr;
   bool is_outermost_ = false;
 };
 

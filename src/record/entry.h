@@ -30,26 +30,25 @@ enum class Action : std::uint8_t {
 };
 inline constexpr std::size_t kActions = static_cast<std::size_t>(Action::context_ends) + 1;
 // As they are called in the file.
-inline constexpr std::array<std::string_view, kActions> kActionNames{
-    "allocate",
-    "free",
-    "allocate natively",
-    "free natively",
-    "allocate failure",
-    "record",
-    "wait",
-    "synchronize",
-    "query",
-    "forget",
-    "synchronize stream",
-    "query stream",
-    "synchronize context",
-    "fence",
-    "fence passed",
-    "fence pending",
-    "stream",
-    "stream ends",
-    "context ends"};
+inline constexpr std::array<std::string_view, kActions> kActionNames{"allocate",
+                                                                     "free",
+                                                                     "allocate natively",
+                                                                     "free natively",
+                                                                     "allocate failure",
+                                                                     "record",
+                                                                     "wait",
+                                                                     "synchronize",
+                                                                     "query",
+                                                                     "forget",
+                                                                     "synchronize stream",
+                                                                     "query stream",
+                                                                     "synchronize context",
+                                                                     "fence",
+                                                                     "fence passed",
+                                                                     "fence pending",
+                                                                     "stream",
+                                                                     "stream ends",
+                                                                     "context ends"};
 
 // What `Entry::stream` is.
 enum class Lane : std::uint8_t { host, legacy, per_thread, created, handle };

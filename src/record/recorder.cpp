@@ -43,9 +43,10 @@ class Writer {
   bool open() {
     file_ = std::make_unique<SegmentedFile>();
     if (!file_->open(what_.path, what_.most) && file_->is_taken()) {
-      log::warning("trace.file: another process records to {}, so that this one does to {}; %p or "
-                   "%r in the name keeps them apart",
-                   what_.path, what_.own_path);
+      log::warning(
+          "trace.file: another process records to {}, so that this one does to {}; %p or "
+          "%r in the name keeps them apart",
+          what_.path, what_.own_path);
       file_ = std::make_unique<SegmentedFile>();
       (void)file_->open(what_.own_path, what_.most);
     }
@@ -195,8 +196,7 @@ int begin(const Recording& what) {
 bool end() {
   const NoCancel whole;
   auto running = State::running;
-  if (recorded_by.load() != getpid() ||
-      !state.compare_exchange_strong(running, State::ending))
+  if (recorded_by.load() != getpid() || !state.compare_exchange_strong(running, State::ending))
     return false;
   const auto latest = SteadyClock::now() + kLongestEnd;
   while (state.load() != State::none && SteadyClock::now() < latest) usleep(500);

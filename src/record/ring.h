@@ -20,11 +20,11 @@ class Ring {
  public:
   static constexpr std::uint64_t kPlaces = std::uint64_t{1} << 17;  // 8 MiB
 
-  // `places` is a power of two. Throws where there is no host memory; a page of it is taken when it
-  // is first used.
+  // `places` is a power of two. Throws where there is no host memory, all of which is taken now:
+  // whoever notes has no page to wait for.
   explicit Ring(std::uint64_t places = kPlaces) : mask_(places - 1) {
     void* at = mmap(nullptr, places * sizeof(Place), PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (at == MAP_FAILED) throw std::bad_alloc();
     places_ = static_cast<Place*>(at);  // all zero, which is a free place
   }

@@ -58,8 +58,8 @@ class Rows {
   std::uint64_t time_ = 0;
   Modules modules_;
   std::size_t modules_written_ = 0;
-  std::unordered_map<std::uint64_t, Block> live_;      // by address
-  std::unordered_map<std::uint64_t, Stream> streams_;  // by id
+  std::unordered_map<std::uint64_t, Block> live_;             // by address
+  std::unordered_map<std::uint64_t, Stream> streams_;         // by id
   std::unordered_map<std::uint64_t, std::uint64_t> handles_;  // of streams, to their ids
 };
 

@@ -74,7 +74,8 @@ bool SegmentedFile::open(const std::string& path, Bytes most) {
   else if (error != 0)
     return fail_with(error, "can not be written");
   if (is_locked(path)) return taken_ = true, problem_ = "is another process's", false;
-  if (const int error = stats::make_folders_above(path)) return fail_with(error, "can not be written");
+  if (const int error = stats::make_folders_above(path))
+    return fail_with(error, "can not be written");
   std::string beside;
   file_ = stats::open_beside(path, beside);
   if (file_ < 0) return fail_with(errno, "can not be written");
@@ -91,7 +92,8 @@ bool SegmentedFile::put_in_place(const std::string& beside) {
 }
 
 bool SegmentedFile::has_its_name() const {
-  struct stat ours {}, there {};
+  struct stat ours {
+  }, there{};
   return fstat(file_, &ours) == 0 && lstat(path_.c_str(), &there) == 0 &&
          ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
 }
@@ -128,7 +130,8 @@ bool SegmentedFile::write_out() {
     problem_ = "what is live does not fit into trace.max_bytes";
     return false;
   }
-  if (const int error = write_descriptor(file_, out_)) return fail_with(error, "can not be written");
+  if (const int error = write_descriptor(file_, out_))
+    return fail_with(error, "can not be written");
   size_ += out_.size();
   segment_ += out_.size();
   out_.clear();

@@ -1,6 +1,6 @@
-// `gmlake run`: sets the environment that puts libgmlake.so in front of a program, and starts it.
-// Arguments, signals and exit status are the program's own; gmlake stays to write the report of a
-// process that ends without one (run_parent.h).
+// `gmlake run` and `gmlake record`: sets the environment that puts libgmlake.so in front of a
+// program, and starts it. Arguments, signals and exit status are the program's own; gmlake stays to
+// write the report of a process that ends without one (run_parent.h).
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -43,13 +43,14 @@ struct RunOptions {
   bool strict = false;
   bool dry_run = false;
   bool exec = false;
+  std::string trace;  // of `record`
 };
 
 // CLI11 does not see the program, so its usage line has to be told.
 class Help : public CLI::Formatter {
  public:
-  std::string make_usage(const CLI::App*, std::string) const override {
-    return "Usage: gmlake run [OPTIONS] [--] PROGRAM [ARGUMENTS...]\n";
+  std::string make_usage(const CLI::App* command, std::string) const override {
+    return "Usage: gmlake " + command->get_name() + " [OPTIONS] [--] PROGRAM [ARGUMENTS...]\n";
   }
 };
 
@@ -118,7 +119,8 @@ int run(const RunOptions& options) {
     return complain(kUsage, "there is no program to run; write gmlake run [OPTIONS] [--] PROGRAM");
   for (const auto& [option, value] :
        {std::pair("--config", &options.config_file), std::pair("--report", &options.report),
-        std::pair("--json", &options.json), std::pair("--library", &options.library)})
+        std::pair("--json", &options.json), std::pair("--library", &options.library),
+        std::pair("--output", &options.trace)})
     if (value->starts_with("--"))
       return complain(kUsage, std::string(option) + " has no value: " + *value +
                                   " is an option; a file of that name is ./" + *value);
@@ -134,6 +136,8 @@ int run(const RunOptions& options) {
   }
   if (!options.json.empty())
     assignments.set("GMLAKE_STATS_JSON_FILE", absolute_pattern(options.json), "--json");
+  if (!options.trace.empty())
+    assignments.set("GMLAKE_TRACE_FILE", absolute_pattern(options.trace), "--output");
   for (const auto& setting : options.settings)
     if (auto problem = add_setting(setting, assignments)) problems.push_back(std::move(*problem));
   config::Config config;
@@ -167,8 +171,8 @@ int run(const RunOptions& options) {
 }  // namespace
 
 void take_program(const CLI::App& app, std::vector<std::string>& words) {
-  if (words.empty() || words[0] != "run") return;
-  const auto* command = app.get_subcommand("run");
+  if (words.empty() || (words[0] != "run" && words[0] != "record")) return;
+  const auto* command = app.get_subcommand(words[0]);
   std::size_t end = 1;  // of the options of run itself
   while (end < words.size() && words[end].starts_with('-') && words[end] != "--") {
     const auto* option = command->get_option_no_throw(words[end]);
@@ -180,9 +184,9 @@ void take_program(const CLI::App& app, std::vector<std::string>& words) {
   words.resize(end);
 }
 
-void add_run(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<RunOptions>();
-  auto* command = app.add_subcommand("run", "Run a program with gmlake in front of it");
+namespace {
+
+void add_run_options(CLI::App* command, const std::shared_ptr<RunOptions>& options) {
   command->add_option("--config", options->config_file, "configuration file (GMLAKE_CONFIG)")
       ->type_name("FILE");
   command
@@ -208,6 +212,35 @@ void add_run(CLI::App& app, int& exit_code) {
   command->add_flag("--dry-run", options->dry_run,
                     "print the environment and the command line instead of running them");
   command->formatter(std::make_shared<Help>());
+}
+
+void add_record(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<RunOptions>();
+  options->trace = "gmlake-%e-%p.csv.gz";
+  auto* command = app.add_subcommand(
+      "record", "Run a program as run does, and record its allocations for replay");
+  command->add_option("--output,-o", options->trace, "the recording (trace.file)")
+      ->type_name("FILE")
+      ->capture_default_str();
+  add_run_options(command, options);
+  command->footer(
+      "Examples:\n"
+      "  gmlake record -- ./train --epochs 1\n"
+      "  gmlake record -o rank-%r.csv.gz --set trace.max_bytes=256MiB -- python train.py\n"
+      "  gmlake trace info rank-0.csv.gz && gmlake replay rank-0.csv.gz\n"
+      "\n"
+      "FILE knows %p %h %r %l %e %t and %%; see docs/traces.md for what is in it.\n"
+      "\n"
+      "Exit codes: as gmlake run.");
+  command->callback([options, &exit_code] { exit_code = run(*options); });
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<RunOptions>();
+  auto* command = app.add_subcommand("run", "Run a program with gmlake in front of it");
+  add_run_options(command, options);
   command->footer(
       "Examples:\n"
       "  gmlake run -- ./train --epochs 3\n"
@@ -219,6 +252,7 @@ void add_run(CLI::App& app, int& exit_code) {
       "Exit codes: the program's own; 64 wrong command line, 69 libgmlake.so not found,\n"
       "78 wrong configuration, 126 program not executable, 127 program not found.");
   command->callback([options, &exit_code] { exit_code = run(*options); });
+  add_record(app, exit_code);
 }
 
 }  // namespace gmlake::tool

@@ -182,8 +182,8 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
   const auto instant = simulated.fresh();
   if (!instant) return tl::unexpected(instant.error());
   const bool nothing_said = trace.fences == 0 || manner.one_stream;
-  LaggingDevice device(
-      **instant, manner.lag == LaggingDevice::kRecorded && nothing_said ? 0 : manner.lag);
+  LaggingDevice device(**instant,
+                       manner.lag == LaggingDevice::kRecorded && nothing_said ? 0 : manner.lag);
   SimulatedDevice::Streams streams(simulated);
   for (std::size_t i = 0; i < trace.streams.size(); ++i) {
     const bool blocking = trace.blocking.count(static_cast<std::uint16_t>(i)) != 0;

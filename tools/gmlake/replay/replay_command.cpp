@@ -96,8 +96,8 @@ int run(const ReplayOptions& options) {
                     options.memory));
   const auto lag = parse_lag(options.lag);
   if (!lag)
-    return complain(kUsage,
-                    fmt::format("--lag is '{}'; write a number of rows, never, or recorded", options.lag));
+    return complain(kUsage, fmt::format("--lag is '{}'; write a number of rows, never, or recorded",
+                                        options.lag));
   auto manner = options.manner;
   manner.lag = *lag;
   const auto config = replay::load_settings(options.config_file, options.settings);
@@ -125,6 +125,11 @@ int run(const ReplayOptions& options) {
     const auto& name = options.traces[i];
     const auto trace = traces.read(i);
     if (!trace) return complain(kBadData, trace.error());
+    if ((*trace)->lost != 0 || (*trace)->cut)
+      (void)complain(kSuccess, fmt::format("{}: not all is in it: {} events were lost while it was "
+                                           "recorded{}; the figures are of the rest",
+                                           name, (*trace)->lost,
+                                           (*trace)->cut ? ", and its end is missing" : ""));
     auto result = replay_shown(name, **trace, **device, *config, manner);
     if (!result) return complain(kUnavailable, name + ": " + result.error());
     result->smallest_device = smallest[i];

@@ -109,29 +109,28 @@ struct Row {
   What what;
   Kind kind = Kind::allocate;
 };
-constexpr std::array kRows{
-    Row{"allocate", What::event, Kind::allocate},
-    Row{"free", What::event, Kind::free},
-    Row{"record", What::event, Kind::record},
-    Row{"wait", What::event, Kind::wait},
-    Row{"synchronize", What::event, Kind::synchronize},
-    Row{"query", What::answered, Kind::synchronize},
-    Row{"synchronize stream", What::event, Kind::complete},
-    Row{"query stream", What::answered, Kind::complete},
-    Row{"synchronize context", What::event, Kind::complete},
-    Row{"fence", What::event, Kind::fence},
-    Row{"fence passed", What::event, Kind::passed},
-    Row{"fence pending", What::note},
-    Row{"allocate failure", What::failure},
-    Row{"live", What::live},
-    Row{"forget", What::forget},
-    Row{"stream", What::stream},
-    Row{"stream ends", What::note},
-    Row{"allocate natively", What::native},
-    Row{"free natively", What::native},
-    Row{"lost", What::lost},
-    Row{"module", What::note},
-    Row{"process", What::note}};
+constexpr std::array kRows{Row{"allocate", What::event, Kind::allocate},
+                           Row{"free", What::event, Kind::free},
+                           Row{"record", What::event, Kind::record},
+                           Row{"wait", What::event, Kind::wait},
+                           Row{"synchronize", What::event, Kind::synchronize},
+                           Row{"query", What::answered, Kind::synchronize},
+                           Row{"synchronize stream", What::event, Kind::complete},
+                           Row{"query stream", What::answered, Kind::complete},
+                           Row{"synchronize context", What::event, Kind::complete},
+                           Row{"fence", What::event, Kind::fence},
+                           Row{"fence passed", What::event, Kind::passed},
+                           Row{"fence pending", What::note},
+                           Row{"allocate failure", What::failure},
+                           Row{"live", What::live},
+                           Row{"forget", What::forget},
+                           Row{"stream", What::stream},
+                           Row{"stream ends", What::note},
+                           Row{"allocate natively", What::native},
+                           Row{"free natively", What::native},
+                           Row{"lost", What::lost},
+                           Row{"module", What::note},
+                           Row{"process", What::note}};
 
 class Reader {
  public:
@@ -197,8 +196,8 @@ std::optional<std::string> Reader::row(std::string_view line) {
                "allocate, free, record, wait, synchronize, 'allocate failure' or another of "
                "docs/traces.md");
   if (known->what == What::note) return {};
-  const bool of_device = known->what != What::lost && known->what != What::stream &&
-                         known->what != What::forget;
+  const bool of_device =
+      known->what != What::lost && known->what != What::stream && known->what != What::forget;
   if (at_[kDevice] != kNowhere && of_device) {
     const auto device = parse_integer(field(kDevice), 10);
     if (!device || *device > 0xffff) return bad(kDevice, field(kDevice), "a device number");
@@ -251,9 +250,8 @@ std::optional<std::string> Reader::event(const Row& row) {
   } else {
     outcome = kind == Kind::allocate ? builder_.allocate(*pointer, *size, *time, *stream, *thread)
               : kind == Kind::free   ? builder_.free(*pointer, *time, *stream, *thread)
-              : kind >= Kind::fence
-                  ? builder_.progress(kind, *pointer, *time, *stream, *thread)
-                  : builder_.order(kind, *pointer, *time, *stream, *thread);
+              : kind >= Kind::fence  ? builder_.progress(kind, *pointer, *time, *stream, *thread)
+                                     : builder_.order(kind, *pointer, *time, *stream, *thread);
   }
   switch (outcome) {
     case Builder::Outcome::live_already:

@@ -41,8 +41,7 @@ Info summarize(const Trace& trace) {
     auto& lane = info.streams[event.stream];
     if (event.of_pool()) continue;
     if (!event.of_memory()) {
-      info.synchronizations +=
-          event.kind() == Kind::synchronize || event.kind() == Kind::complete;
+      info.synchronizations += event.kind() == Kind::synchronize || event.kind() == Kind::complete;
       info.records += event.kind() == Kind::record;
       lane.records += event.kind() == Kind::record;
       info.waits += event.kind() == Kind::wait;
@@ -122,7 +121,8 @@ std::string info_text(const std::string& name, const Trace& trace, const Info& i
   if (trace.lost)
     line("lost", fmt::format("{} events that the recorder had no time for", trace.lost));
   if (trace.cut)
-    line("cut", fmt::format("the end of the file is missing; {} cut rows, skipped", trace.cut_rows));
+    line("cut",
+         fmt::format("the end of the file is missing; {} cut rows, skipped", trace.cut_rows));
   if (trace.other_devices)
     line("of other devices", fmt::format("{} events, ignored; see --device", trace.other_devices));
   fmt::format_to(std::back_inserter(text), "\n  {:>12} {:>12} {:>14}\n", "size up to",
@@ -133,12 +133,11 @@ std::string info_text(const std::string& name, const Trace& trace, const Info& i
   fmt::format_to(std::back_inserter(text), "\n  {:>12} {:>12} {:>14} {:>12}\n", "stream",
                  "allocations", "bytes", "frees");
   for (const auto& lane : info.streams)
-    fmt::format_to(
-        std::back_inserter(text), "  {:>12} {:>12} {:>14} {:>12}\n",
-        lane.thread              ? fmt::format("thread {}", *lane.thread)
-        : lane.stream == kHost ? "host"
-                               : fmt::format("{:#x}", lane.stream),
-        lane.allocations, human_bytes(lane.bytes), lane.frees);
+    fmt::format_to(std::back_inserter(text), "  {:>12} {:>12} {:>14} {:>12}\n",
+                   lane.thread            ? fmt::format("thread {}", *lane.thread)
+                   : lane.stream == kHost ? "host"
+                                          : fmt::format("{:#x}", lane.stream),
+                   lane.allocations, human_bytes(lane.bytes), lane.frees);
   return text;
 }
 

@@ -93,8 +93,8 @@ Expected<Text> load(const std::string& path) {
     }
     if (got < 0 || (got == 0 && code != Z_OK && code != Z_STREAM_END))
       return tl::unexpected(fmt::format(
-          "{}: after {} unpacked bytes: {}; the file is damaged, copy or record it again",
-          path, text.size(), code == Z_ERRNO ? std::strerror(errno) : reason));
+          "{}: after {} unpacked bytes: {}; the file is damaged, copy or record it again", path,
+          text.size(), code == Z_ERRNO ? std::strerror(errno) : reason));
     if (got == 0) return loaded;
   }
 }

@@ -27,7 +27,16 @@ using Expected = tl::expected<T, std::string>;
 // stream, the stream waits for it, or the host does; or the host waits for all that a stream has
 // been given (complete). Where the recorder had a pool of its own: an event of that pool follows
 // what a stream was given (fence), and is found to have passed.
-enum class Kind : std::uint8_t { allocate, free, record, wait, synchronize, complete, fence, passed };
+enum class Kind : std::uint8_t {
+  allocate,
+  free,
+  record,
+  wait,
+  synchronize,
+  complete,
+  fence,
+  passed
+};
 inline constexpr std::array<std::string_view, 5> kActions{"allocate", "free", "record", "wait",
                                                           "synchronize"};  // as logs name them
 
