@@ -65,6 +65,7 @@ TEST_F(SegmentsTest, WhatIsFlushedCanBeRead) {
   EXPECT_EQ(whole->allocations, 1U);
   EXPECT_TRUE(whole->cut);
   EXPECT_EQ(whole->cut_rows, 0U);
+  const auto flushed = std::filesystem::file_size(path);
   // A kill amid a write: what has come last is not all there.
   ASSERT_TRUE(file.write("0,0.2,allocate,0x20,512,0x9,0,\n0,0.3,allocate,0x30,512,0x9,0,\n"));
   ASSERT_TRUE(file.flush());
@@ -75,7 +76,7 @@ TEST_F(SegmentsTest, WhatIsFlushedCanBeRead) {
     std::filesystem::resize_file(copy, size - less);
     const auto cut = trace::read(copy, {});
     ASSERT_TRUE(cut) << cut.error();
-    EXPECT_GE(cut->allocations, 1U);
+    EXPECT_GE(cut->allocations, size - less >= flushed ? 1U : 0U);
     EXPECT_LE(cut->cut_rows, 1U);
   }
   ASSERT_TRUE(file.close());
@@ -97,7 +98,7 @@ TEST_F(SegmentsTest, KeepsItsBoundAndWhatIsLeftIsARecording) {
   std::uint64_t next = 0x1000, segments = 0;
   Bytes most = 0;
   rows.go_on();
-  for (int i = 0; i < 1'500'000; ++i) {
+  for (int i = 0; i < 600'000; ++i) {
     if (live.size() > 300 || (!live.empty() && random() % 2 == 0)) {
       std::swap(live[random() % live.size()], live.back());
       rows.add(entry_of(record::Action::free, live.back(), 0), text);
