@@ -3,7 +3,11 @@
 //
 // A trace says nothing of how long work takes, and simcuda's streams have none to do. So events are
 // recorded on the device, for its counts, and whether they have fired is decided here. A host wait
-// takes as long as the work it waits for. One thread.
+// takes as long as the work it waits for.
+//
+// A recording says it (kRecorded): its rows name the events of the pool that was recorded and when
+// they were found to have passed, and so how far each stream had come. What no row says is not
+// complete yet. One thread.
 #pragma once
 
 #include <algorithm>
@@ -19,14 +23,25 @@ class LaggingDevice final : public driver::Device {
  public:
   using Rows = std::uint64_t;
   static constexpr Rows kNever = std::numeric_limits<std::uint32_t>::max();  // unless waited for
+  static constexpr Rows kRecorded = std::numeric_limits<Rows>::max();        // as the rows say
+  // A stream as the pool names it, or the host: all streams of the context.
+  using Lane = driver::Stream;
+  static inline const Lane kHost = reinterpret_cast<Lane>(std::uintptr_t{1});
 
-  LaggingDevice(driver::Device& device, Rows lag) : device_(device), lag_(lag) {}
+  LaggingDevice(driver::Device& device, Rows lag)
+      : device_(device), recorded_(lag == kRecorded), lag_(recorded_ ? 0 : lag) {}
+  bool is_recorded() const { return recorded_; }
 
   // The next row of the trace.
   void advance() { ++now_; }
   // The trace's own events, which the device never sees.
-  void recorded(std::uint32_t event) { due(events_, event); }
+  void recorded(std::uint32_t event, Lane lane) { due(events_, event, lane); }
   void synchronize(std::uint32_t event) { wait_until(events_, event); }
+  // The host has waited for all that the lane has been given.
+  void complete(Lane lane) { wait_until({now_ + lag_, now_, lane}); }
+  // Events of the pool that was recorded.
+  void fence(std::uint32_t fence, Lane lane) { due(recorded_fences_, fence, lane); }
+  void passed(std::uint32_t fence) { wait_until(recorded_fences_, fence); }
 
   gmlake::Result<driver::Address> reserve(Bytes size) override { return device_.reserve(size); }
   Status free_reservation(driver::Address at, Bytes size) override {
@@ -49,16 +64,16 @@ class LaggingDevice final : public driver::Device {
   Status destroy_event(driver::Event event) override { return device_.destroy_event(event); }
   Status record_event(driver::Event event, driver::Context context,
                       driver::Stream stream) override {
-    due(fences_, event);
+    due(fences_, event, stream);
     return device_.record_event(event, context, stream);
   }
   Status record_context(driver::Event event, driver::Context context, bool may_order) override {
-    due(fences_, event);
+    due(fences_, event, kHost);
     return device_.record_context(event, context, may_order);
   }
   gmlake::Result<bool> query(driver::Event event) override {
     auto answer = device_.query(event);
-    if (answer) answer = fences_[event] <= now_;
+    if (answer) answer = is_over(fences_[event]);
     return answer;
   }
   Status make_wait(driver::Stream stream, driver::Context context, driver::Event event) override {
@@ -69,7 +84,7 @@ class LaggingDevice final : public driver::Device {
     return device_.wait(event);
   }
   Status wait_context(driver::Context context) override {
-    now_ += lag_;
+    complete(kHost);
     return device_.wait_context(context);
   }
   void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const override {
@@ -77,24 +92,42 @@ class LaggingDevice final : public driver::Device {
   }
 
  private:
-  // When they fire.
+  struct Due {
+    Rows at = 0;    // when it fires
+    Rows made = 0;  // behind what
+    Lane lane = nullptr;
+  };
   template <typename Name>
-  using Events = std::unordered_map<Name, Rows>;
+  using Events = std::unordered_map<Name, Due>;
   template <typename Name>
-  void due(Events<Name>& events, Name name) {
-    events[name] = now_ + lag_;
+  void due(Events<Name>& events, Name name, Lane lane) {
+    events[name] = {now_ + lag_, now_, lane};
   }
   template <typename Name>
   void wait_until(const Events<Name>& events, Name name) {
-    if (const auto found = events.find(name); found != events.end())
-      now_ = std::max(now_, found->second);
+    if (const auto found = events.find(name); found != events.end()) wait_until(found->second);
+  }
+  void wait_until(const Due& event) {
+    if (!recorded_) {
+      now_ = std::max(now_, event.at);
+      return;
+    }
+    auto& known = event.lane == kHost ? all_ : progress_[event.lane];
+    known = std::max(known, event.made);
+  }
+  bool is_over(const Due& event) {
+    if (!recorded_) return event.at <= now_;
+    return event.made <= all_ || (event.lane != kHost && event.made <= progress_[event.lane]);
   }
 
   driver::Device& device_;
+  const bool recorded_;
   const Rows lag_;
   Rows now_ = 0;
   Events<driver::Event> fences_;
-  Events<std::uint32_t> events_;
+  Events<std::uint32_t> events_, recorded_fences_;
+  std::unordered_map<Lane, Rows> progress_;  // how far each has come, as far as it is known
+  Rows all_ = 0;
 };
 
 }  // namespace gmlake::replay

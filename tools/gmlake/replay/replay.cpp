@@ -51,6 +51,7 @@ Bytes peak_of(const trace::Trace& trace, std::size_t events) {
   Bytes live = 0, peak = 0;
   for (std::size_t i = 0; i < events; ++i) {
     const auto& event = trace.events[i];
+    if (!event.of_memory()) continue;
     live = event.kind() == trace::Kind::free ? live - event.bytes : live + event.bytes;
     peak = std::max(peak, live);
   }
@@ -80,7 +81,11 @@ class Player {
   const pool::Origin& origin_of(std::uint16_t stream) const {
     return streams_[one_stream_ ? 0 : stream];
   }
+  static LaggingDevice::Lane lane_of(const pool::Origin& origin) {
+    return origin.host() ? LaggingDevice::kHost : origin.stream;
+  }
   void order(const trace::Event& event);
+  void order_of_pool(const trace::Event& event);
 
   const trace::Trace& trace_;
   const SimulatedDevice::Streams& streams_;
@@ -95,6 +100,15 @@ class Player {
   Error error_;
 };
 
+// What the recorded pool did, and what that says of the work.
+void Player::order_of_pool(const trace::Event& event) {
+  if (!device_.is_recorded()) return;
+  if (event.kind() == trace::Kind::passed) return device_.passed(event.block);
+  const auto& origin = origin_of(event.stream);
+  device_.fence(event.block, lane_of(origin));
+  if (!origin.host()) pool_.before_work(origin);
+}
+
 // The calls of the driver door (hooks/order_door.cpp), around a driver call that always succeeds.
 void Player::order(const trace::Event& event) {
   // The pool knows events by their handles and never looks behind them.
@@ -103,8 +117,14 @@ void Player::order(const trace::Event& event) {
   if (event.kind() == trace::Kind::record) {
     const auto number = ++recordings_;
     const bool seen = pool_.recording(handle, origin, number);
-    device_.recorded(event.block);
+    device_.recorded(event.block, lane_of(origin));
     if (seen) pool_.recorded(handle, number, true);
+    return;
+  }
+  if (event.kind() == trace::Kind::complete) {
+    const auto given = pool_.given(origin);
+    device_.complete(lane_of(origin));
+    if (!given.empty()) pool_.happened(given);
     return;
   }
   const auto number = pool_.recording_of(handle);
@@ -123,7 +143,13 @@ Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
     if (position_ % kAskEach == 0 && manner.go_on && !manner.go_on(loop, position_))
       return Outcome::interrupted;
     const auto& event = trace_.events[position_];
-    device_.advance();
+    if (event.of_pool()) {
+      order_of_pool(event);
+      continue;
+    }
+    // What a recorded pool did for an allocation it did before the row.
+    const bool after = device_.is_recorded() && event.kind() == trace::Kind::allocate;
+    if (!after) device_.advance();
     if (!event.of_memory()) {
       order(event);
       continue;
@@ -140,6 +166,7 @@ Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
       return full ? Outcome::out_of_memory : Outcome::failed;
     }
     addresses_[event.block] = *at;
+    if (after) device_.advance();
   }
   for (const auto& [block, stream] : remaining_) {
     if (!pool_.free(addresses_[block], origin_of(stream))) return Outcome::failed;
@@ -154,10 +181,15 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
                                const config::Config& config, const Manner& manner) {
   const auto instant = simulated.fresh();
   if (!instant) return tl::unexpected(instant.error());
-  LaggingDevice device(**instant, manner.lag);
+  const bool nothing_said = trace.fences == 0 || manner.one_stream;
+  LaggingDevice device(**instant,
+                       manner.lag == LaggingDevice::kRecorded && nothing_said ? 0 : manner.lag);
   SimulatedDevice::Streams streams(simulated);
-  for (const auto name : trace.streams)
-    if (const auto added = streams.add(name); !added) return tl::unexpected(added.error());
+  for (std::size_t i = 0; i < trace.streams.size(); ++i) {
+    const bool blocking = trace.blocking.count(static_cast<std::uint16_t>(i)) != 0;
+    if (const auto added = streams.add(trace.streams[i], blocking); !added)
+      return tl::unexpected(added.error());
+  }
   pool::DevicePool pool(0, device, config);
   Player player(trace, streams, manner.one_stream, device, pool);
 

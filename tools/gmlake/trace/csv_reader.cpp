@@ -1,7 +1,9 @@
 // RMM's allocation log: Thread,Time,Action,Pointer,Size,Stream, and our own with more columns
 // (Device) and actions that put streams in order.
 //
-// Columns are found by name, so their order and further columns do not matter.
+// Columns are found by name, so their order and further columns do not matter. A log may be cut in
+// its last row, as by a kill, and may be made of several that follow each other, each with a header
+// and what is live then (record/rows.h).
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -11,6 +13,7 @@
 
 #include "trace/builder.h"
 #include "trace/reader.h"
+#include "trace/sums.h"
 
 namespace gmlake::trace {
 namespace {
@@ -89,12 +92,56 @@ std::optional<std::uint64_t> parse_time(std::string_view text) {
   return seconds * 1'000'000 + micros;
 }
 
+// What a row's action is. Some say more by their size: whether what was asked for was over.
+enum class What : std::uint8_t {
+  event,     // of a Kind
+  answered,  // one if it was over, otherwise nothing
+  failure,
+  live,
+  forget,
+  stream,
+  native,
+  lost,
+  note  // for people
+};
+struct Row {
+  std::string_view action;
+  What what;
+  Kind kind = Kind::allocate;
+};
+constexpr std::array kRows{Row{"allocate", What::event, Kind::allocate},
+                           Row{"free", What::event, Kind::free},
+                           Row{"record", What::event, Kind::record},
+                           Row{"wait", What::event, Kind::wait},
+                           Row{"synchronize", What::event, Kind::synchronize},
+                           Row{"query", What::answered, Kind::synchronize},
+                           Row{"synchronize stream", What::event, Kind::complete},
+                           Row{"query stream", What::answered, Kind::complete},
+                           Row{"synchronize context", What::event, Kind::complete},
+                           Row{"fence", What::event, Kind::fence},
+                           Row{"fence passed", What::event, Kind::passed},
+                           Row{"fence pending", What::note},
+                           Row{"allocate failure", What::failure},
+                           Row{"live", What::live},
+                           Row{"forget", What::forget},
+                           Row{"stream", What::stream},
+                           Row{"stream ends", What::note},
+                           Row{"allocate natively", What::native},
+                           Row{"free natively", What::native},
+                           Row{"lost", What::lost},
+                           Row{"module", What::note},
+                           Row{"process", What::note}};
+
 class Reader {
  public:
   explicit Reader(const ReadOptions& options) : device_(options.device) {}
 
   std::optional<std::string> header(std::string_view line);  // the problem, if any
   std::optional<std::string> row(std::string_view line);
+  void cut(bool in_row) {
+    builder_.trace().cut = true;
+    builder_.trace().cut_rows += in_row;
+  }
   Trace finish() && {
     builder_.trace().device = device_.value_or(0);
     return std::move(builder_).finish();
@@ -104,6 +151,7 @@ class Reader {
   std::string_view field(Column column) const {
     return at_[column] == kNowhere ? std::string_view() : fields_[at_[column]];
   }
+  std::optional<std::string> event(const Row& row);
   static std::string bad(Column column, std::string_view text, std::string_view wanted) {
     return fmt::format("{} is '{}', expected {}", kNames[column], text.substr(0, 40), wanted);
   }
@@ -141,13 +189,16 @@ std::optional<std::string> Reader::row(std::string_view line) {
     return fmt::format("has {} fields, the header has {}", count, columns_);
 
   const auto action = field(kAction);
-  const bool failed = action == "allocate failure";
-  const auto* const known = std::find(kActions.begin(), kActions.end(), action);
-  if (!failed && known == kActions.end())
-    return bad(kAction, action, "allocate, free, record, wait, synchronize or 'allocate failure'");
-  const auto kind = static_cast<Kind>(known - kActions.begin());
-
-  if (at_[kDevice] != kNowhere) {
+  const auto* const known = std::find_if(kRows.begin(), kRows.end(),
+                                         [&](const Row& row) { return row.action == action; });
+  if (known == kRows.end())
+    return bad(kAction, action,
+               "allocate, free, record, wait, synchronize, 'allocate failure' or another of "
+               "docs/traces.md");
+  if (known->what == What::note) return {};
+  const bool of_device =
+      known->what != What::lost && known->what != What::stream && known->what != What::forget;
+  if (at_[kDevice] != kNowhere && of_device) {
     const auto device = parse_integer(field(kDevice), 10);
     if (!device || *device > 0xffff) return bad(kDevice, field(kDevice), "a device number");
     if (!device_) device_ = static_cast<int>(*device);
@@ -156,29 +207,52 @@ std::optional<std::string> Reader::row(std::string_view line) {
       return {};
     }
   }
-  if (failed) {
-    ++builder_.trace().allocation_failures;
-    return {};
-  }
+  if (known->what == What::failure) ++builder_.trace().allocation_failures;
+  if (known->what == What::native) ++builder_.trace().native;
+  if (known->what == What::failure || known->what == What::native) return {};
+  return event(*known);
+}
 
+std::optional<std::string> Reader::event(const Row& row) {
   const auto pointer = parse_pointer(field(kPointer));
   if (!pointer) return bad(kPointer, field(kPointer), "a hexadecimal address or (nil)");
   const auto size = parse_number(field(kSize));
   if (!size || *size > std::numeric_limits<std::int64_t>::max())
     return bad(kSize, field(kSize), "a number of bytes");
-  const auto stream = field(kStream) == "(nil)" ? 0 : parse_number(field(kStream));
-  if (!stream) return bad(kStream, field(kStream), "a decimal or 0x number");
+  const auto stream = field(kStream) == "(nil)"  ? 0
+                      : field(kStream) == "host" ? kHost
+                                                 : parse_number(field(kStream));
+  if (!stream) return bad(kStream, field(kStream), "a decimal or 0x number, or host");
   const auto time = at_[kTime] == kNowhere ? 0 : parse_time(field(kTime));
   if (!time) return bad(kTime, field(kTime), "HH:MM:SS.ffffff or seconds");
   const auto thread = at_[kThread] == kNowhere ? 0 : parse_number(field(kThread));
   if (!thread) return bad(kThread, field(kThread), "a number");
 
-  // Size 0 gives no memory: RMM logs it as (nil).
-  if (*pointer == 0) return {};
-  const auto outcome =
-      kind == Kind::allocate ? builder_.allocate(*pointer, *size, *time, *stream, *thread)
-      : kind == Kind::free   ? builder_.free(*pointer, *time, *stream, *thread)
-                             : builder_.order(kind, *pointer, *time, *stream, *thread);
+  const auto kind = row.kind;
+  auto outcome = Builder::Outcome::added;
+  if (row.what == What::lost) {
+    add_to(builder_.trace().lost, *size);
+  } else if (row.what == What::stream) {
+    if (*size != 0) outcome = builder_.blocking(*stream, *thread);
+  } else if (kind == Kind::complete) {
+    if (row.what == What::event || *size != 0)
+      outcome = builder_.progress(kind, 0, *time, *stream, *thread);
+  } else if (*pointer == 0) {
+    return {};  // size 0 gives no memory: RMM logs it as (nil)
+  } else if (row.what == What::forget) {
+    builder_.forget(*pointer);
+  } else if (row.what == What::live) {
+    if (builder_.is_live(*pointer)) return {};
+    ++builder_.trace().initial_blocks;
+    outcome = builder_.allocate(*pointer, *size, *time, *stream, *thread);
+  } else if (row.what == What::answered && *size == 0) {
+    return {};
+  } else {
+    outcome = kind == Kind::allocate ? builder_.allocate(*pointer, *size, *time, *stream, *thread)
+              : kind == Kind::free   ? builder_.free(*pointer, *time, *stream, *thread)
+              : kind >= Kind::fence  ? builder_.progress(kind, *pointer, *time, *stream, *thread)
+                                     : builder_.order(kind, *pointer, *time, *stream, *thread);
+  }
   switch (outcome) {
     case Builder::Outcome::live_already:
       return fmt::format(
@@ -206,18 +280,30 @@ Expected<Trace> read_csv(std::string_view text, const ReadOptions& options) {
   Reader reader(options);
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   std::uint64_t number = 0;
-  bool headed = false;
+  std::string_view header;
   while (!text.empty()) {
     const auto end = text.find('\n');
+    const bool last = end == std::string_view::npos;  // perhaps not all of it
     const auto line = trim(text.substr(0, end));
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     ++number;
     if (line.empty()) continue;
+    const bool headed = !header.empty();
+    if (headed && line == header) continue;
+    if (headed && last && options.cut) {
+      reader.cut(true);
+      break;
+    }
     const auto problem = headed ? reader.row(line) : reader.header(line);
+    if (problem && headed && last) {
+      reader.cut(true);
+      break;
+    }
     if (problem) return tl::unexpected(fmt::format("line {}: {}", number, *problem));
-    headed = true;
+    if (!headed) header = line;
   }
-  if (!headed)
+  if (options.cut) reader.cut(false);
+  if (header.empty())
     return tl::unexpected(fmt::format("holds no line; expected the header '{}'", kHeader));
   return std::move(reader).finish();
 }

@@ -11,6 +11,7 @@ namespace gmlake::trace {
 
 struct ReadOptions {
   std::optional<int> device;  // otherwise the first that has events
+  bool cut = false;           // the text's end is missing
 };
 
 // A file of any format, plain or gzip; - is standard input. The error names the file.
