@@ -75,7 +75,7 @@ void context_is_gone(CUcontext context, bool takes_memory) {
   captures_end(context);
   shared_context_ends(context);
   Process::get().streams().remove_context(context);
-  if (takes_memory) note(Action::context_ends, {}, 0, number_of(context));
+  if (takes_memory) note(Action::context_ends, {}, 0, handle_number(context));
   (void)each_pool([&](pool::DevicePool& pool) { pool.forget_context(context, takes_memory); });
   if (takes_memory) (void)guarded([&] { own_memory().forget_context(context); });
 }

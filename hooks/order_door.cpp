@@ -56,7 +56,7 @@ Unseen& unseen() {
 
 void forget(CUevent event) {
   if (!watched()) return;
-  note(Action::forget, {}, 0, number_of(event));
+  note(Action::forget, {}, 0, handle_number(event));
   (void)each_pool([&](pool::DevicePool& pool) { pool.forget_event(event); });
 }
 void becomes_unseen(CUevent event) {
@@ -74,7 +74,7 @@ void becomes_unseen(const CUgraphNodeParams* node) {
 template <typename Native>
 CUresult recorded_by(CUevent event, const pool::Origin& origin, int device, bool proves,
                      Native native) {
-  note(proves ? Action::record : Action::forget, origin, device, number_of(event));
+  note(proves ? Action::record : Action::forget, origin, device, handle_number(event));
   static std::atomic<stream::Recording> numbers{0};
   const auto number = numbers.fetch_add(1, std::memory_order_relaxed) + 1;
   std::uint64_t seen = 0;  // by device
@@ -85,7 +85,7 @@ CUresult recorded_by(CUevent event, const pool::Origin& origin, int device, bool
   });
   const CUresult result = GMLAKE_FAULT(snapshot_after_record) ? early : native();
   const bool done = proves && result == CUDA_SUCCESS && !unseen().has(event);
-  if (proves && !done) note(Action::forget, {}, device, number_of(event));
+  if (proves && !done) note(Action::forget, {}, device, handle_number(event));
   if (seen != 0)
     (void)each_pool([&](pool::DevicePool& pool) {
       if ((seen >> pool.ordinal() & 1) != 0) pool.recorded(event, number, done);
@@ -158,7 +158,7 @@ CUresult stream_waits(CUresult (*native)(CUstream, CUevent, unsigned), const Rea
   const auto made = [&] {
     const CUresult result = wait();
     if (result == CUDA_SUCCESS)
-      note(Action::wait, caller->origin, caller->device, number_of(event));
+      note(Action::wait, caller->origin, caller->device, handle_number(event));
     return result;
   };
   return about(event, made, [&](pool::DevicePool& pool, stream::Recording number) {
@@ -182,7 +182,7 @@ CUresult event_happens(CUresult (*native)(CUevent), Action action, const RealDri
       event,
       [&] {
         const CUresult result = native(event);
-        note_answer(action, real, number_of(event), result);
+        note_answer(action, real, handle_number(event), result);
         return result;
       },
       [&](pool::DevicePool& pool, stream::Recording number) { pool.happened(event, number); });

@@ -46,9 +46,9 @@ void ProgramDevice::note_fence(Action action, driver::Event event, driver::Conte
   if (!record::is_on()) return;
   record::Entry entry;
   entry.action = action;
-  entry.pointer = number_of(event);
+  entry.pointer = handle_number(event);
   entry.device = static_cast<std::uint8_t>(ordinal_);
-  entry.handle = number_of(stream ? *stream : context);
+  entry.handle = handle_number(stream ? *stream : context);
   if (stream) entry.lane = record::Lane::handle;
   record::note(entry);
 }

@@ -39,14 +39,14 @@ void note_it(Action action, const pool::Origin& origin, int device, std::uint64_
   entry.action = action;
   entry.pointer = pointer;
   entry.amount = amount;
-  entry.caller = number_of(CallSite::current());
+  entry.caller = handle_number(CallSite::current());
   entry.device = static_cast<std::uint8_t>(device);
   if (origin.host()) {
-    entry.handle = number_of(origin.context);
+    entry.handle = handle_number(origin.context);
   } else {
     entry.lane = lane_of(origin);
     entry.stream = origin.stream_id;
-    entry.handle = number_of(origin.stream);
+    entry.handle = handle_number(origin.stream);
     entry.blocking = origin.blocking;
   }
   record::note(entry);

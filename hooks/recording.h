@@ -30,7 +30,7 @@ void note_it(Action action, const pool::Origin& origin, int device, std::uint64_
   if (record::is_on()) [[unlikely]]
     note_it(action, origin, device, pointer, amount);
 }
-inline std::uint64_t number_of(const void* handle) {
+inline std::uint64_t handle_number(const void* handle) {
   return reinterpret_cast<std::uintptr_t>(handle);
 }
 

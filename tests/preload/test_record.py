@@ -154,6 +154,42 @@ class Killed(Recorded):
         self.assertEqual(self.info(plain)["cut_rows"], 1)
 
 
+class OnDemand(Recorded):
+    def test_of_a_running_process(self):
+        """gmlake dump --trace begins a recording and ends it, as often as one likes; the process goes on."""
+        env = harness.environment(GMLAKE_STATS_REPORT="none", GMLAKE_LIVE_CONTROL="true", SIMCUDA_CHECKS="none")
+        asks = harness.environment(preload=False, simcuda=False)
+        process = subprocess.Popen([HANDING_ON, "2", "0", "500"], env=env, stdout=subprocess.PIPE, text=True)
+        dump = lambda *words: harness.run(harness.GMLAKE, "dump", process.pid, *words, env=asks)
+        try:
+            self.assertEqual(process.stdout.readline(), "ready\n")
+            self.assertEqual(dump("--trace", "off").returncode, 69)  # there is none
+            for name in ("first.csv.gz", "second.csv.gz"):
+                file = self.folder / name
+                said = dump(file, "--trace", "on")
+                self.assertEqual((said.returncode, said.stdout), (0, f"{file}\n"), said.stderr)
+                self.assertEqual(dump(self.folder / "other.csv.gz", "--trace", "on").returncode, 69)
+                time.sleep(0.5)
+                self.assertEqual(dump("--trace", "off", file).returncode, 64)
+                self.assertEqual(dump("--trace", "off").returncode, 0)
+                size = file.stat().st_size
+                info = self.info(file)
+                self.assertFalse(info["cut"])
+                self.assertGreater(info["allocations"], 100)
+                # Each thread had a few blocks when it began.
+                self.assertLess(info["unknown_frees"], 10)
+                replay, _ = self.replay(file)
+                self.assertEqual(replay["allocations"], info["allocations"])
+                time.sleep(0.7)
+                self.assertEqual(file.stat().st_size, size)
+            self.assertFalse((self.folder / "other.csv.gz").exists())
+            self.assertEqual(dump("--trace", "maybe").returncode, 64)
+            self.assertIsNone(process.poll())
+        finally:
+            process.kill()
+            process.communicate()
+
+
 class Bounded(Recorded):
     def test_a_ring(self):
         """The newest part is kept, in the bound, and can be replayed by itself."""

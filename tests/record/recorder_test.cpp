@@ -15,7 +15,7 @@
 
 #include "trace/reader.h"
 
-namespace gmlake {
+namespace gmlake::record::recorder_test {
 namespace {
 
 class RecorderTest : public ::testing::Test {
@@ -123,4 +123,4 @@ TEST_F(RecorderTest, AForkedChildRecordsForItself) {
 }
 
 }  // namespace
-}  // namespace gmlake
+}  // namespace gmlake::record::recorder_test

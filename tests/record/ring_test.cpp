@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-namespace gmlake {
+namespace gmlake::record::ring_test {
 namespace {
 
 record::Entry numbered(std::uint64_t thread, std::uint64_t number) {
@@ -79,4 +79,4 @@ TEST(Ring, AgreesWithTheOrderBetweenThreads) {
 }
 
 }  // namespace
-}  // namespace gmlake
+}  // namespace gmlake::record::ring_test

@@ -6,7 +6,7 @@
 
 #include "trace/reader.h"
 
-namespace gmlake {
+namespace gmlake::record::rows_test {
 namespace {
 
 using record::Action;
@@ -148,4 +148,4 @@ TEST_F(RowsTest, ACallerIsAPlaceInAnObject) {
 }
 
 }  // namespace
-}  // namespace gmlake
+}  // namespace gmlake::record::rows_test

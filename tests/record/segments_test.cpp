@@ -21,7 +21,7 @@
 #include "record/rows.h"
 #include "trace/reader.h"
 
-namespace gmlake {
+namespace gmlake::record::segments_test {
 namespace {
 
 using record::SegmentedFile;
@@ -187,4 +187,4 @@ TEST_F(SegmentsTest, AFileThatIsWrittenToIsLeftAlone) {
 }
 
 }  // namespace
-}  // namespace gmlake
+}  // namespace gmlake::record::segments_test

@@ -6,16 +6,17 @@
 // and what is live then (record/rows.h).
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "trace/builder.h"
+#include "trace/csv_actions.h"
+#include "trace/csv_fields.h"
 #include "trace/reader.h"
 #include "trace/sums.h"
 
-namespace gmlake::trace {
+namespace gmlake::trace::csv {
 namespace {
 
 enum Column : unsigned { kThread, kTime, kAction, kPointer, kSize, kStream, kDevice, kColumns };
@@ -23,114 +24,6 @@ constexpr std::array<std::string_view, kColumns> kNames{"Thread", "Time",   "Act
                                                         "Size",   "Stream", "Device"};
 constexpr std::string_view kHeader = "Thread,Time,Action,Pointer,Size,Stream";
 constexpr std::size_t kNowhere = std::numeric_limits<std::size_t>::max();
-constexpr std::size_t kMostFields = 64;
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
-    text.remove_suffix(1);
-  return text;
-}
-
-// Splits a line into at most kMostFields trimmed fields; a quoted field may not hold a comma or a
-// quote.
-std::size_t split(std::string_view line, std::array<std::string_view, kMostFields>& fields) {
-  std::size_t count = 0;
-  for (bool more = true; more && count < kMostFields;) {
-    const auto comma = line.find(',');
-    more = comma != std::string_view::npos;
-    auto field = trim(line.substr(0, comma));
-    if (field.size() >= 2 && field.front() == '"' && field.back() == '"')
-      field = field.substr(1, field.size() - 2);
-    fields[count++] = field;
-    if (more) line.remove_prefix(comma + 1);
-  }
-  return count;
-}
-
-std::optional<std::uint64_t> parse_integer(std::string_view text, int base) {
-  std::uint64_t value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc{} || stop != text.data() + text.size()) return {};
-  return value;
-}
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  if (text.starts_with("0x") || text.starts_with("0X")) return parse_integer(text.substr(2), 16);
-  return parse_integer(text, 10);
-}
-
-std::optional<std::uint64_t> parse_pointer(std::string_view text) {
-  if (text == "(nil)") return 0;
-  if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);
-  return parse_integer(text, 16);
-}
-
-// "HH:MM:SS.ffffff" or seconds with an optional fraction, in microseconds.
-std::optional<std::uint64_t> parse_time(std::string_view text) {
-  std::uint64_t seconds = 0;
-  auto whole = text.substr(0, text.find('.'));
-  auto fraction =
-      whole.size() < text.size() ? text.substr(whole.size() + 1) : std::string_view("0");
-  for (unsigned parts = 0;; ++parts) {
-    const auto colon = whole.find(':');
-    const auto part = parse_integer(whole.substr(0, colon), 10);
-    // What an Event's time holds, in microseconds.
-    constexpr std::uint64_t kMostSeconds = (std::uint64_t{1} << 61) / 1'000'000 - 1;
-    if (!part || *part > kMostSeconds - seconds * 60 || parts > 2) return {};
-    seconds = seconds * 60 + *part;
-    if (seconds > kMostSeconds / 60 && colon != std::string_view::npos) return {};
-    if (colon == std::string_view::npos) break;
-    whole.remove_prefix(colon + 1);
-  }
-  std::uint64_t micros = 0;
-  for (std::size_t i = 0; i < std::max<std::size_t>(6, fraction.size()); ++i) {
-    const char digit = i < fraction.size() ? fraction[i] : '0';
-    if (digit < '0' || digit > '9') return {};
-    if (i < 6) micros = micros * 10 + static_cast<std::uint64_t>(digit - '0');
-  }
-  return seconds * 1'000'000 + micros;
-}
-
-// What a row's action is. Some say more by their size: whether what was asked for was over.
-enum class What : std::uint8_t {
-  event,     // of a Kind
-  answered,  // one if it was over, otherwise nothing
-  failure,
-  live,
-  forget,
-  stream,
-  native,
-  lost,
-  note  // for people
-};
-struct Row {
-  std::string_view action;
-  What what;
-  Kind kind = Kind::allocate;
-};
-constexpr std::array kRows{Row{"allocate", What::event, Kind::allocate},
-                           Row{"free", What::event, Kind::free},
-                           Row{"record", What::event, Kind::record},
-                           Row{"wait", What::event, Kind::wait},
-                           Row{"synchronize", What::event, Kind::synchronize},
-                           Row{"query", What::answered, Kind::synchronize},
-                           Row{"synchronize stream", What::event, Kind::complete},
-                           Row{"query stream", What::answered, Kind::complete},
-                           Row{"synchronize context", What::event, Kind::complete},
-                           Row{"fence", What::event, Kind::fence},
-                           Row{"fence passed", What::event, Kind::passed},
-                           Row{"fence pending", What::note},
-                           Row{"allocate failure", What::failure},
-                           Row{"live", What::live},
-                           Row{"forget", What::forget},
-                           Row{"stream", What::stream},
-                           Row{"stream ends", What::note},
-                           Row{"allocate natively", What::native},
-                           Row{"free natively", What::native},
-                           Row{"lost", What::lost},
-                           Row{"module", What::note},
-                           Row{"process", What::note}};
 
 class Reader {
  public:
@@ -152,13 +45,14 @@ class Reader {
     return at_[column] == kNowhere ? std::string_view() : fields_[at_[column]];
   }
   std::optional<std::string> event(const Row& row);
+  std::optional<std::string> problem_of(Builder::Outcome outcome, std::uint64_t pointer) const;
   static std::string bad(Column column, std::string_view text, std::string_view wanted) {
     return fmt::format("{} is '{}', expected {}", kNames[column], text.substr(0, 40), wanted);
   }
 
   std::optional<int> device_;
   std::array<std::size_t, kColumns> at_{};
-  std::array<std::string_view, kMostFields> fields_;
+  Fields fields_;
   std::size_t columns_ = 0;
   Builder builder_;
 };
@@ -253,13 +147,18 @@ std::optional<std::string> Reader::event(const Row& row) {
               : kind >= Kind::fence  ? builder_.progress(kind, *pointer, *time, *stream, *thread)
                                      : builder_.order(kind, *pointer, *time, *stream, *thread);
   }
+  return problem_of(outcome, *pointer);
+}
+
+std::optional<std::string> Reader::problem_of(Builder::Outcome outcome,
+                                              std::uint64_t pointer) const {
   switch (outcome) {
     case Builder::Outcome::live_already:
       return fmt::format(
           "allocates {:#x}, which is live; the log mixes processes or devices or lost lines: "
           "record one "
           "process per file, with a Device column for several devices",
-          *pointer);
+          pointer);
     case Builder::Outcome::too_many:
       return std::string(
           "more than 65536 streams or threads, or 2^32 allocations or CUDA events; record a "
@@ -275,16 +174,19 @@ std::optional<std::string> Reader::event(const Row& row) {
 }
 
 }  // namespace
+}  // namespace gmlake::trace::csv
+
+namespace gmlake::trace {
 
 Expected<Trace> read_csv(std::string_view text, const ReadOptions& options) {
-  Reader reader(options);
+  csv::Reader reader(options);
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   std::uint64_t number = 0;
   std::string_view header;
   while (!text.empty()) {
     const auto end = text.find('\n');
     const bool last = end == std::string_view::npos;  // perhaps not all of it
-    const auto line = trim(text.substr(0, end));
+    const auto line = csv::trim(text.substr(0, end));
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     ++number;
     if (line.empty()) continue;
@@ -304,7 +206,7 @@ Expected<Trace> read_csv(std::string_view text, const ReadOptions& options) {
   }
   if (options.cut) reader.cut(false);
   if (header.empty())
-    return tl::unexpected(fmt::format("holds no line; expected the header '{}'", kHeader));
+    return tl::unexpected(fmt::format("holds no line; expected the header '{}'", csv::kHeader));
   return std::move(reader).finish();
 }
 
