@@ -53,6 +53,17 @@ void ProgramDevice::note_fence(Action action, driver::Event event, driver::Conte
   record::note(entry);
 }
 
+// Time is not the same twice: what was planned by it is planned so again with what it was.
+void ProgramDevice::pace(driver::Pace& measured) {
+  if (!record::is_on()) return;
+  record::Entry entry;
+  entry.action = measured.may_stitch ? Action::pace : Action::pace_spent;
+  entry.pointer = measured.map_ns;
+  entry.amount = measured.create_ns;
+  entry.device = static_cast<std::uint8_t>(ordinal_);
+  record::note(entry);
+}
+
 Status ProgramDevice::record_event(driver::Event event, driver::Context context,
                                    driver::Stream stream) {
   auto recorded = record_on_stream(event, context, stream);

@@ -35,6 +35,7 @@ class ProgramDevice final : public driver::CudaDevice {
   Result<bool> query(driver::Event event) override;
   Status wait(driver::Event event) override;
   Status wait_context(driver::Context context) override;
+  void pace(driver::Pace& measured) override;
   bool only_legacy_stream(driver::Context context) const override;
   bool sees_work() const override { return streams_ && !may_be_unseen(Effect::work); }
   bool records_in_frees() const override { return in_front_; }

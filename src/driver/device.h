@@ -33,6 +33,13 @@ struct MemoryInfo {
   Bytes total = 0;
 };
 
+// What a miss is planned by that depends on the moment: what the driver takes for a handle, and
+// whether memory may be put together now.
+struct Pace {
+  std::uint64_t map_ns = 0, create_ns = 0;
+  bool may_stitch = true;
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -83,6 +90,9 @@ class Device {
   using Tallies = std::array<stats::DriverTally, stats::kDriverCalls>;
   virtual void count_in(Tallies& where) { (void)where; }
   virtual void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const = 0;
+  // Before each miss is planned: `measured` is what it will go by, unless another pace is put
+  // there.
+  virtual void pace(Pace& measured) { (void)measured; }
 };
 
 }  // namespace gmlake::driver

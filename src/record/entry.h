@@ -24,6 +24,8 @@ enum class Action : std::uint8_t {
   fence,  // an event of the pool's own is recorded behind frees
   fence_passed,
   fence_pending,
+  pace,  // what a miss goes by (driver::Pace)
+  pace_spent,
   stream,  // there is this one
   stream_ends,
   context_ends,  // with what cudaMalloc gave there
@@ -46,6 +48,8 @@ inline constexpr std::array<std::string_view, kActions> kActionNames{"allocate",
                                                                      "fence",
                                                                      "fence passed",
                                                                      "fence pending",
+                                                                     "pace",
+                                                                     "pace spent",
                                                                      "stream",
                                                                      "stream ends",
                                                                      "context ends"};

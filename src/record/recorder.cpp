@@ -205,7 +205,7 @@ bool end() {
 
 // Nothing of it is the child's: neither the thread nor the file's end.
 void after_fork() {
-  ring_in_use.store(nullptr);
+  if (auto* const of_parent = ring_in_use.exchange(nullptr)) of_parent->forget_all();
   state.store(State::none);
   recorded_by.store(0);
   own_number = 0;

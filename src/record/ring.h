@@ -68,6 +68,11 @@ class Ring {
   bool is_unfinished() const {
     return head_.load(std::memory_order_relaxed) != tail_.load(std::memory_order_relaxed);
   }
+  // In a forked child, where nobody else is: those who were amid a note will never be done.
+  void forget_all() {
+    tail_.store(head_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    (void)take_lost();
+  }
   // Since the last time this was asked.
   std::uint64_t take_lost() { return lost_.exchange(0, std::memory_order_relaxed); }
 

@@ -43,6 +43,20 @@ TEST(Ring, LosesWhatHasNoRoomAndCountsIt) {
   EXPECT_EQ(ring.take([](const record::Entry& entry) { EXPECT_EQ(entry.pointer, 7U); }), 1U);
 }
 
+TEST(Ring, ForgetsWhatHasNotBeenTaken) {
+  record::Ring ring(64);
+  for (std::uint64_t i = 0; i < 100; ++i) ring.note(numbered(1, i));
+  ring.forget_all();
+  EXPECT_EQ(ring.take_lost(), 0U);
+  EXPECT_FALSE(ring.is_unfinished());
+  for (std::uint64_t lap = 0; lap < 3; ++lap) {
+    for (std::uint64_t i = 0; i < 40; ++i) ring.note(numbered(2, lap * 40 + i));
+    std::uint64_t next = lap * 40;
+    EXPECT_EQ(ring.take([&](const record::Entry& entry) { EXPECT_EQ(entry.pointer, next++); }),
+              40U);
+  }
+}
+
 // What one thread notes after another has is behind it.
 TEST(Ring, AgreesWithTheOrderBetweenThreads) {
   constexpr std::uint64_t kThreads = 4, kRounds = 20000;

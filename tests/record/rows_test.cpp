@@ -101,6 +101,24 @@ TEST_F(RowsTest, FencesAreOfTheStreamThatTheirHandleStandsFor) {
   EXPECT_EQ(trace.streams[trace.events[2].stream], 16U);
 }
 
+TEST_F(RowsTest, WhatAMissWentByStandsBeforeIt) {
+  add(of_host(Action::pace, 25'000, 12'000));
+  add(of_stream(Action::allocate, 0x7000, 4096));
+  add(of_host(Action::pace_spent, 26'000, 0));
+  add(of_stream(Action::allocate, 0x9000, 4096));
+  const auto trace = read(text);
+  EXPECT_EQ(trace.events.size(), 2U);
+  ASSERT_EQ(trace.paces.size(), 2U);
+  const auto &first = trace.paces[0], &second = trace.paces[1];
+  EXPECT_EQ(first.before, 0U);
+  EXPECT_EQ(first.map_ns, 25'000U);
+  EXPECT_EQ(first.create_ns, 12'000U);
+  EXPECT_TRUE(first.may_stitch);
+  EXPECT_EQ(second.before, 1U);
+  EXPECT_EQ(second.map_ns, 26'000U);
+  EXPECT_FALSE(second.may_stitch);
+}
+
 TEST_F(RowsTest, APartThatBeginsLaterSaysWhatIsLive) {
   add(of_stream(Action::allocate, 0x7000, 4096));
   add(of_stream(Action::allocate, 0x8000, 512));

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <unordered_map>
 
 #include "driver/device.h"
@@ -42,6 +43,8 @@ class LaggingDevice final : public driver::Device {
   // Events of the pool that was recorded.
   void fence(std::uint32_t fence, Lane lane) { due(recorded_fences_, fence, lane); }
   void passed(std::uint32_t fence) { wait_until(recorded_fences_, fence); }
+  // What the pool goes by from now on, rather than what is measured here.
+  void pace_is(const driver::Pace& pace) { pace_ = pace; }
 
   gmlake::Result<driver::Address> reserve(Bytes size) override { return device_.reserve(size); }
   Status free_reservation(driver::Address at, Bytes size) override {
@@ -87,6 +90,7 @@ class LaggingDevice final : public driver::Device {
     complete(kHost);
     return device_.wait_context(context);
   }
+  void pace(driver::Pace& measured) override { measured = pace_.value_or(measured); }
   void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const override {
     device_.count(out);
   }
@@ -128,6 +132,7 @@ class LaggingDevice final : public driver::Device {
   Events<std::uint32_t> events_, recorded_fences_;
   std::unordered_map<Lane, Rows> progress_;  // how far each has come, as far as it is known
   Rows all_ = 0;
+  std::optional<driver::Pace> pace_;
 };
 
 }  // namespace gmlake::replay

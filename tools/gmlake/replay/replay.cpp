@@ -86,6 +86,7 @@ class Player {
   }
   void order(const trace::Event& event);
   void order_of_pool(const trace::Event& event);
+  void keep_pace();
 
   const trace::Trace& trace_;
   const SimulatedDevice::Streams& streams_;
@@ -97,8 +98,17 @@ class Player {
   stream::Recording recordings_ = 0;
   std::size_t position_ = 0;
   std::size_t freed_ = 0;  // after the last of them
+  std::size_t paces_ = 0;  // of the trace's, known by now
   Error error_;
 };
+
+// What the recorded pool had measured when it planned a miss.
+void Player::keep_pace() {
+  for (; paces_ < trace_.paces.size() && trace_.paces[paces_].before <= position_; ++paces_) {
+    const auto& pace = trace_.paces[paces_];
+    device_.pace_is({pace.map_ns, pace.create_ns, pace.may_stitch});
+  }
+}
 
 // What the recorded pool did, and what that says of the work.
 void Player::order_of_pool(const trace::Event& event) {
@@ -139,9 +149,11 @@ void Player::order(const trace::Event& event) {
 Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
   constexpr std::size_t kAskEach = 1024;
   freed_ = 0;
+  paces_ = 0;
   for (position_ = 0; position_ < trace_.events.size(); ++position_) {
     if (position_ % kAskEach == 0 && manner.go_on && !manner.go_on(loop, position_))
       return Outcome::interrupted;
+    if (manner.lag == LaggingDevice::kRecorded) keep_pace();
     const auto& event = trace_.events[position_];
     if (event.of_pool()) {
       order_of_pool(event);

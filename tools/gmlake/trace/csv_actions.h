@@ -19,6 +19,8 @@ enum class What : std::uint8_t {
   stream,
   native,
   lost,
+  pace,
+  pace_spent,
   note  // for people
 };
 struct Row {
@@ -38,6 +40,8 @@ inline constexpr std::array kRows{Row{"allocate", What::event, Kind::allocate},
                                   Row{"fence", What::event, Kind::fence},
                                   Row{"fence passed", What::event, Kind::passed},
                                   Row{"fence pending", What::note},
+                                  Row{"pace", What::pace},
+                                  Row{"pace spent", What::pace_spent},
                                   Row{"allocate failure", What::failure},
                                   Row{"live", What::live},
                                   Row{"forget", What::forget},

@@ -126,6 +126,9 @@ std::optional<std::string> Reader::event(const Row& row) {
   auto outcome = Builder::Outcome::added;
   if (row.what == What::lost) {
     add_to(builder_.trace().lost, *size);
+  } else if (row.what == What::pace || row.what == What::pace_spent) {
+    auto& trace = builder_.trace();
+    trace.paces.push_back({trace.events.size(), *pointer, *size, row.what == What::pace});
   } else if (row.what == What::stream) {
     if (*size != 0) outcome = builder_.blocking(*stream, *thread);
   } else if (kind == Kind::complete) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -62,6 +63,14 @@ inline constexpr std::uint64_t kPerThread = 2;
 // Not a stream: what names none, as cudaMalloc and cudaFree do.
 inline constexpr std::uint64_t kHost = ~std::uint64_t{0};
 
+// What the recorder's pool went by from the event `before` on: nanoseconds for each handle it maps
+// and creates, and whether it might put memory together.
+struct Pace {
+  std::size_t before;
+  std::uint64_t map_ns, create_ns;
+  bool may_stitch;
+};
+
 struct Trace {
   std::vector<Event> events;           // each free comes after its allocation, none comes twice
   std::uint32_t allocations = 0;       // blocks named by the events
@@ -72,6 +81,7 @@ struct Trace {
   // Of the streams that are named kPerThread: whose they are, by index into `streams`.
   std::map<std::uint16_t, std::uint64_t> stream_threads;
   std::set<std::uint16_t> blocking;  // by index: those that the legacy stream waits for
+  std::vector<Pace> paces;
   int device = 0;
 
   // Rows that are not events of this trace.
