@@ -12,8 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "record/rows.h"
-#include "record/segments.h"
+#include "record/writer.h"
 #include "support/lasting.h"
 #include "support/log.h"
 #include "support/no_cancel.h"
@@ -25,85 +24,12 @@ using namespace std::chrono_literals;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kBetweenLooks = 10ms;
-constexpr auto kBetweenFlushes = 500ms;
-constexpr auto kDead = 10s;        // whoever has not finished a note by then never will
 constexpr auto kLongestEnd = 10s;  // a disk may be slow, and the program wants to end
-constexpr std::size_t kTextAtOnce = std::size_t{128} << 10;
 
 // Of the process, not of a recording: a late note finds it whatever has ended meanwhile.
 Ring& ring() {
   return lasting<Ring>();
 }
-
-// One recording, the thread's own.
-class Writer {
- public:
-  explicit Writer(Recording what) : what_(std::move(what)), rows_(what_.process) {}
-
-  bool open() {
-    file_ = std::make_unique<SegmentedFile>();
-    if (!file_->open(what_.path, what_.most) && file_->is_taken()) {
-      log::warning(
-          "trace.file: another process records to {}, so that this one does to {}; %p or "
-          "%r in the name keeps them apart",
-          what_.path, what_.own_path);
-      file_ = std::make_unique<SegmentedFile>();
-      (void)file_->open(what_.own_path, what_.most);
-    }
-    return file_->problem().empty() && begin_segment();
-  }
-  // What has been noted since the last time. False: it goes no further.
-  bool look() {
-    rows_.go_on();
-    const auto taken = ring().take([this](const Entry& entry) {
-      rows_.add(entry, text_);
-      if (text_.size() >= kTextAtOnce) (void)put();
-    });
-    if (const auto lost = ring().take_lost()) rows_.lost(lost, text_);
-    const auto now = SteadyClock::now();
-    if (taken != 0 || !ring().is_unfinished()) last_taken_ = now;
-    if (now - last_taken_ > kDead) return stopped_ = "a thread has ended amid a note", false;
-    if (!put()) return false;
-    if (now - last_flush_ < kBetweenFlushes) return true;
-    last_flush_ = now;
-    if (!file_->has_its_name() && !move_aside()) return false;
-    return file_->flush();
-  }
-  bool close() { return look() && file_->close(); }
-  void say_problem() const {
-    log::error("trace.file: {} {}; the recording ends there, the program goes on", file_->path(),
-               stopped_.empty() ? file_->problem() : stopped_);
-  }
-
- private:
-  bool begin_segment() {
-    std::string text;
-    rows_.begin(text);
-    for (std::size_t at = 0; at < text.size(); at += kTextAtOnce)
-      if (!file_->write(std::string_view(text).substr(at, kTextAtOnce))) return false;
-    return file_->flush();
-  }
-  bool put() {
-    const bool done = file_->write(text_);
-    text_.clear();
-    return done && (!file_->is_full() || (file_->next_segment() && begin_segment()));
-  }
-  // Somebody has taken the file away, or put another one there: the rest goes elsewhere.
-  bool move_aside() {
-    log::warning("trace.file: {} has been taken away or replaced; the recording goes on in {}",
-                 file_->path(), what_.own_path);
-    auto next = std::make_unique<SegmentedFile>();
-    (void)next->open(what_.own_path, what_.most);
-    file_ = std::move(next);
-    return file_->problem().empty() && begin_segment();
-  }
-
-  const Recording what_;
-  Rows rows_;
-  std::unique_ptr<SegmentedFile> file_;
-  std::string text_, stopped_;
-  SteadyClock::time_point last_flush_ = SteadyClock::now(), last_taken_ = last_flush_;
-};
 
 // The thread and those who begin and end it.
 enum class State { none, running, ending };
@@ -156,7 +82,7 @@ int try_to_begin(const Recording& what) {
   auto& all = ring();
   (void)all.take([](const Entry&) {});  // late notes of one before
   (void)all.take_lost();
-  auto writer = std::make_unique<Writer>(what);
+  auto writer = std::make_unique<Writer>(what, all);
   if (!writer->open()) return writer->say_problem(), EIO;
   ring_in_use.store(&all, std::memory_order_release);
   const int error = begin_thread(std::move(writer));
