@@ -15,8 +15,6 @@ import harness
 SEED = int(os.environ.get("GMLAKE_TEST_SEED", random.randrange(1 << 32)))
 print(f"seed {SEED}", flush=True)
 HANDING_ON = harness.PROGRAMS / "handing_on"
-# What is stitched depends on the time that the driver takes, on a busy machine too: not here.
-STEADY = {"GMLAKE_STITCH_TIME_BUDGET": "1", "SIMCUDA_MEMORY": "4GiB"}
 
 
 class Recorded(harness.Case):
@@ -58,20 +56,21 @@ class Replays(Recorded):
     def check(self, client, api):
         path = self.folder / "program.csv"
         written = harness.mixed_trace(path, seed=SEED, streams=4, events=1000, most_live=96 * harness.MIB)
-        _, report = self.recorded(harness.PROGRAMS / client, "--api", api, "--loops", 2, path, **STEADY)
+        _, report = self.recorded(harness.PROGRAMS / client, "--api", api, "--loops", 2, path, SIMCUDA_MEMORY="4GiB")
         info = self.info()
         self.assertEqual(info["allocations"], 2 * written.allocations)
         self.assertEqual(info["allocations"], report["allocations"])
         self.assertEqual(info["frees"], report["frees"])
         self.assertEqual(info["peak_live_bytes"], report["peak_live_bytes"])
         self.assertEqual((info["unknown_frees"], info["lost_events"], info["cut"]), (0, 0, False))
-        replay, said = self.replay(None, "--set", "stitch.time_budget=1")
+        replay, said = self.replay()
         self.assertEqual(said, "")
         self.assertEqual(replay["allocations"], report["allocations"])
         self.assertEqual(replay["peak_live_bytes"], report["peak_live_bytes"])
         physical = report["peak_physical_bytes"]
         self.assertLessEqual(abs(replay["peak_physical_bytes"] - physical), physical / 100)
-        self.assertEqual(len({stream["stream"] for stream in info["streams"]}), 4 if api == "async" else 1)
+        # The client waits for all of the context now and then, which is the host's.
+        self.assertEqual(len({stream["stream"] for stream in info["streams"]} - {"host"}), 4 if api == "async" else 0)
         self.assert_callers(client)
 
     def assert_callers(self, client):
