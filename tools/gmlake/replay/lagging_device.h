@@ -12,9 +12,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <limits>
-#include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "driver/device.h"
 
@@ -43,8 +44,8 @@ class LaggingDevice final : public driver::Device {
   // Events of the pool that was recorded.
   void fence(std::uint32_t fence, Lane lane) { due(recorded_fences_, fence, lane); }
   void passed(std::uint32_t fence) { wait_until(recorded_fences_, fence); }
-  // What the pool goes by from now on, rather than what is measured here.
-  void pace_is(const driver::Pace& pace) { pace_ = pace; }
+  // Who knows what the pool is to go by, rather than what is measured here.
+  void ask_pace(std::function<void(driver::Pace&)> source) { pace_ = std::move(source); }
 
   gmlake::Result<driver::Address> reserve(Bytes size) override { return device_.reserve(size); }
   Status free_reservation(driver::Address at, Bytes size) override {
@@ -90,7 +91,9 @@ class LaggingDevice final : public driver::Device {
     complete(kHost);
     return device_.wait_context(context);
   }
-  void pace(driver::Pace& measured) override { measured = pace_.value_or(measured); }
+  void pace(driver::Pace& measured) override {
+    if (pace_) pace_(measured);
+  }
   void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const override {
     device_.count(out);
   }
@@ -132,7 +135,7 @@ class LaggingDevice final : public driver::Device {
   Events<std::uint32_t> events_, recorded_fences_;
   std::unordered_map<Lane, Rows> progress_;  // how far each has come, as far as it is known
   Rows all_ = 0;
-  std::optional<driver::Pace> pace_;
+  std::function<void(driver::Pace&)> pace_;
 };
 
 }  // namespace gmlake::replay
