@@ -94,11 +94,14 @@ TEST_F(RowsTest, FencesAreOfTheStreamThatTheirHandleStandsFor) {
   add(of_host(Action::fence_pending, 0xf0));
   add(of_host(Action::fence_passed, 0xf0));
   const auto trace = read(text);
-  ASSERT_EQ(trace.events.size(), 3U);
+  ASSERT_EQ(trace.events.size(), 4U);
   EXPECT_EQ(trace.fences, 1U);
   EXPECT_EQ(trace.events[1].kind(), Kind::fence);
-  EXPECT_EQ(trace.events[2].kind(), Kind::passed);
-  EXPECT_EQ(trace.streams[trace.events[2].stream], 16U);
+  EXPECT_EQ(trace.events[2].kind(), Kind::asked);
+  EXPECT_EQ(trace.events[2].bytes, 0U);
+  EXPECT_EQ(trace.events[3].kind(), Kind::asked);
+  EXPECT_EQ(trace.events[3].bytes, 1U);
+  EXPECT_EQ(trace.streams[trace.events[3].stream], 16U);
 }
 
 TEST_F(RowsTest, WhatAMissWentByStandsBeforeIt) {

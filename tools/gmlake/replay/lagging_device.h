@@ -12,10 +12,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <unordered_map>
-#include <utility>
 
 #include "driver/device.h"
 
@@ -44,8 +42,23 @@ class LaggingDevice final : public driver::Device {
   // Events of the pool that was recorded.
   void fence(std::uint32_t fence, Lane lane) { due(recorded_fences_, fence, lane); }
   void passed(std::uint32_t fence) { wait_until(recorded_fences_, fence); }
-  // Who knows what the pool is to go by, rather than what is measured here.
-  void ask_pace(std::function<void(driver::Pace&)> source) { pace_ = std::move(source); }
+  // Who knows what was found out and measured when it was recorded, and is asked first.
+  class Recorded {
+   public:
+    virtual void asked(driver::Event event) = 0;
+    virtual void pace(driver::Pace& measured) = 0;
+
+   protected:
+    ~Recorded() = default;
+  };
+  void follow(Recorded* recorded) { said_ = recorded; }
+  // Whether the event is behind the same as that one of the pool that was recorded.
+  bool is_of(std::uint32_t fence, driver::Event event) const {
+    const auto theirs = recorded_fences_.find(fence);
+    const auto ours = fences_.find(event);
+    return theirs != recorded_fences_.end() && ours != fences_.end() &&
+           theirs->second.lane == ours->second.lane && theirs->second.made == ours->second.made;
+  }
 
   gmlake::Result<driver::Address> reserve(Bytes size) override { return device_.reserve(size); }
   Status free_reservation(driver::Address at, Bytes size) override {
@@ -77,6 +90,7 @@ class LaggingDevice final : public driver::Device {
   }
   gmlake::Result<bool> query(driver::Event event) override {
     auto answer = device_.query(event);
+    if (said_) said_->asked(event);
     if (answer) answer = is_over(fences_[event]);
     return answer;
   }
@@ -92,7 +106,7 @@ class LaggingDevice final : public driver::Device {
     return device_.wait_context(context);
   }
   void pace(driver::Pace& measured) override {
-    if (pace_) pace_(measured);
+    if (said_) said_->pace(measured);
   }
   void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const override {
     device_.count(out);
@@ -135,7 +149,7 @@ class LaggingDevice final : public driver::Device {
   Events<std::uint32_t> events_, recorded_fences_;
   std::unordered_map<Lane, Rows> progress_;  // how far each has come, as far as it is known
   Rows all_ = 0;
-  std::function<void(driver::Pace&)> pace_;
+  Recorded* said_ = nullptr;
 };
 
 }  // namespace gmlake::replay

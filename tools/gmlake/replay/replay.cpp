@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "replay/lagging_device.h"
 #include "replay/malloc_pair.h"
+#include "replay/recorded_pool.h"
 
 namespace gmlake::replay {
 namespace {
@@ -69,8 +71,7 @@ class Player {
         pool_(pool),
         addresses_(trace.allocations),
         remaining_(never_freed(trace)) {
-    if (manner.lag == LaggingDevice::kRecorded)
-      device_.ask_pace([this](driver::Pace& pace) { next_pace(pace); });
+    if (manner.lag == LaggingDevice::kRecorded) recorded_.emplace(trace, streams, device, pool);
   }
 
   enum class Outcome { finished, out_of_memory, failed, interrupted };
@@ -88,9 +89,6 @@ class Player {
     return origin.host() ? LaggingDevice::kHost : origin.stream;
   }
   void order(const trace::Event& event);
-  void order_of_pool(const trace::Event& event);
-  void learn(bool until_pace);
-  void next_pace(driver::Pace& pace);
 
   const trace::Trace& trace_;
   const SimulatedDevice::Streams& streams_;
@@ -101,47 +99,10 @@ class Player {
   std::vector<Remaining> remaining_;
   stream::Recording recordings_ = 0;
   std::size_t position_ = 0;
-  std::size_t freed_ = 0;               // after the last of them
-  std::size_t paces_ = 0, learnt_ = 0;  // the paces and the rows of the pool that are known by now
-  std::vector<std::uint16_t> given_work_;  // streams, by those rows
-  bool in_miss_ = false;
+  std::size_t freed_ = 0;  // after the last of them
+  std::optional<RecordedPool> recorded_;
   Error error_;
 };
-
-// What the recorded pool did before the row, and found out: all of it, or what it knew when it
-// planned its next miss.
-void Player::learn(bool until_pace) {
-  const auto& paces = trace_.paces;
-  if (!until_pace)
-    while (paces_ < paces.size() && paces[paces_].before <= position_) ++paces_;
-  const auto end =
-      until_pace && paces_ < paces.size() ? std::min(position_, paces[paces_].before) : position_;
-  for (; learnt_ < end; ++learnt_)
-    if (trace_.events[learnt_].of_pool()) order_of_pool(trace_.events[learnt_]);
-  if (in_miss_) return;  // the pool has its locks
-  for (const auto stream : given_work_) pool_.before_work(origin_of(stream));
-  given_work_.clear();
-}
-
-// A plan of the recorded pool for the same row, or, where it made none, the last one before.
-void Player::next_pace(driver::Pace& pace) {
-  if (paces_ < trace_.paces.size() && trace_.paces[paces_].before <= position_) ++paces_;
-  in_miss_ = true;
-  learn(true);
-  in_miss_ = false;
-  if (paces_ == 0) return;
-  const auto& known = trace_.paces[paces_ - 1];
-  pace = {known.map_ns, known.create_ns, known.may_stitch};
-}
-
-// What the recorded pool did, and what that says of the work.
-void Player::order_of_pool(const trace::Event& event) {
-  if (!device_.is_recorded()) return;
-  if (event.kind() == trace::Kind::passed) return device_.passed(event.block);
-  const auto& origin = origin_of(event.stream);
-  device_.fence(event.block, lane_of(origin));
-  if (!origin.host()) given_work_.push_back(event.stream);
-}
 
 // The calls of the driver door (hooks/order_door.cpp), around a driver call that always succeeds.
 void Player::order(const trace::Event& event) {
@@ -173,7 +134,7 @@ void Player::order(const trace::Event& event) {
 Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
   constexpr std::size_t kAskEach = 1024;
   freed_ = 0;
-  paces_ = learnt_ = 0;
+  if (recorded_) recorded_->begin();
   for (position_ = 0; position_ < trace_.events.size(); ++position_) {
     if (position_ % kAskEach == 0 && manner.go_on && !manner.go_on(loop, position_))
       return Outcome::interrupted;
@@ -181,7 +142,7 @@ Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
     if (event.of_pool()) continue;
     // What a recorded pool did for an allocation it did before the row.
     const bool after = device_.is_recorded() && event.kind() == trace::Kind::allocate;
-    learn(event.kind() == trace::Kind::allocate);
+    if (recorded_) recorded_->before(position_);
     if (!after) device_.advance();
     if (!event.of_memory()) {
       order(event);
@@ -199,7 +160,7 @@ Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
       return full ? Outcome::out_of_memory : Outcome::failed;
     }
     addresses_[event.block] = *at;
-    learn(false);
+    if (recorded_) recorded_->after();
     if (after) device_.advance();
   }
   for (const auto& [block, stream] : remaining_) {

@@ -79,7 +79,7 @@ Builder::Outcome Builder::order(Kind kind, std::uint64_t name, std::uint64_t tim
 }
 
 Builder::Outcome Builder::progress(Kind kind, std::uint64_t fence, std::uint64_t time,
-                                   std::uint64_t stream, std::uint64_t thread) {
+                                   std::uint64_t stream, std::uint64_t thread, bool passed) {
   if (kind == Kind::complete) return add(kind, 0, 0, time, stream, thread);
   if (kind == Kind::fence) {
     if (trace_.fences == std::numeric_limits<std::uint32_t>::max()) return Outcome::too_many;
@@ -88,7 +88,7 @@ Builder::Outcome Builder::progress(Kind kind, std::uint64_t fence, std::uint64_t
   }
   const auto known = fences_.find(fence);
   if (known == fences_.end()) return Outcome::added;
-  return add(kind, known->second.number, 0, time, known->second.stream, thread);
+  return add(kind, known->second.number, passed, time, known->second.stream, thread);
 }
 
 Builder::Outcome Builder::blocking(std::uint64_t stream, std::uint64_t thread) {

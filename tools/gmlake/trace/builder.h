@@ -30,7 +30,7 @@ class Builder {
   // A row about an event of the recorder's own pool, or (Kind::complete) about all of a stream. One
   // about a fence that is not known is left out.
   Outcome progress(Kind kind, std::uint64_t fence, std::uint64_t time, std::uint64_t stream,
-                   std::uint64_t thread);
+                   std::uint64_t thread, bool passed = true);
   // The legacy stream waits for this one.
   Outcome blocking(std::uint64_t stream, std::uint64_t thread);
   bool is_live(std::uint64_t address) const { return live_.count(address) != 0; }

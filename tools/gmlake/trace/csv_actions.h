@@ -12,6 +12,7 @@ namespace gmlake::trace::csv {
 // What a row's action is. Some say more by their size: whether what was asked for was over.
 enum class What : std::uint8_t {
   event,     // of a Kind
+  pending,   // asked in vain
   answered,  // one if it was over, otherwise nothing
   failure,
   live,
@@ -38,8 +39,8 @@ inline constexpr std::array kRows{Row{"allocate", What::event, Kind::allocate},
                                   Row{"query stream", What::answered, Kind::complete},
                                   Row{"synchronize context", What::event, Kind::complete},
                                   Row{"fence", What::event, Kind::fence},
-                                  Row{"fence passed", What::event, Kind::passed},
-                                  Row{"fence pending", What::note},
+                                  Row{"fence passed", What::event, Kind::asked},
+                                  Row{"fence pending", What::pending, Kind::asked},
                                   Row{"pace", What::pace},
                                   Row{"pace spent", What::pace_spent},
                                   Row{"allocate failure", What::failure},

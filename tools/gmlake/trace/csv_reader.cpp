@@ -147,7 +147,8 @@ std::optional<std::string> Reader::event(const Row& row) {
   } else {
     outcome = kind == Kind::allocate ? builder_.allocate(*pointer, *size, *time, *stream, *thread)
               : kind == Kind::free   ? builder_.free(*pointer, *time, *stream, *thread)
-              : kind >= Kind::fence  ? builder_.progress(kind, *pointer, *time, *stream, *thread)
+              : kind >= Kind::fence  ? builder_.progress(kind, *pointer, *time, *stream, *thread,
+                                                         row.what != What::pending)
                                      : builder_.order(kind, *pointer, *time, *stream, *thread);
   }
   return problem_of(outcome, *pointer);

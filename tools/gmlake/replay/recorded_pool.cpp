@@ -1,0 +1,86 @@
+#include "replay/recorded_pool.h"
+
+#include <algorithm>
+
+namespace gmlake::replay {
+
+using trace::Kind;
+
+void RecordedPool::begin() {
+  learnt_ = paces_ = 0;
+  device_.follow(this);
+}
+
+void RecordedPool::before(std::size_t position) {
+  const auto& events = trace_.events;
+  position_ = end_ = position;
+  if (events[position].kind() != Kind::allocate) {
+    learn_all();
+    while (++end_ < events.size() && events[end_].of_pool()) {
+    }
+    return;
+  }
+  // Events behind work that the program gave its streams meanwhile.
+  while (learnt_ < known_end() && events[learnt_].kind() != Kind::asked) learn(events[learnt_++]);
+  give_work();
+}
+
+void RecordedPool::after() {
+  if (trace_.events[position_].kind() == Kind::allocate) learn_all();
+}
+
+// The next question of the recorded pool, if it is this one.
+void RecordedPool::asked(driver::Event event) {
+  const auto& events = trace_.events;
+  while (learnt_ < known_end() && events[learnt_].kind() != Kind::asked) learn(events[learnt_++]);
+  if (learnt_ < known_end() && device_.is_of(events[learnt_].block, event))
+    learn(events[learnt_++]);
+}
+
+void RecordedPool::pace(driver::Pace& measured) {
+  if (has_pace()) {
+    learn_to(std::min(end_, trace_.paces[paces_].before));
+    ++paces_;
+  }
+  if (paces_ == 0) return;
+  const auto& known = trace_.paces[paces_ - 1];
+  measured = {known.map_ns, known.create_ns, known.may_stitch};
+}
+
+bool RecordedPool::has_pace() const {
+  return paces_ < trace_.paces.size() && trace_.paces[paces_].before <= position_;
+}
+
+// No plan is made with what was found out after it.
+std::size_t RecordedPool::known_end() const {
+  return has_pace() ? std::min(end_, trace_.paces[paces_].before) : end_;
+}
+
+void RecordedPool::learn(const trace::Event& event) {
+  if (!event.of_pool() || !device_.is_recorded()) return;
+  if (event.kind() == Kind::asked) {
+    if (event.bytes != 0) device_.passed(event.block);
+    return;
+  }
+  const auto& origin = streams_[event.stream];
+  device_.fence(event.block, origin.host() ? LaggingDevice::kHost : origin.stream);
+  if (!origin.host()) worked_.push_back(event.stream);
+}
+
+void RecordedPool::learn_to(std::size_t end) {
+  while (learnt_ < end) learn(trace_.events[learnt_++]);
+}
+
+void RecordedPool::learn_all() {
+  while (has_pace()) ++paces_;
+  learn_to(position_);
+  give_work();
+}
+
+// Not amid a call of the pool's, which has its locks.
+void RecordedPool::give_work() {
+  for (const auto stream : worked_) pool_.before_work(streams_[stream]);
+  worked_.clear();
+}
+
+}  // namespace gmlake::replay
