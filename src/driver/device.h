@@ -93,6 +93,11 @@ class Device {
   // Before each miss is planned: `measured` is what it will go by, unless another pace is put
   // there.
   virtual void pace(Pace& measured) { (void)measured; }
+  // Whether an event that has been asked in vain is asked again: `due` says that it is time.
+  virtual bool asks_again(Event event, bool due) {
+    (void)event;
+    return due;
+  }
 };
 
 }  // namespace gmlake::driver

@@ -24,6 +24,7 @@ enum class Action : std::uint8_t {
   fence,  // an event of the pool's own is recorded behind frees
   fence_passed,
   fence_pending,
+  work,  // the stream is given some, for the first time since memory was freed there
   pace,  // what a miss goes by (driver::Pace)
   pace_spent,
   stream,  // there is this one
@@ -48,6 +49,7 @@ inline constexpr std::array<std::string_view, kActions> kActionNames{"allocate",
                                                                      "fence",
                                                                      "fence passed",
                                                                      "fence pending",
+                                                                     "work",
                                                                      "pace",
                                                                      "pace spent",
                                                                      "stream",

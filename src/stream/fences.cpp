@@ -126,7 +126,8 @@ bool Fences::is_due(Timeline timeline, Time now, Stake stake) const {
   if (stake == Stake::walk) return false;
   const auto share = stake == Stake::growth ? ask_again_ : ask_again_ * kPlaceShare;
   const std::chrono::duration<double> waited = line.answered - line.since;
-  return now - line.answered >= waited * share;
+  return device_.asks_again(line.pending.front().follower->event,
+                            now - line.answered >= waited * share);
 }
 
 // Whether the point had not passed when it was asked for just now, or not long ago.

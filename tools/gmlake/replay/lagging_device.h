@@ -46,6 +46,7 @@ class LaggingDevice final : public driver::Device {
   class Recorded {
    public:
     virtual void asked(driver::Event event) = 0;
+    virtual bool asks_again(driver::Event event) = 0;
     virtual void pace(driver::Pace& measured) = 0;
 
    protected:
@@ -104,6 +105,10 @@ class LaggingDevice final : public driver::Device {
   Status wait_context(driver::Context context) override {
     complete(kHost);
     return device_.wait_context(context);
+  }
+  bool asks_again(driver::Event event, bool due) override {
+    if (!said_ || !recorded_) return due;
+    return is_over(fences_[event]) || said_->asks_again(event);
   }
   void pace(driver::Pace& measured) override {
     if (said_) said_->pace(measured);

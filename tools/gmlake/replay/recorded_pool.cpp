@@ -20,8 +20,10 @@ void RecordedPool::before(std::size_t position) {
     }
     return;
   }
-  // Events behind work that the program gave its streams meanwhile.
-  while (learnt_ < known_end() && events[learnt_].kind() != Kind::asked) learn(events[learnt_++]);
+  // Work that the program gave its streams meanwhile, and what came of it.
+  auto worked = position;
+  while (worked > learnt_ && events[worked - 1].kind() != Kind::work) --worked;
+  learn_to(worked);
   give_work();
 }
 
@@ -35,6 +37,16 @@ void RecordedPool::asked(driver::Event event) {
   while (learnt_ < known_end() && events[learnt_].kind() != Kind::asked) learn(events[learnt_++]);
   if (learnt_ < known_end() && device_.is_of(events[learnt_].block, event))
     learn(events[learnt_++]);
+}
+
+// How long one is left in peace was said by a clock: the recorded pool asked, or it did not.
+bool RecordedPool::asks_again(driver::Event event) {
+  for (auto row = learnt_; row < known_end(); ++row) {
+    const auto& said = trace_.events[row];
+    if (said.kind() == Kind::fence) learn(said);
+    if (said.kind() == Kind::asked && device_.is_of(said.block, event)) return true;
+  }
+  return false;
 }
 
 void RecordedPool::pace(driver::Pace& measured) {
@@ -63,8 +75,10 @@ void RecordedPool::learn(const trace::Event& event) {
     return;
   }
   const auto& origin = streams_[event.stream];
-  device_.fence(event.block, origin.host() ? LaggingDevice::kHost : origin.stream);
-  if (!origin.host()) worked_.push_back(event.stream);
+  if (event.kind() == Kind::work)
+    worked_.push_back(event.stream);
+  else
+    device_.fence(event.block, origin.host() ? LaggingDevice::kHost : origin.stream);
 }
 
 void RecordedPool::learn_to(std::size_t end) {

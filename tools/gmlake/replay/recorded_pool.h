@@ -33,6 +33,7 @@ class RecordedPool final : private LaggingDevice::Recorded {
 
  private:
   void asked(driver::Event event) override;
+  bool asks_again(driver::Event event) override;
   void pace(driver::Pace& measured) override;
 
   bool has_pace() const;  // for this row

@@ -173,16 +173,12 @@ Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
 }  // namespace
 
 trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice& simulated,
-                               const config::Config& given, const Manner& manner) {
+                               const config::Config& config, const Manner& manner) {
   const auto instant = simulated.fresh();
   if (!instant) return tl::unexpected(instant.error());
   const bool nothing_said = trace.fences == 0 || manner.one_stream;
   LaggingDevice device(**instant,
                        manner.lag == LaggingDevice::kRecorded && nothing_said ? 0 : manner.lag);
-  // How long an event is left in peace depends on the clock, and the recorded pool's did: what it
-  // found out it is told here, whenever it is asked, and nothing else.
-  auto config = given;
-  if (device.is_recorded()) config.streams_ask_again = 0;
   SimulatedDevice::Streams streams(simulated);
   for (std::size_t i = 0; i < trace.streams.size(); ++i) {
     const bool blocking = trace.blocking.count(static_cast<std::uint16_t>(i)) != 0;

@@ -80,7 +80,7 @@ Builder::Outcome Builder::order(Kind kind, std::uint64_t name, std::uint64_t tim
 
 Builder::Outcome Builder::progress(Kind kind, std::uint64_t fence, std::uint64_t time,
                                    std::uint64_t stream, std::uint64_t thread, bool passed) {
-  if (kind == Kind::complete) return add(kind, 0, 0, time, stream, thread);
+  if (kind == Kind::complete || kind == Kind::work) return add(kind, 0, 0, time, stream, thread);
   if (kind == Kind::fence) {
     if (trace_.fences == std::numeric_limits<std::uint32_t>::max()) return Outcome::too_many;
     fences_.insert_or_assign(fence, Fence{trace_.fences, stream});

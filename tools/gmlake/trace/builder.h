@@ -27,8 +27,8 @@ class Builder {
 
   // A CUDA event by that name is another one from here on.
   void forget(std::uint64_t name) { cuda_events_.erase(name); }
-  // A row about an event of the recorder's own pool, or (Kind::complete) about all of a stream. One
-  // about a fence that is not known is left out.
+  // A row about an event of the recorder's own pool, or (Kind::complete, Kind::work) about all of a
+  // stream. One about a fence that is not known is left out.
   Outcome progress(Kind kind, std::uint64_t fence, std::uint64_t time, std::uint64_t stream,
                    std::uint64_t thread, bool passed = true);
   // The legacy stream waits for this one.

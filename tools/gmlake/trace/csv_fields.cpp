@@ -53,7 +53,7 @@ std::optional<std::uint64_t> parse_time(std::string_view text) {
     const auto colon = whole.find(':');
     const auto part = parse_integer(whole.substr(0, colon), 10);
     // What an Event's time holds, in microseconds.
-    constexpr std::uint64_t kMostSeconds = (std::uint64_t{1} << 61) / 1'000'000 - 1;
+    constexpr std::uint64_t kMostSeconds = (std::uint64_t{1} << 60) / 1'000'000 - 1;
     if (!part || *part > kMostSeconds - seconds * 60 || parts > 2) return {};
     seconds = seconds * 60 + *part;
     if (seconds > kMostSeconds / 60 && colon != std::string_view::npos) return {};

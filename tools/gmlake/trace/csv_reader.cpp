@@ -131,7 +131,7 @@ std::optional<std::string> Reader::event(const Row& row) {
     trace.paces.push_back({trace.events.size(), *pointer, *size, row.what == What::pace});
   } else if (row.what == What::stream) {
     if (*size != 0) outcome = builder_.blocking(*stream, *thread);
-  } else if (kind == Kind::complete) {
+  } else if (kind == Kind::complete || kind == Kind::work) {
     if (row.what == What::event || *size != 0)
       outcome = builder_.progress(kind, 0, *time, *stream, *thread);
   } else if (*pointer == 0) {

@@ -27,7 +27,8 @@ using Expected = tl::expected<T, std::string>;
 // Memory comes and goes, or the program puts its streams in order: a CUDA event is recorded on a
 // stream, the stream waits for it, or the host does; or the host waits for all that a stream has
 // been given (complete). Where the recorder had a pool of its own: an event of that pool follows
-// what a stream was given (fence), and is asked whether it has passed.
+// what a stream was given (fence), and is asked whether it has passed,
+// and is told that a stream is given work.
 enum class Kind : std::uint8_t {
   allocate,
   free,
@@ -36,7 +37,8 @@ enum class Kind : std::uint8_t {
   synchronize,
   complete,
   fence,
-  asked
+  asked,
+  work
 };
 inline constexpr std::array<std::string_view, 5> kActions{"allocate", "free", "record", "wait",
                                                           "synchronize"};  // as logs name them
@@ -44,8 +46,8 @@ inline constexpr std::array<std::string_view, 5> kActions{"allocate", "free", "r
 // 24 bytes: a day of training is tens of millions of these.
 struct Event {
   Bytes bytes;  // requested, at the free too; of an answer, 1 if it was yes; otherwise 0
-  std::uint64_t time : 61;  // microseconds, from whatever the recorder counts from
-  std::uint64_t what : 3;   // a Kind
+  std::uint64_t time : 60;  // microseconds, from whatever the recorder counts from
+  std::uint64_t what : 4;   // a Kind
   // The ordinal of the allocation: 0 .. Trace::allocations - 1; or of the CUDA event:
   // 0 .. Trace::cuda_events - 1; or of the fence: 0 .. Trace::fences - 1.
   std::uint32_t block;
