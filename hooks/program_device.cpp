@@ -186,7 +186,7 @@ Result<bool> ProgramDevice::query(driver::Event event) {
 Status ProgramDevice::wait(driver::Event event) {
   const RelaxedCapture relaxed(driver_);
   auto waited = CudaDevice::wait(event);
-  if (waited) note_fence(Action::fence_passed, event, nullptr, {});
+  if (waited) note_fence(Action::fence_awaited, event, nullptr, {});
   return waited;
 }
 

@@ -24,6 +24,7 @@ enum class Action : std::uint8_t {
   fence,  // an event of the pool's own is recorded behind frees
   fence_passed,
   fence_pending,
+  fence_awaited,
   work,  // the stream is given some, for the first time since memory was freed there
   pace,  // what a miss goes by (driver::Pace)
   pace_spent,
@@ -49,6 +50,7 @@ inline constexpr std::array<std::string_view, kActions> kActionNames{"allocate",
                                                                      "fence",
                                                                      "fence passed",
                                                                      "fence pending",
+                                                                     "fence awaited",
                                                                      "work",
                                                                      "pace",
                                                                      "pace spent",

@@ -13,7 +13,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <set>
 #include <unordered_map>
+#include <utility>
 
 #include "driver/device.h"
 
@@ -40,12 +42,16 @@ class LaggingDevice final : public driver::Device {
   // The host has waited for all that the lane has been given.
   void complete(Lane lane) { wait_until({now_ + lag_, now_, lane}); }
   // Events of the pool that was recorded.
-  void fence(std::uint32_t fence, Lane lane) { due(recorded_fences_, fence, lane); }
+  void fence(std::uint32_t fence, Lane lane) {
+    due(recorded_fences_, fence, lane);
+    recorded_behind_.emplace(lane, now_);
+  }
   void passed(std::uint32_t fence) { wait_until(recorded_fences_, fence); }
   // Who knows what was found out and measured when it was recorded, and is asked first.
   class Recorded {
    public:
     virtual void asked(driver::Event event) = 0;
+    virtual void awaited(driver::Event event) = 0;
     virtual bool asks_again(driver::Event event) = 0;
     virtual void pace(driver::Pace& measured) = 0;
 
@@ -99,6 +105,7 @@ class LaggingDevice final : public driver::Device {
     return device_.make_wait(stream, context, event);
   }
   Status wait(driver::Event event) override {
+    if (said_) said_->awaited(event);
     wait_until(fences_, event);
     return device_.wait(event);
   }
@@ -108,7 +115,9 @@ class LaggingDevice final : public driver::Device {
   }
   bool asks_again(driver::Event event, bool due) override {
     if (!said_ || !recorded_) return due;
-    return is_over(fences_[event]) || said_->asks_again(event);
+    const auto& own = fences_[event];
+    return recorded_behind_.count({own.lane, own.made}) != 0 ? said_->asks_again(event)
+                                                             : due || is_over(own);
   }
   void pace(driver::Pace& measured) override {
     if (said_) said_->pace(measured);
@@ -152,7 +161,8 @@ class LaggingDevice final : public driver::Device {
   Rows now_ = 0;
   Events<driver::Event> fences_;
   Events<std::uint32_t> events_, recorded_fences_;
-  std::unordered_map<Lane, Rows> progress_;  // how far each has come, as far as it is known
+  std::set<std::pair<Lane, Rows>> recorded_behind_;  // what those follow
+  std::unordered_map<Lane, Rows> progress_;          // how far each has come, as far as it is known
   Rows all_ = 0;
   Recorded* said_ = nullptr;
 };

@@ -31,12 +31,24 @@ void RecordedPool::after() {
   if (trace_.events[position_].kind() == Kind::allocate) learn_all();
 }
 
-// The next question of the recorded pool, if it is this one.
 void RecordedPool::asked(driver::Event event) {
+  learn_next(Kind::asked, event);
+}
+
+void RecordedPool::awaited(driver::Event event) {
+  learn_next(Kind::awaited, event);
+}
+
+// The next that the recorded pool found out, if that was it.
+void RecordedPool::learn_next(Kind kind, driver::Event event) {
   const auto& events = trace_.events;
-  while (learnt_ < known_end() && events[learnt_].kind() != Kind::asked) learn(events[learnt_++]);
-  if (learnt_ < known_end() && device_.is_of(events[learnt_].block, event))
-    learn(events[learnt_++]);
+  const auto is_news = [](const trace::Event& row) {
+    return row.kind() == Kind::asked || row.kind() == Kind::awaited;
+  };
+  while (learnt_ < known_end() && !is_news(events[learnt_])) learn(events[learnt_++]);
+  if (learnt_ >= known_end()) return;
+  const auto& next = events[learnt_];
+  if (next.kind() == kind && device_.is_of(next.block, event)) learn(events[learnt_++]);
 }
 
 // How long one is left in peace was said by a clock: the recorded pool asked, or it did not.
@@ -70,7 +82,7 @@ std::size_t RecordedPool::known_end() const {
 
 void RecordedPool::learn(const trace::Event& event) {
   if (!event.of_pool() || !device_.is_recorded()) return;
-  if (event.kind() == Kind::asked) {
+  if (event.kind() == Kind::asked || event.kind() == Kind::awaited) {
     if (event.bytes != 0) device_.passed(event.block);
     return;
   }

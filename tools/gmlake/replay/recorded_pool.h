@@ -33,12 +33,14 @@ class RecordedPool final : private LaggingDevice::Recorded {
 
  private:
   void asked(driver::Event event) override;
+  void awaited(driver::Event event) override;
   bool asks_again(driver::Event event) override;
   void pace(driver::Pace& measured) override;
 
   bool has_pace() const;  // for this row
   std::size_t known_end() const;
   void learn(const trace::Event& event);
+  void learn_next(trace::Kind kind, driver::Event event);
   void learn_to(std::size_t end);
   void learn_all();
   void give_work();

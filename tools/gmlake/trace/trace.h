@@ -27,7 +27,7 @@ using Expected = tl::expected<T, std::string>;
 // Memory comes and goes, or the program puts its streams in order: a CUDA event is recorded on a
 // stream, the stream waits for it, or the host does; or the host waits for all that a stream has
 // been given (complete). Where the recorder had a pool of its own: an event of that pool follows
-// what a stream was given (fence), and is asked whether it has passed,
+// what a stream was given (fence), and is asked whether it has passed, or waited for,
 // and is told that a stream is given work.
 enum class Kind : std::uint8_t {
   allocate,
@@ -38,6 +38,7 @@ enum class Kind : std::uint8_t {
   complete,
   fence,
   asked,
+  awaited,
   work
 };
 inline constexpr std::array<std::string_view, 5> kActions{"allocate", "free", "record", "wait",
