@@ -93,10 +93,15 @@ class Device {
   // Before each miss is planned: `measured` is what it will go by, unless another pace is put
   // there.
   virtual void pace(Pace& measured) { (void)measured; }
-  // Whether an event that has been asked in vain is asked again: `due` says that it is time.
-  virtual bool asks_again(Event event, bool due) {
+  // Whether it is time to look at what follows an event that has been asked in vain, and whether
+  // the event is asked: as it would be, unless that is known better.
+  virtual bool is_due(Event event, bool due) {
     (void)event;
     return due;
+  }
+  virtual bool asks(Event event, bool would) {
+    (void)event;
+    return would;
   }
 };
 

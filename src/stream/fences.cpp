@@ -124,18 +124,24 @@ bool Fences::is_due(Timeline timeline, Time now, Stake stake) const {
   if (line.answered == now) return false;
   if (line.answered < line.since) return true;
   if (stake == Stake::walk) return false;
+  return device_.is_due(line.pending.front().follower->event, is_due_by_clock(line, now, stake));
+}
+
+// For one that has been asked.
+bool Fences::is_due_by_clock(const Line& line, Time now, Stake stake) const {
   const auto share = stake == Stake::growth ? ask_again_ : ask_again_ * kPlaceShare;
   const std::chrono::duration<double> waited = line.answered - line.since;
-  return device_.asks_again(line.pending.front().follower->event,
-                            now - line.answered >= waited * share);
+  return now - line.answered >= waited * share;
 }
 
 // Whether the point had not passed when it was asked for just now, or not long ago.
 bool Fences::awaited(const Point& point, Time now, Stake stake) const {
   if (point.timeline >= lines_.size()) return false;
   const auto& line = lines_[point.timeline];
-  return !line.pending.empty() && line.pending.front().value <= point.value &&
-         (line.answered == now || !is_due(point.timeline, now, stake));
+  if (line.pending.empty() || line.pending.front().value > point.value) return false;
+  if (line.answered == now) return true;
+  if (stake == Stake::all || line.answered < line.since) return false;
+  return stake == Stake::walk || !is_due_by_clock(line, now, stake);
 }
 
 bool Fences::has_fired(Line& line) {
@@ -176,7 +182,9 @@ Fences::Answers Fences::ask(const Snapshot& known, Time now, Stake stake) {
         while (first != fence.before.end() &&
                (first->timeline == t || !awaited(*first, now, stake)))
           ++first;
-        if (first != fence.before.end()) {
+        const bool would = first == fence.before.end();
+        if (!device_.asks(fence.follower->event, would)) {
+          if (would) break;
           line.since = lines_[first->timeline].since;
           line.answered = lines_[first->timeline].answered;
           break;

@@ -52,7 +52,8 @@ class LaggingDevice final : public driver::Device {
    public:
     virtual void asked(driver::Event event) = 0;
     virtual void awaited(driver::Event event) = 0;
-    virtual bool asks_again(driver::Event event) = 0;
+    virtual bool asks(driver::Event event) = 0;
+    virtual bool follows(Lane lane) = 0;  // with another event
     virtual void pace(driver::Pace& measured) = 0;
 
    protected:
@@ -113,11 +114,12 @@ class LaggingDevice final : public driver::Device {
     complete(kHost);
     return device_.wait_context(context);
   }
-  bool asks_again(driver::Event event, bool due) override {
-    if (!said_ || !recorded_) return due;
-    const auto& own = fences_[event];
-    return recorded_behind_.count({own.lane, own.made}) != 0 ? said_->asks_again(event)
-                                                             : due || is_over(own);
+  bool is_due(driver::Event event, bool due) override {
+    const auto* const twin = twin_of(event);
+    return twin ? said_->asks(event) || said_->follows(twin->lane) : due;
+  }
+  bool asks(driver::Event event, bool would) override {
+    return twin_of(event) ? said_->asks(event) : would;
   }
   void pace(driver::Pace& measured) override {
     if (said_) said_->pace(measured);
@@ -149,6 +151,13 @@ class LaggingDevice final : public driver::Device {
     }
     auto& known = event.lane == kHost ? all_ : progress_[event.lane];
     known = std::max(known, event.made);
+  }
+  // The event, if the recorded pool had one behind the same.
+  const Due* twin_of(driver::Event event) const {
+    const auto own = fences_.find(event);
+    const bool known = said_ && recorded_ && own != fences_.end() &&
+                       recorded_behind_.count({own->second.lane, own->second.made}) != 0;
+    return known ? &own->second : nullptr;
   }
   bool is_over(const Due& event) {
     if (!recorded_) return event.at <= now_;

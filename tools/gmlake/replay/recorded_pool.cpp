@@ -52,12 +52,19 @@ void RecordedPool::learn_next(Kind kind, driver::Event event) {
 }
 
 // How long one is left in peace was said by a clock: the recorded pool asked, or it did not.
-bool RecordedPool::asks_again(driver::Event event) {
+bool RecordedPool::asks(driver::Event event) {
   for (auto row = learnt_; row < known_end(); ++row) {
     const auto& said = trace_.events[row];
     if (said.kind() == Kind::fence) learn(said);
     if (said.kind() == Kind::asked && device_.is_of(said.block, event)) return true;
   }
+  return false;
+}
+
+bool RecordedPool::follows(LaggingDevice::Lane lane) {
+  const auto& events = trace_.events;
+  for (auto row = learnt_; row < known_end(); ++row)
+    if (events[row].kind() == Kind::fence && lane_of(events[row]) == lane) return true;
   return false;
 }
 
@@ -80,17 +87,21 @@ std::size_t RecordedPool::known_end() const {
   return has_pace() ? std::min(end_, trace_.paces[paces_].before) : end_;
 }
 
+LaggingDevice::Lane RecordedPool::lane_of(const trace::Event& event) const {
+  const auto& origin = streams_[event.stream];
+  return origin.host() ? LaggingDevice::kHost : origin.stream;
+}
+
 void RecordedPool::learn(const trace::Event& event) {
   if (!event.of_pool() || !device_.is_recorded()) return;
   if (event.kind() == Kind::asked || event.kind() == Kind::awaited) {
     if (event.bytes != 0) device_.passed(event.block);
     return;
   }
-  const auto& origin = streams_[event.stream];
   if (event.kind() == Kind::work)
     worked_.push_back(event.stream);
   else
-    device_.fence(event.block, origin.host() ? LaggingDevice::kHost : origin.stream);
+    device_.fence(event.block, lane_of(event));
 }
 
 void RecordedPool::learn_to(std::size_t end) {

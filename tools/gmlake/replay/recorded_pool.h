@@ -34,11 +34,13 @@ class RecordedPool final : private LaggingDevice::Recorded {
  private:
   void asked(driver::Event event) override;
   void awaited(driver::Event event) override;
-  bool asks_again(driver::Event event) override;
+  bool asks(driver::Event event) override;
+  bool follows(LaggingDevice::Lane lane) override;
   void pace(driver::Pace& measured) override;
 
   bool has_pace() const;  // for this row
   std::size_t known_end() const;
+  LaggingDevice::Lane lane_of(const trace::Event& event) const;
   void learn(const trace::Event& event);
   void learn_next(trace::Kind kind, driver::Event event);
   void learn_to(std::size_t end);
