@@ -41,6 +41,7 @@ void RecordedPool::awaited(driver::Event event) {
 
 // The next that the recorded pool found out, if that was it.
 void RecordedPool::learn_next(Kind kind, driver::Event event) {
+  if (gives_work_) return;  // of which all is known
   const auto& events = trace_.events;
   const auto is_news = [](const trace::Event& row) {
     return row.kind() == Kind::asked || row.kind() == Kind::awaited;
@@ -116,7 +117,9 @@ void RecordedPool::learn_all() {
 
 // Not amid a call of the pool's, which has its locks.
 void RecordedPool::give_work() {
-  for (const auto stream : worked_) pool_.before_work(streams_[stream]);
+  gives_work_ = true;
+  for (const auto stream : worked_) (void)pool_.before_work(streams_[stream]);
+  gives_work_ = false;
   worked_.clear();
 }
 

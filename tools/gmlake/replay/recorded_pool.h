@@ -53,7 +53,8 @@ class RecordedPool final : private LaggingDevice::Recorded {
   pool::DevicePool& pool_;
   std::size_t position_ = 0, end_ = 0;  // the row, and the last that is about it
   std::size_t learnt_ = 0, paces_ = 0;  // of the trace's, known by now
-  std::vector<std::uint16_t> worked_;   // streams that had work, which the pool is to hear of
+  bool gives_work_ = false;
+  std::vector<std::uint16_t> worked_;  // streams that had work, which the pool is to hear of
 };
 
 }  // namespace gmlake::replay
