@@ -53,7 +53,7 @@ class LaggingDevice final : public driver::Device {
     virtual void asked(driver::Event event) = 0;
     virtual void awaited(driver::Event event) = 0;
     virtual bool asks(driver::Event event) = 0;
-    virtual bool follows(Lane lane) = 0;  // with another event
+    virtual bool looks_at(Lane lane) = 0;  // asks any event there, or records one
     virtual void pace(driver::Pace& measured) = 0;
 
    protected:
@@ -116,7 +116,7 @@ class LaggingDevice final : public driver::Device {
   }
   bool is_due(driver::Event event, bool due) override {
     const auto* const twin = twin_of(event);
-    return twin ? said_->asks(event) || said_->follows(twin->lane) : due;
+    return twin ? said_->looks_at(twin->lane) : due;
   }
   bool asks(driver::Event event, bool would) override {
     return twin_of(event) ? said_->asks(event) : would;

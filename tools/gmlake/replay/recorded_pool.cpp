@@ -62,10 +62,12 @@ bool RecordedPool::asks(driver::Event event) {
   return false;
 }
 
-bool RecordedPool::follows(LaggingDevice::Lane lane) {
-  const auto& events = trace_.events;
-  for (auto row = learnt_; row < known_end(); ++row)
-    if (events[row].kind() == Kind::fence && lane_of(events[row]) == lane) return true;
+bool RecordedPool::looks_at(LaggingDevice::Lane lane) {
+  for (auto row = learnt_; row < known_end(); ++row) {
+    const auto& said = trace_.events[row];
+    if ((said.kind() == Kind::fence || said.kind() == Kind::asked) && lane_of(said) == lane)
+      return true;
+  }
   return false;
 }
 
