@@ -93,11 +93,16 @@ class Device {
   // Before each miss is planned: `measured` is what it will go by, unless another pace is put
   // there.
   virtual void pace(Pace& measured) { (void)measured; }
-  // Whether it is time to look at what follows an event that has been asked in vain, and whether
-  // the event is asked: as it would be, unless that is known better.
-  virtual bool is_due(Event event, bool due) {
-    (void)event;
-    return due;
+  // Where an event has been asked in vain and it is, or is not, time to look there again: whether
+  // another follows later frees there, and whether events are asked; then, for each of those,
+  // whether it is. As it would be, unless that is known better.
+  virtual bool follows(Event before, bool would) {
+    (void)before;
+    return would;
+  }
+  virtual bool looks(Event front, bool would) {
+    (void)front;
+    return would;
   }
   virtual bool asks(Event event, bool would) {
     (void)event;

@@ -109,7 +109,7 @@ Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_tim
 
 bool Fences::due(Timeline timeline, Time now, Stake stake) const {
   const Lock lock(mutex_);
-  return is_due(timeline, now, stake);
+  return is_due(timeline, now, stake, &driver::Device::follows);
 }
 
 bool Fences::pending(Timeline timeline) const {
@@ -117,14 +117,14 @@ bool Fences::pending(Timeline timeline) const {
   return timeline < lines_.size() && !lines_[timeline].pending.empty();
 }
 
-bool Fences::is_due(Timeline timeline, Time now, Stake stake) const {
+bool Fences::is_due(Timeline timeline, Time now, Stake stake, Known known) const {
   if (timeline >= lines_.size() || lines_[timeline].pending.empty() || stake == Stake::all)
     return true;
   const auto& line = lines_[timeline];
   if (line.answered == now) return false;
   if (line.answered < line.since) return true;
   if (stake == Stake::walk) return false;
-  return device_.is_due(line.pending.front().follower->event, is_due_by_clock(line, now, stake));
+  return (device_.*known)(line.pending.front().follower->event, is_due_by_clock(line, now, stake));
 }
 
 // For one that has been asked.
@@ -164,7 +164,8 @@ Fences::Answers Fences::ask(const Snapshot& known, Time now, Stake stake) {
   };
   std::vector<Candidate> candidates;
   for (const auto& [t, passed] : known)
-    if (t < lines_.size() && !lines_[t].pending.empty() && is_due(t, now, stake))
+    if (t < lines_.size() && !lines_[t].pending.empty() &&
+        is_due(t, now, stake, &driver::Device::looks))
       candidates.push_back({lines_[t].pending.front().number, t, passed});
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.number < b.number; });
@@ -184,9 +185,10 @@ Fences::Answers Fences::ask(const Snapshot& known, Time now, Stake stake) {
           ++first;
         const bool would = first == fence.before.end();
         if (!device_.asks(fence.follower->event, would)) {
-          if (would) break;
-          line.since = lines_[first->timeline].since;
-          line.answered = lines_[first->timeline].answered;
+          if (!would) {
+            line.since = lines_[first->timeline].since;
+            line.answered = lines_[first->timeline].answered;
+          }
           break;
         }
         ++answers.questions;

@@ -53,7 +53,8 @@ class LaggingDevice final : public driver::Device {
     virtual void asked(driver::Event event) = 0;
     virtual void awaited(driver::Event event) = 0;
     virtual bool asks(driver::Event event) = 0;
-    virtual bool looks_at(Lane lane) = 0;  // asks any event there, or records one
+    virtual bool asks_any() = 0;
+    virtual bool follows(Lane lane) = 0;  // with another event
     virtual void pace(driver::Pace& measured) = 0;
 
    protected:
@@ -114,9 +115,12 @@ class LaggingDevice final : public driver::Device {
     complete(kHost);
     return device_.wait_context(context);
   }
-  bool is_due(driver::Event event, bool due) override {
-    const auto* const twin = twin_of(event);
-    return twin ? said_->looks_at(twin->lane) : due;
+  bool follows(driver::Event before, bool would) override {
+    const auto* const twin = twin_of(before);
+    return twin ? said_->follows(twin->lane) : would;
+  }
+  bool looks(driver::Event front, bool would) override {
+    return twin_of(front) ? said_->asks_any() : would;
   }
   bool asks(driver::Event event, bool would) override {
     return twin_of(event) ? said_->asks(event) : would;

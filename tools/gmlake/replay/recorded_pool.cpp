@@ -62,11 +62,20 @@ bool RecordedPool::asks(driver::Event event) {
   return false;
 }
 
-bool RecordedPool::looks_at(LaggingDevice::Lane lane) {
+bool RecordedPool::asks_any() {
+  for (auto row = learnt_; row < known_end(); ++row)
+    if (trace_.events[row].kind() == Kind::asked) return true;
+  return false;
+}
+
+// What the legacy stream is followed by is an event there, or on all of its context.
+bool RecordedPool::follows(LaggingDevice::Lane lane) {
+  const auto same = [](LaggingDevice::Lane one) {
+    return one == LaggingDevice::kHost ? nullptr : one;
+  };
   for (auto row = learnt_; row < known_end(); ++row) {
     const auto& said = trace_.events[row];
-    if ((said.kind() == Kind::fence || said.kind() == Kind::asked) && lane_of(said) == lane)
-      return true;
+    if (said.kind() == Kind::fence && same(lane_of(said)) == same(lane)) return true;
   }
   return false;
 }

@@ -35,7 +35,8 @@ class RecordedPool final : private LaggingDevice::Recorded {
   void asked(driver::Event event) override;
   void awaited(driver::Event event) override;
   bool asks(driver::Event event) override;
-  bool looks_at(LaggingDevice::Lane lane) override;
+  bool asks_any() override;
+  bool follows(LaggingDevice::Lane lane) override;
   void pace(driver::Pace& measured) override;
 
   bool has_pace() const;  // for this row
