@@ -57,7 +57,8 @@ class Replays(Recorded):
         path = self.folder / "program.csv"
         # So much that a hundredth of it is more than a chunk.
         written = harness.mixed_trace(path, seed=SEED, streams=4, events=1500, most_live=384 * harness.MIB)
-        _, report = self.recorded(harness.PROGRAMS / client, "--api", api, "--loops", 2, path, SIMCUDA_MEMORY="4GiB")
+        _, report = self.recorded(harness.PROGRAMS / client, "--api", api, "--touch", "ends", "--loops", 2, path,
+                                  SIMCUDA_MEMORY="4GiB")
         info = self.info()
         self.assertEqual(info["allocations"], 2 * written.allocations)
         self.assertEqual(info["allocations"], report["allocations"])

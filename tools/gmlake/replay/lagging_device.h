@@ -53,8 +53,8 @@ class LaggingDevice final : public driver::Device {
     virtual void asked(driver::Event event) = 0;
     virtual void awaited(driver::Event event) = 0;
     virtual bool asks(driver::Event event) = 0;
-    virtual bool asks_any() = 0;
-    virtual bool follows(Lane lane) = 0;  // with another event
+    virtual bool looks(Lane lane) = 0;
+    virtual bool follows(Lane lane) = 0;
     virtual void pace(driver::Pace& measured) = 0;
 
    protected:
@@ -120,7 +120,8 @@ class LaggingDevice final : public driver::Device {
     return twin ? said_->follows(twin->lane) : would;
   }
   bool looks(driver::Event front, bool would) override {
-    return twin_of(front) ? said_->asks_any() : would;
+    const auto* const twin = twin_of(front);
+    return twin ? said_->looks(twin->lane) : would;
   }
   bool asks(driver::Event event, bool would) override {
     return twin_of(event) ? said_->asks(event) : would;

@@ -62,20 +62,22 @@ bool RecordedPool::asks(driver::Event event) {
   return false;
 }
 
-bool RecordedPool::asks_any() {
-  for (auto row = learnt_; row < known_end(); ++row)
-    if (trace_.events[row].kind() == Kind::asked) return true;
-  return false;
+bool RecordedPool::looks(LaggingDevice::Lane lane) {
+  return has(Kind::asked, lane);
 }
 
-// What the legacy stream is followed by is an event there, or on all of its context.
 bool RecordedPool::follows(LaggingDevice::Lane lane) {
+  return has(Kind::fence, lane);
+}
+
+// The legacy stream's events are there or on all of its context.
+bool RecordedPool::has(Kind kind, LaggingDevice::Lane lane) const {
   const auto same = [](LaggingDevice::Lane one) {
     return one == LaggingDevice::kHost ? nullptr : one;
   };
   for (auto row = learnt_; row < known_end(); ++row) {
     const auto& said = trace_.events[row];
-    if (said.kind() == Kind::fence && same(lane_of(said)) == same(lane)) return true;
+    if (said.kind() == kind && same(lane_of(said)) == same(lane)) return true;
   }
   return false;
 }

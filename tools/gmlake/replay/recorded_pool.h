@@ -35,12 +35,13 @@ class RecordedPool final : private LaggingDevice::Recorded {
   void asked(driver::Event event) override;
   void awaited(driver::Event event) override;
   bool asks(driver::Event event) override;
-  bool asks_any() override;
+  bool looks(LaggingDevice::Lane lane) override;
   bool follows(LaggingDevice::Lane lane) override;
   void pace(driver::Pace& measured) override;
 
   bool has_pace() const;  // for this row
   std::size_t known_end() const;
+  bool has(trace::Kind kind, LaggingDevice::Lane lane) const;
   LaggingDevice::Lane lane_of(const trace::Event& event) const;
   void learn(const trace::Event& event);
   void learn_next(trace::Kind kind, driver::Event event);
