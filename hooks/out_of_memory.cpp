@@ -27,6 +27,8 @@ void write_snapshot(const pool::DevicePool& pool, const pool::Shortage& shortage
       stats::numbered_path(config::expand_pattern(name, config::process_pattern_values()), number);
   if (const int error = stats::replace_file(path, pool.snapshot(shortage)))
     log::error("stats.oom_file can not be written to {}: {}", path, std::strerror(error));
+  else if (number == 1)
+    log::warning("the pool's whole picture at that moment is in {}", path);
 }
 
 }  // namespace
@@ -36,11 +38,12 @@ void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept
   const auto number = failures[static_cast<unsigned>(pool.ordinal())].next();
   if (number == 0 || Process::get().has_given_up()) return;
   const auto shortage = pool.shortage(bytes);
+  const auto said = pool.explain(shortage);
   if (number == 1)
-    log::warning("{}", pool.explain(shortage));
+    log::warning("{}", said);
   else
-    log::warning("{} {} requests have failed there so far; the next one that is said is number {}.",
-                 pool.explain(shortage), number, number * 10);
+    log::warning("{}; {} requests have failed there so far, the next that is said is number {}",
+                 said.substr(0, said.find('\n')), number, number * 10);
   write_snapshot(pool, shortage);
 } catch (const std::exception&) {  // no host memory: there is nothing left to say it with
 }

@@ -7,7 +7,7 @@
 namespace gmlake::hooks {
 namespace {
 
-bool watched() {
+bool counted() {
   const auto& process = Process::get();
   return process.driver_door() && process.serving();
 }
@@ -20,7 +20,7 @@ CUresult mem_create(CUmemGenericAllocationHandle* handle, std::size_t bytes,
   const auto native = [&] {
     return with_room(*real, [&] { return real->mem_create(handle, bytes, properties, flags); });
   };
-  if (!watched() || !real->complete || !handle || bytes == 0 || !properties ||
+  if (!counted() || !real->complete || !handle || bytes == 0 || !properties ||
       properties->location.type != CU_MEM_LOCATION_TYPE_DEVICE)
     return native();
   auto* pool = Process::get().pool(properties->location.id, real->table);
@@ -40,7 +40,7 @@ CUresult mem_create(CUmemGenericAllocationHandle* handle, std::size_t bytes,
 
 CUresult mem_release(CUmemGenericAllocationHandle handle) {
   GMLAKE_REAL(mem_release);
-  if (!watched()) return real->mem_release(handle);
+  if (!counted()) return real->mem_release(handle);
   auto share = own_memory().remove_handle(handle);
   const CUresult result = real->mem_release(handle);
   if (result != CUDA_SUCCESS && share)
@@ -52,14 +52,14 @@ CUresult mem_map(CUdeviceptr at, std::size_t size, std::size_t offset,
                  CUmemGenericAllocationHandle handle, unsigned long long flags) {
   GMLAKE_REAL(mem_map);
   const CUresult result = real->mem_map(at, size, offset, handle, flags);
-  if (result == CUDA_SUCCESS && watched())
+  if (result == CUDA_SUCCESS && counted())
     (void)guarded([&] { own_memory().map(at, size, handle); });
   return result;
 }
 
 CUresult mem_unmap(CUdeviceptr at, std::size_t size) {
   GMLAKE_REAL(mem_unmap);
-  if (!watched()) return real->mem_unmap(at, size);
+  if (!counted()) return real->mem_unmap(at, size);
   OwnMemory::Unmapped mappings;
   (void)guarded([&] { mappings = own_memory().unmap(at, size); });
   const CUresult result = real->mem_unmap(at, size);
@@ -68,7 +68,7 @@ CUresult mem_unmap(CUdeviceptr at, std::size_t size) {
 }
 
 void own_handle_retained(CUdeviceptr at, CUmemGenericAllocationHandle handle) {
-  if (watched()) (void)guarded([&] { own_memory().retain(at, handle); });
+  if (counted()) (void)guarded([&] { own_memory().retain(at, handle); });
 }
 
 }  // namespace gmlake::hooks

@@ -68,6 +68,7 @@ class Books {
 
   // The home range is there: requests may be served from now on. The pool may have `most` bytes.
   void open(std::uint64_t home, Bytes home_size, Bytes most) GMLAKE_EXCLUDES(mutex_);
+  std::uint64_t home() const { return home_.load(std::memory_order_relaxed); }
 
   // Fronts: found without a lock, made on first use.
   Front& front_of(const Origin& origin) GMLAKE_EXCLUDES(mutex_) {

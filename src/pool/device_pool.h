@@ -19,6 +19,7 @@
 #include "pool/books.h"
 #include "pool/follower.h"
 #include "pool/origin.h"
+#include "pool/shortage.h"
 #include "pool/supply.h"
 #include "stats/counters.h"
 #include "support/result.h"
@@ -28,19 +29,6 @@ class JsonWriter;
 }
 
 namespace gmlake::pool {
-
-// Memory as it was when a request failed.
-struct Shortage {
-  Bytes wanted = 0;
-  Bytes missing = 0;  // beyond all that is free in the pool and that it could still grow by
-  Bytes live = 0;
-  Bytes physical = 0;
-  Bytes free = 0;  // of it
-  Bytes largest_span = 0;
-  Bytes limit_left = 0;  // growth that the options allow
-  Bytes device_free = 0;
-  std::vector<Bytes> pending;  // by timeline: free bytes whose work is not known to be complete
-};
 
 class DevicePool {
  public:
@@ -222,7 +210,9 @@ class DevicePool {
   // Out of memory, for people in one paragraph and for programs as JSON. Other threads go on
   // meanwhile, as in picture(): figures may be of different moments.
   Shortage shortage(Bytes wanted) const;
-  std::string explain(const Shortage& shortage) const;
+  std::string explain(const Shortage& shortage) const {
+    return pool::explain(shortage, ordinal_, config_);
+  }
   std::string snapshot(const Shortage& shortage) const;
   // Aborts with a message if the books do not balance. For tests.
   void check() const;

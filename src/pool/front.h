@@ -174,4 +174,12 @@ class Fronts {
   memory::RecallBudget budget_;
 };
 
+// As reports call it.
+inline stats::StreamName name_of(const Front& front) {
+  auto* const context = front.context.load(std::memory_order_relaxed);
+  if (front.host) return {stats::StreamName::Kind::host, 0, context};
+  return {front.kind.load(std::memory_order_relaxed),
+          Fronts::stream_of_key(front.key.load(std::memory_order_relaxed)), context};
+}
+
 }  // namespace gmlake::pool

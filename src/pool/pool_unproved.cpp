@@ -5,16 +5,6 @@
 #include "pool/device_pool.h"
 
 namespace gmlake::pool {
-namespace {
-
-stats::StreamName name_of(const Front& front) {
-  auto* const context = front.context.load(std::memory_order_relaxed);
-  if (front.host) return {stats::StreamName::Kind::host, 0, context};
-  return {front.kind.load(std::memory_order_relaxed),
-          Fronts::stream_of_key(front.key.load(std::memory_order_relaxed)), context};
-}
-
-}  // namespace
 
 // Not where even all that is free would be too little.
 Refusal DevicePool::refusal(const Request& request) const {

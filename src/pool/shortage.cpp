@@ -1,5 +1,5 @@
-// What the pool says when memory has run out: one paragraph for people, the whole picture as JSON
-// for programs. docs/statistics.md describes it.
+// What the pool says when memory has run out: figures for the few lines that people get
+// (pool/shortage.h), the whole picture as JSON for programs. docs/statistics.md describes it.
 //
 // There may be a million regions, and other threads' hits go on: the walk over them holds the
 // pool's lock for some of them at a time, copies those, and remembers no more than how far it came.
@@ -19,6 +19,7 @@ namespace {
 constexpr int kSnapshotVersion = 1;
 // How much is looked at under the lock: a few microseconds' worth.
 constexpr std::size_t kSome = 128;
+constexpr std::size_t kMostPending = 3;
 
 const char* word(memory::State state) {
   switch (state) {
@@ -141,9 +142,12 @@ Shortage DevicePool::shortage(Bytes wanted) const {
     s.physical = placement.physical();
     s.free = placement.free_bytes();
     s.largest_span = placement.largest_span();
+    s.beside = books_.beside();
+    s.home = books_.home();
     timelines = books_.timelines().size();
   }
   s.limit_left = supply_.growth_limit();
+  s.device_memory = supply_.device_memory();
   s.pending.resize(timelines);
   walk<SeenRegion, Bytes>([&](const SeenRegion& region) {
     if (region.state != memory::State::free || region.passed) return;
@@ -151,38 +155,17 @@ Shortage DevicePool::shortage(Bytes wanted) const {
     if (timeline >= s.pending.size()) s.pending.resize(timeline + std::size_t{1});
     s.pending[timeline] += region.size;
   });
+  {
+    const Books::Opened books(books_.mutex());
+    for (stream::Timeline t = 0; t < s.pending.size(); ++t)
+      if (s.pending[t] != 0) s.most_pending.push_back({name_of(books_.front_at(t)), s.pending[t]});
+  }
+  std::sort(s.most_pending.begin(), s.most_pending.end(),
+            [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  s.most_pending.resize(std::min(s.most_pending.size(), kMostPending));
   const Bytes can_grow = std::min(s.limit_left, s.device_free);
   s.missing = wanted - std::min(wanted, s.free + can_grow);
   return s;
-}
-
-std::string DevicePool::explain(const Shortage& s) const {
-  std::string pending;
-  for (std::size_t t = 0; t < s.pending.size(); ++t)
-    if (s.pending[t] != 0)
-      pending += fmt::format("{}{} on timeline {}", pending.empty() ? "" : ", ",
-                             human_bytes(s.pending[t]), t);
-  std::string help;
-  if (s.limit_left < s.device_free && s.limit_left < s.wanted)
-    help = "pool.max_bytes or pool.max_share keeps the pool from growing: raise it";
-  else if (s.missing != 0)
-    help = "the program needs a larger device, or a smaller batch";
-  else if (!config_.stitch_enabled)
-    help = "enough is free, but in pieces: set stitch.enabled=true";
-  else if (!pending.empty())
-    help = "enough is free once the GPU's work is done: synchronise before this allocation";
-  else
-    help =
-        "enough is free, but in too many pieces: raise stitch.max_pieces, lower "
-        "stitch.min_request, or set a smaller pool.largest_chunk";
-  return fmt::format(
-      "out of memory on device {}: {} were asked for, with {} live, {} physical of which {} are "
-      "free (largest span {}; waiting for work of the GPU: {}), and {} free on the device itself; "
-      "{} missing. What may help: {}.",
-      ordinal_, human_bytes(s.wanted), human_bytes(s.live), human_bytes(s.physical),
-      human_bytes(s.free), human_bytes(s.largest_span), pending.empty() ? "none" : pending,
-      human_bytes(s.device_free), s.missing == 0 ? std::string("none") : human_bytes(s.missing),
-      help);
 }
 
 // "regions", "windows" and "blocks".
@@ -247,12 +230,15 @@ std::string DevicePool::snapshot(const Shortage& s) const {
       json.member("missing", s.missing);
     });
     json.object("memory", [&] {
+      json.member("home", s.home);
       json.member("live", s.live);
       json.member("physical", s.physical);
       json.member("free", s.free);
       json.member("largest_span", s.largest_span);
       json.member("limit_left", s.limit_left);
+      json.member("beside", s.beside);
       json.member("device_free", s.device_free);
+      json.member("device_memory", s.device_memory);
     });
     json.array("timelines", [&] {
       std::size_t t = 0;

@@ -6,9 +6,6 @@
 #include "support/units.h"
 
 namespace gmlake::stats {
-namespace {
-
-constexpr std::size_t kMostPairs = 10;
 using Kind = StreamName::Kind;
 
 std::string text(const StreamName& name, std::string_view of_host) {
@@ -24,6 +21,11 @@ std::string text(const StreamName& name, std::string_view of_host) {
   }
   return std::string(of_host);
 }
+
+namespace {
+
+constexpr std::size_t kMostPairs = 10;
+
 std::string wanted_by(const UnprovedPair& pair) {
   return text(pair.wanted_by, "cudaMalloc");
 }

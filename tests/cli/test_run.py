@@ -13,6 +13,10 @@ import unittest
 
 from cli import GMLAKE, PROBE, STATIC, environment, gmlake
 
+# Where the pool's picture goes unless the user has said so.
+PICTURE = os.path.join(os.getcwd(), "gmlake-oom.%e.%p.json")
+PICTURE_SET = f"GMLAKE_STATS_OOM_FILE={shlex.quote(PICTURE)} \\\n"
+
 SHOW = "import json, os, sys; print(json.dumps([sys.argv[1:], dict(os.environ)]))"
 
 
@@ -59,7 +63,7 @@ class Program(unittest.TestCase):
                               "--no-stitch", "--strict", "--report", "/r-%p", "--json", "/j-%r"])[1]
         self.assertEqual({name: value for name, value in seen.items() if name.startswith("GMLAKE_")
                           and name not in ("GMLAKE_LIBRARY", "GMLAKE_TEST_PROBE", "GMLAKE_RUN")},
-                         {"GMLAKE_CONFIG": path, "GMLAKE_POOL_MAX_BYTES": "1GiB", "GMLAKE_LOG_LEVEL": "info",
+                         {"GMLAKE_CONFIG": path, "GMLAKE_STATS_OOM_FILE": PICTURE, "GMLAKE_POOL_MAX_BYTES": "1GiB", "GMLAKE_LOG_LEVEL": "info",
                           "GMLAKE_STITCH_ENABLED": "false", "GMLAKE_STRICT": "1", "GMLAKE_STATS_REPORT": "full",
                           "GMLAKE_STATS_FILE": "/r-%p", "GMLAKE_STATS_JSON_FILE": "/j-%r"})
 
@@ -297,10 +301,16 @@ class Warnings(unittest.TestCase):
 
 
 class DryRun(unittest.TestCase):
+    def test_no_picture_where_none_is_wanted(self):
+        for arguments, variables in ((["--set", "stats.oom_file="], {}), ([], {"GMLAKE_STATS_OOM_FILE": ""}),
+                                     ([], {"GMLAKE_STATS_OOM_FILE": "/mine"})):
+            done = run(*arguments, "--dry-run", "--", "true", **variables)
+            self.assertNotIn("gmlake-oom", done.stdout, (arguments, variables))
+
     def test_prints_and_does_not_start(self):
         done = run("--dry-run", "--set", "log.file=/a b/%p", "--", "./app", "it's", "", "x")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertEqual(done.stdout, f"GMLAKE_LOG_FILE='/a b/%p' \\\nLD_PRELOAD={PROBE} \\\n./app 'it'\\''s' '' x\n")
+        self.assertEqual(done.stdout, f"GMLAKE_LOG_FILE='/a b/%p' \\\n{PICTURE_SET}LD_PRELOAD={PROBE} \\\n./app 'it'\\''s' '' x\n")
 
     def test_the_shell_does_the_same_with_it(self):
         arguments = ["it's", "", "a b", "$HOME", "*", "\\", "-x"]
@@ -325,11 +335,11 @@ class FindingTheLibrary(unittest.TestCase):
             for start in (copy, link):
                 done = subprocess.run([start, "run", "--dry-run", "--", "true"], env=environment(), text=True,
                                       capture_output=True, timeout=60)
-                self.assertEqual(done.stdout, f"LD_PRELOAD={library} \\\ntrue\n")
+                self.assertEqual(done.stdout, f"{PICTURE_SET}LD_PRELOAD={library} \\\ntrue\n")
 
     def test_option_wins_over_variable(self):
         done = run("--library", PROBE, "--dry-run", "--", "true", GMLAKE_LIBRARY="/no/such/file")
-        self.assertEqual(done.stdout, f"LD_PRELOAD={PROBE} \\\ntrue\n")
+        self.assertEqual(done.stdout, f"{PICTURE_SET}LD_PRELOAD={PROBE} \\\ntrue\n")
 
 
 if __name__ == "__main__":

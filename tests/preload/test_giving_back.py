@@ -107,7 +107,7 @@ class GivingBack(harness.Case):
         picture = self.folder / "oom-%p.json"
         said, report, process = self.run_program("exhaust", GMLAKE_STATS_OOM_FILE=picture)
         self.assertEqual(self.values(said, "error"), [2])
-        self.assertIn("out of memory on device 0: 100.0 MiB were asked for", process.stderr)
+        self.assertIn("out of memory on device 0: 100.0 MiB were asked for; ", process.stderr)
         self.assertIn("missing", process.stderr)
         (file,) = self.folder.glob("oom-*.json")
         self.assertNotIn("%", file.name)
@@ -132,11 +132,11 @@ class GivingBack(harness.Case):
         self.assertTrue(document["timelines"])
 
     def test_repeated_failures_are_counted(self):
-        """A line and, for the first three of those, a picture at the 1st, the 10th, the 100th, ... failure."""
+        """A message and, for the first three of those, a picture at the 1st, the 10th, the 100th, ... failure."""
         said, _, process = self.run_program("exhaust", 1234, GMLAKE_STATS_OOM_FILE=self.folder / "oom.json",
                                             GMLAKE_STATS_REPORT="none")
         self.assertEqual(self.values(said, "got"), [])
-        lines = process.stderr.splitlines()
+        lines = [line for line in process.stderr.splitlines() if "out of memory on device 0" in line]
         self.assertEqual(len(lines), 4, process.stderr)
         self.assertNotIn("so far", lines[0])
         for line, number in zip(lines[1:], (10, 100, 1000)):

@@ -241,6 +241,20 @@ class Run(harness.Case):
         self.assertEqual((process.returncode, process.stdout, process.stderr), (0, "", ""))
         self.assertEqual(harness.Report(json.loads(report.read_text()))["native_allocations"], 0)
 
+    def test_leaves_a_picture_when_memory_has_run_out(self):
+        def pictures(**settings):
+            process = subprocess.run([harness.GMLAKE, "run", "--", harness.PROGRAMS / "hit_loop", "--bytes", str(1 << 30), "1"],
+                                     env={**self.environment(), "SIMCUDA_MEMORY": "64MiB", **settings}, cwd=self.folder,
+                                     capture_output=True, text=True, timeout=harness.TIMEOUT)
+            self.assertEqual(process.returncode, 2, process.stderr)
+            self.assertIn("out of memory on device 0: 1.000 GiB were asked for; 960.0 MiB are missing: ", process.stderr)
+            return list(self.folder.glob("gmlake-oom.*")), process.stderr
+        self.assertEqual(pictures(GMLAKE_STATS_OOM_FILE="")[0], [])
+        (picture,), said = pictures()
+        self.assertRegex(picture.name, r"^gmlake-oom\.hit_loop\.\d+\.json$")
+        self.assertIn(f"whole picture at that moment is in {picture}", said)
+        self.assertEqual(json.loads(picture.read_text())["request"]["bytes"], 1 << 30)
+
     def test_keeps_arguments_exit_status_and_signals(self):
         env = self.environment()
         process = harness.run(harness.GMLAKE, "run", "--", "bash", "-c", 'printf "%s|" "$@"; exit 5', "x", "a b", "--c", env=env)

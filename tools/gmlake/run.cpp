@@ -122,6 +122,11 @@ int run(const RunOptions& options) {
   config::Config config;
   if (const int code = check_configuration(assignments, std::move(problems), config)) return code;
 
+  // Who runs a program like this wants to know why it stops.
+  constexpr auto kPicture = "GMLAKE_STATS_OOM_FILE";
+  if (config.stats_oom_file.empty() && !std::getenv(kPicture) && !assignments.has(kPicture))
+    assignments.set(kPicture, absolute_pattern("gmlake-oom.%e.%p.json"), "");
+
   const auto named = library_path(options.library);
   if (const auto reason = why_not_ours(named))
     return complain(

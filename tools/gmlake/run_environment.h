@@ -1,6 +1,7 @@
 // The environment that `gmlake run` gives to the program.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <string>
@@ -17,6 +18,11 @@ class Assignments {
  public:
   void set(const std::string& variable, const std::string& value, const std::string& asked);
   const std::vector<std::pair<std::string, std::string>>& list() const { return list_; }
+
+  bool has(const std::string& variable) const {
+    return std::any_of(list_.begin(), list_.end(),
+                       [&](const auto& one) { return one.first == variable; });
+  }
 
   // Names the option of the command line where a problem names the variable that stands for it.
   void rename_source(config::Problem& problem) const;

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 
 #include "command.h"
+#include "html/documents.h"
+#include "output.h"
 #include "pages.h"
 #include "stats/page.h"
 #include "support/printable.h"
@@ -69,7 +71,7 @@ Entry entry_of(const json& report) {
 }
 
 // What is wrong with the file, or nothing.
-std::optional<std::string> read(const std::string& path, std::vector<Entry>& entries) {
+std::optional<std::string> read_reports(const std::string& path, std::vector<Entry>& entries) {
   struct stat there {};
   if (stat(path.c_str(), &there) != 0) return std::strerror(errno);
   if (!S_ISREG(there.st_mode)) return "is no regular file";
@@ -152,7 +154,7 @@ int report(const std::vector<std::string>& files, const std::string& folder) {
   int code = kSuccess;
   std::vector<Entry> entries;
   for (const auto& file : files)
-    if (const auto problem = read(file, entries)) {
+    if (const auto problem = read_reports(file, entries)) {
       std::cerr << "gmlake: report: " << printable(file) << ": " << *problem << "\n";
       code = kBadData;
     }
@@ -163,20 +165,51 @@ int report(const std::vector<std::string>& files, const std::string& folder) {
 }  // namespace
 
 void add_report(CLI::App& app, int& exit_code) {
-  auto files = std::make_shared<std::vector<std::string>>();
-  auto folder = std::make_shared<std::string>();
+  struct Options {
+    std::vector<std::string> files;
+    std::string folder, html;
+    int device = -1;
+  };
+  auto options = std::make_shared<Options>();
   auto* command =
-      app.add_subcommand("report", "Many reports as one table; or those nobody has seen");
-  command->add_option("FILE", *files, "reports as JSON (stats.json_file), one for each process");
-  command->add_option("--folder", *folder, "look for pages there")->type_name("DIR");
+      app.add_subcommand("report", "Many reports as one table or as pictures; or those unseen");
+  command->add_option("FILE", options->files,
+                      "reports as JSON (stats.json_file), one for each process; with --html also "
+                      "traces, out-of-memory files and numbers of processes");
+  command
+      ->add_option("--html", options->html,
+                   "write a page with pictures of the files, for any browser; - is stdout")
+      ->type_name("FILE");
+  command
+      ->add_option("--device", options->device,
+                   "with --html, of traces: the device; otherwise the first with events")
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--folder", options->folder, "look for pages there")->type_name("DIR");
   command->footer(
       "Examples:\n"
       "  gmlake report report-*.json          ranks beside one another, their sum, who stands out\n"
       "  gmlake report                        reports of processes that were killed and had named "
       "no file\n"
+      "  gmlake report --html step.html step.csv.gz oom.json\n"
+      "                                       memory over time, the address map, out of memory\n"
+      "  gmlake report --html now.html 4242   a process as it is now\n"
       "\n"
-      "Exit codes: 0 success, 64 wrong command line, 65 a file is no report, 69 nobody reads.");
-  command->callback([files, folder, &exit_code] { exit_code = report(*files, *folder); });
+      "Exit codes: 0 success, 64 wrong command line, 65 a file is none that can be read, 69 nobody "
+      "reads, 73 the page can not be written.");
+  command->callback([options, &exit_code] {
+    if (options->html.empty()) {
+      exit_code = report(options->files, options->folder);
+    } else if (options->files.empty()) {
+      exit_code = complain("report", kUsage,
+                           "--html: name what to show: a trace, an out-of-memory file, a report or "
+                           "the number of a process\nSee gmlake report --help.");
+    } else {
+      html::InputOptions input;
+      input.folder = options->folder;
+      if (options->device >= 0) input.device = options->device;
+      exit_code = html::write_page(options->html, options->files, input);
+    }
+  });
 }
 
 }  // namespace gmlake::tool

@@ -54,7 +54,10 @@ Builder::Outcome Builder::allocate(std::uint64_t address, Bytes bytes, std::uint
   if (!fresh) return Outcome::live_already;
   live_bytes_ += bytes;
   const auto outcome = add(Kind::allocate, trace_.allocations, bytes, time, stream, thread);
-  if (outcome == Outcome::added) ++trace_.allocations;
+  if (outcome == Outcome::added) {
+    ++trace_.allocations;
+    trace_.addresses.push_back(address);
+  }
   return outcome;
 }
 

@@ -5,22 +5,14 @@
 // The bytes depend on the rows alone: the gzip header holds no time and no name.
 #pragma once
 
-#include <cstdio>
 #include <string>
 
-#include "trace/trace.h"
-
-struct gzFile_s;  // of zlib
+#include "trace/out_file.h"
 
 namespace gmlake::trace {
 
 class CsvWriter {
  public:
-  CsvWriter() = default;
-  ~CsvWriter();
-  CsvWriter(const CsvWriter&) = delete;
-  CsvWriter& operator=(const CsvWriter&) = delete;
-
   // Once, before the first row.
   Expected<void> open(const std::string& path);
   // `time` in microseconds; `pointer` is the CUDA event where the row is about order.
@@ -30,11 +22,7 @@ class CsvWriter {
   Expected<void> close();
 
  private:
-  void flush();
-
-  std::string path_, buffer_, problem_;
-  std::FILE* plain_ = nullptr;
-  gzFile_s* packed_ = nullptr;
+  OutFile out_;
 };
 
 }  // namespace gmlake::trace

@@ -37,6 +37,8 @@ class Pickle {
     static constexpr std::size_t kMostKeys = 64;
     std::optional<std::int64_t> integer() const;
     std::string_view text() const;  // empty if it is none
+    // The same for a value that the document shows in several places.
+    std::uint32_t number() const { return index_; }
 
    private:
     friend class Pickle;

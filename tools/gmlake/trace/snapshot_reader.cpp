@@ -9,6 +9,7 @@
 #include "trace/builder.h"
 #include "trace/pickle.h"
 #include "trace/reader.h"
+#include "trace/snapshot_beside.h"
 
 namespace gmlake::trace {
 namespace {
@@ -20,6 +21,7 @@ constexpr const char* kHowToRecord =
 struct Block {
   Bytes bytes;
   std::uint64_t stream;
+  Pickle::Value frames;
 };
 // Each has values of its own in a file that was recorded, and there are no more of these
 // (pickle.cpp). One that was made up may show the same a thousand times.
@@ -28,18 +30,12 @@ constexpr std::size_t kMostBlocks = std::size_t{1} << 23;
 using LiveBlocks = std::map<std::uint64_t, Block>;  // by address
 
 struct Entry {
-  enum Action { allocate, free, failure, other } action;
+  enum Action { allocate, free, other } action;
   std::uint64_t address;
   Bytes bytes;
   std::uint64_t stream;
   std::uint64_t time;
 };
-
-std::optional<std::uint64_t> whole(Pickle::Value value) {
-  const auto number = value.integer();
-  if (!number || *number < 0) return {};
-  return static_cast<std::uint64_t>(*number);
-}
 
 Expected<Entry> read_entry(Pickle::Value entry, std::size_t number) {
   const auto bad = [&](std::string_view field) {
@@ -54,7 +50,6 @@ Expected<Entry> read_entry(Pickle::Value entry, std::size_t number) {
   if (action.text() == "alloc") out.action = Entry::allocate;
   // The memory can be reused from free_completed on; free_requested may come earlier.
   if (action.text() == "free_completed") out.action = Entry::free;
-  if (action.text() == "oom") out.action = Entry::failure;
   if (out.action != Entry::allocate && out.action != Entry::free) return out;
 
   const auto address = whole(entry["addr"]);
@@ -90,7 +85,7 @@ Expected<LiveBlocks> live_at_end(Pickle::Value segments, std::uint64_t device) {
       next = address + *size;
       if (block["state"].text().starts_with("active"))
         live[address] = {whole(block["requested_size"]).value_or(*size),
-                         whole(segment["stream"]).value_or(0)};
+                         whole(segment["stream"]).value_or(0), block["frames"]};
     }
   }
   return live;
@@ -146,14 +141,17 @@ Expected<Trace> read_snapshot(std::string_view bytes, const ReadOptions& options
   for (std::size_t i = entries.size(); i-- > 0;) {
     const auto& entry = entries[i];
     if (entry.action == Entry::allocate) live->erase(entry.address);
-    if (entry.action == Entry::free) (*live)[entry.address] = {entry.bytes, entry.stream};
+    if (entry.action == Entry::free) (*live)[entry.address] = {entry.bytes, entry.stream, {}};
   }
   const auto too_large = [](std::string_view where) {
     return tl::unexpected(fmt::format("{}: more is live then than any device has", where));
   };
-  for (const auto& [address, block] : *live)
+  SnapshotBeside beside(*raw, root["segments"], options.stacks, builder.trace());
+  for (const auto& [address, block] : *live) {
     if (builder.allocate(address, block.bytes, 0, block.stream, 0) == Builder::Outcome::too_large)
       return too_large("segments");
+    beside.allocated(block.frames);
+  }
   builder.trace().initial_blocks = live->size();
 
   const auto start = entries.front().time;
@@ -161,10 +159,12 @@ Expected<Trace> read_snapshot(std::string_view bytes, const ReadOptions& options
     const auto& entry = entries[i];
     const auto time = entry.time >= start ? entry.time - start : 0;
     auto outcome = Builder::Outcome::added;
-    if (entry.action == Entry::allocate)
+    if (entry.action == Entry::allocate) {
       outcome = builder.allocate(entry.address, entry.bytes, time, entry.stream, 0);
+      beside.allocated((*raw)[i]["frames"]);
+    }
     if (entry.action == Entry::free) outcome = builder.free(entry.address, time, entry.stream, 0);
-    if (entry.action == Entry::failure) ++builder.trace().allocation_failures;
+    if (entry.action == Entry::other) beside.other((*raw)[i], time);
     if (outcome == Builder::Outcome::live_already)
       return tl::unexpected(
           fmt::format("device_traces: event {}: allocates {:#x}, which is live; the snapshot is "

@@ -17,6 +17,7 @@
 #include <tl/expected.hpp>
 
 #include "support/units.h"
+#include "trace/stacks.h"
 
 namespace gmlake::trace {
 
@@ -74,6 +75,21 @@ struct Pace {
   bool may_stitch;
 };
 
+// From the event `before` on: what the recorded allocator had taken from the device.
+struct Level {
+  std::size_t before;
+  std::uint64_t time;
+  Bytes bytes;
+};
+
+// An allocation that failed, before the event `before`.
+struct Failure {
+  std::size_t before;
+  std::uint64_t time;
+  Bytes bytes;
+  Bytes device_free;
+};
+
 struct Trace {
   std::vector<Event> events;           // each free comes after its allocation, none comes twice
   std::uint32_t allocations = 0;       // blocks named by the events
@@ -96,6 +112,12 @@ struct Trace {
   std::uint64_t lost = 0;           // events that the recorder had no time for
   std::uint64_t cut_rows = 0;       // the last, of a file that was cut in it
   bool cut = false;                 // the file's end is missing
+
+  // For pictures and exports, which show what a replay does not need.
+  std::vector<std::uint64_t> addresses;  // of each allocation, by its ordinal
+  Stacks stacks;                         // only if they were asked for and recorded
+  std::vector<Level> reserved;           // only in snapshots
+  std::vector<Failure> failures;         // only in snapshots
 };
 
 }  // namespace gmlake::trace

@@ -12,6 +12,7 @@
 #include "output.h"
 #include "trace/adversarial_command.h"
 #include "trace/exit_codes.h"
+#include "trace/export_command.h"
 #include "trace/generate/generate.h"
 #include "trace/info.h"
 #include "trace/reader.h"
@@ -213,19 +214,21 @@ void add_generate(CLI::App& trace, int& exit_code) {
 }  // namespace
 
 void add_trace(CLI::App& app, int& exit_code) {
-  auto* trace = app.add_subcommand("trace", "Generate and inspect allocation traces");
+  auto* trace = app.add_subcommand("trace", "Generate, inspect and export allocation traces");
   trace->require_subcommand(1);
   trace->footer(
       "Examples:\n"
       "  gmlake trace generate --model gpt2-medium --output step.csv.gz\n"
       "  gmlake trace adversarial checkerboard --output holes.csv.gz\n"
       "  gmlake trace info step.csv.gz\n"
+      "  gmlake trace export --chrome step.json step.csv.gz\n"
       "\n"
       "Exit codes: 0 success, 64 wrong command line; `gmlake trace COMMAND --help` has the "
       "others.");
   add_generate(*trace, exit_code);
   add_adversarial(*trace, exit_code);
   add_info(*trace, exit_code);
+  add_export(*trace, exit_code);
 }
 
 }  // namespace gmlake::tool
