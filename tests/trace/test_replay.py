@@ -77,7 +77,7 @@ class Replay(CommandLine):
                 trace = self.holes(f"0,0,{row},0x1,1,host\n")
                 result, = self.json_of("replay", trace, "--set", "stitch.time_budget=1", *args)
                 self.assertEqual(result["stitches"], stitches)
-                self.consistent(result, trace)
+                self.assertFalse(result["out_of_memory"])
 
     def handed_on(self, order):
         """Stream 1 makes a block, stream 2 frees it; then stream 1 wants one of the size."""
