@@ -10,6 +10,7 @@
 
 #include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/recording.h"
 #include "hooks/single_stream.h"
 #include "support/fault.h"
 #include "support/no_cancel.h"
@@ -73,6 +74,7 @@ class Mine {
     if (streams_.empty()) return;
     auto* process = Process::get_if_made();
     if (!process || !process->serving()) return;
+    for (const auto& origin : streams_) note(Action::stream_ends, origin, 0, 0);
     for (const auto& origin : streams_)
       (void)each_pool([&](pool::DevicePool& pool) { pool.retire_stream(origin); });
   }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "hooks/process.h"
+#include "hooks/recording.h"
 #include "stats/file_output.h"
 #include "support/log.h"
 
@@ -37,6 +38,10 @@ int dump(const std::string& path) {
   return error;
 }
 
+std::string path_of(const Control& control) {
+  return {control.path, strnlen(control.path, sizeof control.path)};
+}
+
 void carry_out(Control& control) {
   control.answer = 0;
   control.error = 0;
@@ -51,7 +56,13 @@ void carry_out(Control& control) {
       break;
     }
     case Order::dump:
-      control.error = dump({control.path, strnlen(control.path, sizeof control.path)});
+      control.error = dump(path_of(control));
+      break;
+    case Order::record:
+      control.error = begin_recording_to(path_of(control), Process::get().config().trace_max_bytes);
+      break;
+    case Order::end_record:
+      control.error = record::end() ? 0 : ENOENT;
       break;
     default:
       control.error = ENOSYS;

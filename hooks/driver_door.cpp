@@ -39,6 +39,9 @@ CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CU
   if (real.complete) (void)real.table.cuCtxGetCurrent_(&context);
   (void)guarded([&] { Process::get().streams().add(context, *stream, blocking); });
   second_stream(context, "a stream was created");
+  if (record::is_on()) [[unlikely]]
+    if (const auto caller = stream_caller(real, *stream, false); caller && !caller->capturing)
+      note(Action::stream, caller->origin, caller->device, 0);
   return result;
 }
 
@@ -67,6 +70,7 @@ CUresult init(unsigned flags) {
 
 CUresult mem_alloc(CUdeviceptr* out, std::size_t bytes) {
   GMLAKE_REAL(mem_alloc);
+  GMLAKE_CALL_SITE();
   if (!driver_open()) return real->mem_alloc(out, bytes);
   if (native_sizes.has(bytes)) [[unlikely]]
     return allocated_for_others(*real, bytes, real->mem_alloc(out, bytes));
@@ -76,24 +80,29 @@ CUresult mem_alloc(CUdeviceptr* out, std::size_t bytes) {
 
 CUresult mem_free(CUdeviceptr at) {
   GMLAKE_REAL(mem_free);
+  GMLAKE_CALL_SITE();
   if (!Process::get().takes_back()) return real->mem_free(at);
   return release(host_caller(*real), at, [&] { return real->mem_free(at); });
 }
 
 CUresult mem_alloc_async(CUdeviceptr* out, std::size_t bytes, CUstream stream) {
   GMLAKE_REAL(mem_alloc_async);
+  GMLAKE_CALL_SITE();
   return allocate_async(real->mem_alloc_async, *real, out, bytes, stream, false);
 }
 CUresult mem_alloc_async_ptsz(CUdeviceptr* out, std::size_t bytes, CUstream stream) {
   GMLAKE_REAL(mem_alloc_async_ptsz);
+  GMLAKE_CALL_SITE();
   return allocate_async(real->mem_alloc_async_ptsz, *real, out, bytes, stream, true);
 }
 CUresult mem_free_async(CUdeviceptr at, CUstream stream) {
   GMLAKE_REAL(mem_free_async);
+  GMLAKE_CALL_SITE();
   return free_async(real->mem_free_async, *real, at, stream, false);
 }
 CUresult mem_free_async_ptsz(CUdeviceptr at, CUstream stream) {
   GMLAKE_REAL(mem_free_async_ptsz);
+  GMLAKE_CALL_SITE();
   return free_async(real->mem_free_async_ptsz, *real, at, stream, true);
 }
 
@@ -106,10 +115,12 @@ CUresult mem_get_info(std::size_t* free, std::size_t* total) {
 
 CUresult stream_create(CUstream* stream, unsigned flags) {
   GMLAKE_REAL(stream_create);
+  GMLAKE_CALL_SITE();
   return made(*real, stream, flags, real->stream_create(stream, flags));
 }
 CUresult stream_create_with_priority(CUstream* stream, unsigned flags, int priority) {
   GMLAKE_REAL(stream_create_with_priority);
+  GMLAKE_CALL_SITE();
   return made(*real, stream, flags, real->stream_create_with_priority(stream, flags, priority));
 }
 CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags, int priority) {
@@ -122,10 +133,12 @@ CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags,
 }
 CUresult stream_destroy_v1(CUstream stream) {
   GMLAKE_REAL(stream_destroy_v1);
+  GMLAKE_CALL_SITE();
   return end(*real, {.stream = stream}, [&] { return real->stream_destroy_v1(stream); });
 }
 CUresult stream_destroy(CUstream stream) {
   GMLAKE_REAL(stream_destroy);
+  GMLAKE_CALL_SITE();
   return end(*real, {.stream = stream}, [&] { return real->stream_destroy(stream); });
 }
 

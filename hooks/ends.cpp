@@ -10,6 +10,7 @@
 #include "hooks/own_memory.h"
 #include "hooks/peers.h"
 #include "hooks/plugin.h"
+#include "hooks/recording.h"
 #include "support/fault.h"
 #include "support/lasting.h"
 
@@ -74,6 +75,7 @@ void context_is_gone(CUcontext context, bool takes_memory) {
   captures_end(context);
   shared_context_ends(context);
   Process::get().streams().remove_context(context);
+  if (takes_memory) note(Action::context_ends, {}, 0, handle_number(context));
   (void)each_pool([&](pool::DevicePool& pool) { pool.forget_context(context, takes_memory); });
   if (takes_memory) (void)guarded([&] { own_memory().forget_context(context); });
 }
@@ -118,6 +120,7 @@ void Ends::settle(bool succeeded) {
 void Ends::stream_ends() {
   auto& process = Process::get();
   if (process.has_pools()) caller_ = stream_caller(real_, what_.stream, false);
+  if (caller_) note(Action::stream_ends, caller_->origin, caller_->device, 0);
   if (caller_) (void)each_pool([&](pool::DevicePool& pool) { pool.stream_ends(caller_->origin); });
   known_ = process.streams().find(what_.stream);
   if (!known_) return;

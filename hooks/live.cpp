@@ -14,13 +14,6 @@
 namespace gmlake::hooks {
 namespace {
 
-// The program may change its folder, and whoever recovers the report has one of his own.
-std::string whole(const std::string& name) {
-  char folder[PATH_MAX];
-  if (name.empty() || name.starts_with('/') || !getcwd(folder, sizeof folder)) return name;
-  return std::string(folder) + "/" + name;
-}
-
 // GMLAKE_RUN is "PROCESS:TIME", when that `gmlake run` began: all that is under it is of one run.
 std::uint64_t run_began(const std::string& run) {
   const auto colon = run.find(':');
@@ -29,12 +22,18 @@ std::uint64_t run_began(const std::string& run) {
 
 }  // namespace
 
+std::string whole_path(const std::string& name) {
+  char folder[PATH_MAX];
+  if (name.empty() || name.starts_with('/') || !getcwd(folder, sizeof folder)) return name;
+  return std::string(folder) + "/" + name;
+}
+
 void Live::begin(const config::Config& config, const stats::Report& described) {
   if (begun_) return;
   begun_ = true;
   const auto values = config::process_pattern_values();
   const auto name = [&](const std::string& pattern) {
-    return whole(config::expand_pattern(pattern, values));
+    return whole_path(config::expand_pattern(pattern, values));
   };
   facts_.text_report = config.stats_report != config::ReportKind::none;
   facts_.full_text = config.stats_report == config::ReportKind::full;
@@ -54,7 +53,7 @@ std::string Live::own_name(const std::string& name, const char* option) const {
   auto own = stats::name_for(name, {getpid(), facts_.since, page_.path()});
   if (own != name)
     log::warning(
-        "another process of this run writes {}, so that the report of this one goes to {}; "
+        "another process of this run writes {}, so that what this one writes goes to {}; "
         "%p or %r in {} keeps them apart",
         name, own, option);
   return own;

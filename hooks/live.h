@@ -9,6 +9,9 @@
 
 namespace gmlake::hooks {
 
+// The program may change its folder, and whoever recovers a report has one of his own.
+std::string whole_path(const std::string& name);
+
 class Live {
  public:
   // The first call of CUDA that makes a pool. `described`: a report without figures.
@@ -19,10 +22,11 @@ class Live {
   void write(const stats::Report& report) const;
   void end() { page_.end(); }
   void after_fork() { page_.after_fork(); }
-
- private:
+  // The name under which this process writes what `option` names so, if others of its run write
+  // there as well.
   std::string own_name(const std::string& name, const char* option) const;
 
+ private:
   bool begun_ = false;
   stats::PageFacts facts_;
   stats::LivePage page_;

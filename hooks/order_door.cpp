@@ -55,7 +55,9 @@ Unseen& unseen() {
 }
 
 void forget(CUevent event) {
-  if (watched()) (void)each_pool([&](pool::DevicePool& pool) { pool.forget_event(event); });
+  if (!watched()) return;
+  note(Action::forget, {}, 0, handle_number(event));
+  (void)each_pool([&](pool::DevicePool& pool) { pool.forget_event(event); });
 }
 void becomes_unseen(CUevent event) {
   if (!Process::get().driver_door() || GMLAKE_FAULT(graph_records_unseen)) return;
@@ -70,7 +72,9 @@ void becomes_unseen(const CUgraphNodeParams* node) {
 // The event is recorded by `native`: behind what the stream has been given, or (`proves` is false)
 // behind something else, which proves nothing.
 template <typename Native>
-CUresult recorded_by(CUevent event, const pool::Origin& origin, bool proves, Native native) {
+CUresult recorded_by(CUevent event, const pool::Origin& origin, int device, bool proves,
+                     Native native) {
+  note(proves ? Action::record : Action::forget, origin, device, handle_number(event));
   static std::atomic<stream::Recording> numbers{0};
   const auto number = numbers.fetch_add(1, std::memory_order_relaxed) + 1;
   std::uint64_t seen = 0;  // by device
@@ -81,6 +85,7 @@ CUresult recorded_by(CUevent event, const pool::Origin& origin, bool proves, Nat
   });
   const CUresult result = GMLAKE_FAULT(snapshot_after_record) ? early : native();
   const bool done = proves && result == CUDA_SUCCESS && !unseen().has(event);
+  if (proves && !done) note(Action::forget, {}, device, handle_number(event));
   if (seen != 0)
     (void)each_pool([&](pool::DevicePool& pool) {
       if ((seen >> pool.ordinal() & 1) != 0) pool.recorded(event, number, done);
@@ -99,13 +104,13 @@ CUresult event_recorded(const RealDriver& real, CUevent event, CUstream stream, 
     if (!GMLAKE_FAULT(captured_record)) forget(event);
     return native();
   }
-  return recorded_by(event, caller->origin, true, native);
+  return recorded_by(event, caller->origin, caller->device, true, native);
 }
 
 // The event is recorded on a whole context.
 template <typename Native>
 CUresult recorded_on_context(CUevent event, Native native) {
-  return watched() ? recorded_by(event, pool::Origin{}, false, native) : native();
+  return watched() ? recorded_by(event, pool::Origin{}, 0, false, native) : native();
 }
 
 // All that the context is given later will wait. Which context that is makes no difference: what
@@ -150,21 +155,42 @@ CUresult stream_waits(CUresult (*native)(CUstream, CUevent, unsigned), const Rea
   if (!watched()) return wait();
   const auto caller = stream_caller(real, stream, per_thread);
   if (!caller || caller->capturing) return wait();
-  return about(event, wait, [&](pool::DevicePool& pool, stream::Recording number) {
+  const auto made = [&] {
+    const CUresult result = wait();
+    if (result == CUDA_SUCCESS)
+      note(Action::wait, caller->origin, caller->device, handle_number(event));
+    return result;
+  };
+  return about(event, made, [&](pool::DevicePool& pool, stream::Recording number) {
     pool.waits(caller->origin, event, number);
   });
 }
 
-CUresult event_happens(CUresult (*native)(CUevent), CUevent event) {
+// The host has waited for something, or asked.
+void note_answer(Action action, const RealDriver& real, std::uint64_t pointer, CUresult result) {
+  if (!record::is_on()) [[likely]]
+    return;
+  if (result != CUDA_SUCCESS && result != CUDA_ERROR_NOT_READY) return;
+  const auto caller = host_caller(real);
+  note(action, {}, caller ? caller->device : 0, pointer, result == CUDA_SUCCESS);
+}
+
+CUresult event_happens(CUresult (*native)(CUevent), Action action, const RealDriver& real,
+                       CUevent event) {
   if (!watched()) return native(event);
   return about(
-      event, [&] { return native(event); },
+      event,
+      [&] {
+        const CUresult result = native(event);
+        note_answer(action, real, handle_number(event), result);
+        return result;
+      },
       [&](pool::DevicePool& pool, stream::Recording number) { pool.happened(event, number); });
 }
 
 // The host learns that all that a stream or a context was given before the call has happened.
 template <typename Native>
-CUresult all_happens(const std::optional<Caller>& caller, Native native) {
+CUresult all_happens(const std::optional<Caller>& caller, Action action, Native native) {
   if (!caller || caller->capturing) return native();
   std::vector<std::pair<pool::DevicePool*, stream::Snapshot>> given;
   const CUresult early = GMLAKE_FAULT(given_after_wait) ? native() : CUDA_SUCCESS;
@@ -174,6 +200,8 @@ CUresult all_happens(const std::optional<Caller>& caller, Native native) {
   });
   if (!all) given.clear();
   const CUresult result = GMLAKE_FAULT(given_after_wait) ? early : native();
+  if (result == CUDA_SUCCESS || result == CUDA_ERROR_NOT_READY)
+    note(action, caller->origin, caller->device, 0, result == CUDA_SUCCESS);
   if (result == CUDA_SUCCESS || GMLAKE_FAULT(failure_is_success))
     (void)guarded([&] {
       for (const auto& [pool, snapshot] : given) pool->happened(snapshot);
@@ -181,14 +209,14 @@ CUresult all_happens(const std::optional<Caller>& caller, Native native) {
   return result;
 }
 
-CUresult stream_happens(CUresult (*native)(CUstream), const RealDriver& real, CUstream stream,
-                        bool per_thread) {
+CUresult stream_happens(CUresult (*native)(CUstream), Action action, const RealDriver& real,
+                        CUstream stream, bool per_thread) {
   if (!watched()) return native(stream);
   auto caller = stream_caller(real, stream, per_thread);
   const bool legacy = !per_thread && (!stream || stream == CU_STREAM_LEGACY);
   if (GMLAKE_FAULT(stream_wait_for_all) || (legacy && GMLAKE_FAULT(legacy_wait_for_all)))
     if (caller) caller->origin.stream_id = 0;
-  return all_happens(caller, [&] { return native(stream); });
+  return all_happens(caller, action, [&] { return native(stream); });
 }
 
 CUresult waited(const RealDriver& real, CUresult result) {
@@ -218,75 +246,96 @@ void events_unseen() {
 
 CUresult event_record(CUevent event, CUstream stream) {
   GMLAKE_REAL(event_record);
+  GMLAKE_CALL_SITE();
   return event_recorded(*real, event, stream, false,
                         [&] { return real->event_record(event, stream); });
 }
 CUresult event_record_ptsz(CUevent event, CUstream stream) {
   GMLAKE_REAL(event_record_ptsz);
+  GMLAKE_CALL_SITE();
   return event_recorded(*real, event, stream, true,
                         [&] { return real->event_record_ptsz(event, stream); });
 }
 CUresult event_record_with_flags(CUevent event, CUstream stream, unsigned flags) {
   GMLAKE_REAL(event_record_with_flags);
+  GMLAKE_CALL_SITE();
   return record_with_flags(real->event_record_with_flags, *real, event, stream, flags, false);
 }
 CUresult event_record_with_flags_ptsz(CUevent event, CUstream stream, unsigned flags) {
   GMLAKE_REAL(event_record_with_flags_ptsz);
+  GMLAKE_CALL_SITE();
   return record_with_flags(real->event_record_with_flags_ptsz, *real, event, stream, flags, true);
 }
 
 CUresult stream_wait_event(CUstream stream, CUevent event, unsigned flags) {
   GMLAKE_REAL(stream_wait_event);
+  GMLAKE_CALL_SITE();
   return stream_waits(real->stream_wait_event, *real, stream, event, flags, false);
 }
 CUresult stream_wait_event_ptsz(CUstream stream, CUevent event, unsigned flags) {
   GMLAKE_REAL(stream_wait_event_ptsz);
+  GMLAKE_CALL_SITE();
   return stream_waits(real->stream_wait_event_ptsz, *real, stream, event, flags, true);
 }
 
 CUresult ctx_synchronize() {
   GMLAKE_REAL(ctx_synchronize);
+  GMLAKE_CALL_SITE();
   const auto native = [&] { return real->ctx_synchronize(); };
-  return waited(*real, watched() ? all_happens(host_caller(*real), native) : native());
+  return waited(*real, watched()
+                           ? all_happens(host_caller(*real), Action::synchronize_context, native)
+                           : native());
 }
 CUresult ctx_synchronize_v2(CUcontext context) {
   GMLAKE_REAL(ctx_synchronize_v2);
+  GMLAKE_CALL_SITE();
   const auto native = [&] { return real->ctx_synchronize_v2(context); };
   if (!watched()) return waited(*real, native());
   Caller caller;
   caller.origin.context = context;
-  return waited(*real, all_happens(caller, native));
+  if (const auto current = host_caller(*real)) caller.device = current->device;
+  return waited(*real, all_happens(caller, Action::synchronize_context, native));
 }
 CUresult stream_synchronize(CUstream stream) {
   GMLAKE_REAL(stream_synchronize);
-  return waited(*real, stream_happens(real->stream_synchronize, *real, stream, false));
+  GMLAKE_CALL_SITE();
+  return waited(*real, stream_happens(real->stream_synchronize, Action::synchronize_stream, *real,
+                                      stream, false));
 }
 CUresult stream_synchronize_ptsz(CUstream stream) {
   GMLAKE_REAL(stream_synchronize_ptsz);
-  return waited(*real, stream_happens(real->stream_synchronize_ptsz, *real, stream, true));
+  GMLAKE_CALL_SITE();
+  return waited(*real, stream_happens(real->stream_synchronize_ptsz, Action::synchronize_stream,
+                                      *real, stream, true));
 }
 CUresult stream_query(CUstream stream) {
   GMLAKE_REAL(stream_query);
-  return stream_happens(real->stream_query, *real, stream, false);
+  GMLAKE_CALL_SITE();
+  return stream_happens(real->stream_query, Action::query_stream, *real, stream, false);
 }
 CUresult stream_query_ptsz(CUstream stream) {
   GMLAKE_REAL(stream_query_ptsz);
-  return stream_happens(real->stream_query_ptsz, *real, stream, true);
+  GMLAKE_CALL_SITE();
+  return stream_happens(real->stream_query_ptsz, Action::query_stream, *real, stream, true);
 }
 CUresult event_synchronize(CUevent event) {
   GMLAKE_REAL(event_synchronize);
-  return waited(*real, event_happens(real->event_synchronize, event));
+  GMLAKE_CALL_SITE();
+  return waited(*real, event_happens(real->event_synchronize, Action::synchronize, *real, event));
 }
 CUresult event_query(CUevent event) {
   GMLAKE_REAL(event_query);
-  return event_happens(real->event_query, event);
+  GMLAKE_CALL_SITE();
+  return event_happens(real->event_query, Action::query, *real, event);
 }
 CUresult event_destroy_v1(CUevent event) {
   GMLAKE_REAL(event_destroy_v1);
+  GMLAKE_CALL_SITE();
   return destroy(real->event_destroy_v1, event);
 }
 CUresult event_destroy(CUevent event) {
   GMLAKE_REAL(event_destroy);
+  GMLAKE_CALL_SITE();
   return destroy(real->event_destroy, event);
 }
 

@@ -164,17 +164,20 @@ void forget_primary(CUcontext context) {
 extern "C" {
 
 GMLAKE_EXPORT void* gmlake_malloc(std::size_t size, int device, CUstream stream) {
+  GMLAKE_CALL_SITE();
   CUdeviceptr at = 0;
   (void)allocate_for_plugin(at, size, device, stream);
   return reinterpret_cast<void*>(at);
 }
 GMLAKE_EXPORT int gmlake_allocate(void** ptr, std::size_t size, int device, CUstream stream) {
+  GMLAKE_CALL_SITE();
   CUdeviceptr at = 0;
   const auto result = allocate_for_plugin(at, size, device, stream);
   *ptr = reinterpret_cast<void*>(at);
   return static_cast<int>(result);
 }
 GMLAKE_EXPORT void gmlake_free(void* ptr, std::size_t, int device, CUstream stream) {
+  GMLAKE_CALL_SITE();
   free_for_plugin(address(ptr), device, stream);
 }
 GMLAKE_EXPORT void gmlake_record_use(void* ptr, CUstream stream) {

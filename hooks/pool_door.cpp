@@ -27,12 +27,14 @@ CUresult allocate_from(const RealDriver& real, CUdeviceptr* out, std::size_t byt
 CUresult mem_alloc_from_pool(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
                              CUstream stream) {
   GMLAKE_REAL(mem_alloc_from_pool);
+  GMLAKE_CALL_SITE();
   return allocate_from(*real, out, bytes, pool, stream, false,
                        [&] { return real->mem_alloc_from_pool(out, bytes, pool, stream); });
 }
 CUresult mem_alloc_from_pool_ptsz(CUdeviceptr* out, std::size_t bytes, CUmemoryPool pool,
                                   CUstream stream) {
   GMLAKE_REAL(mem_alloc_from_pool_ptsz);
+  GMLAKE_CALL_SITE();
   return allocate_from(*real, out, bytes, pool, stream, true,
                        [&] { return real->mem_alloc_from_pool_ptsz(out, bytes, pool, stream); });
 }

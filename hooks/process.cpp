@@ -23,6 +23,7 @@
 #include "hooks/peers.h"
 #include "hooks/program_device.h"
 #include "hooks/real.h"
+#include "hooks/recording.h"
 #include "hooks/stand_ins.h"
 #include "hooks/tools_beside.h"
 #include "stats/report.h"
@@ -143,6 +144,7 @@ void Process::after_fork() {
   stand_ins_after_fork();
   handing_out_after_fork();
   sharing_after_fork();
+  record::after_fork();
   if (!cuda_has_begun_) return;
   live_.after_fork();
   active_ = false;
@@ -167,6 +169,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   if (refused_[index]) return nullptr;
   watch_for_the_end();
   live_.begin(config(), described());
+  begin_recording(config(), live_);
   auto opened = ProgramDevice::open(driver, device, in_front_, driver_door() ? &streams_ : nullptr);
   if (opened && config().pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
@@ -216,6 +219,7 @@ stats::Report Process::report_now() const {
 
 void Process::report() {
   const NoCancel whole;
+  (void)record::end();
   if (has_pools()) live_.write(report_now());
   live_.end();
 }

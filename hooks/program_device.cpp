@@ -40,9 +40,46 @@ bool ProgramDevice::is_capturing(CUstream stream) const {
          status != CU_STREAM_CAPTURE_STATUS_NONE;
 }
 
-// A capture that is counted may begin at any moment: so it counts as begun.
+// The pool's own events are part of a recording, so that what is replayed knows what was over when.
+void ProgramDevice::note_fence(Action action, driver::Event event, driver::Context context,
+                               std::optional<driver::Stream> stream) const {
+  if (!record::is_on()) return;
+  record::Entry entry;
+  entry.action = action;
+  entry.pointer = handle_number(event);
+  entry.device = static_cast<std::uint8_t>(ordinal_);
+  entry.handle = handle_number(stream ? *stream : context);
+  if (stream) entry.lane = record::Lane::handle;
+  record::note(entry);
+}
+
+// Time is not the same twice: what was planned by it is planned so again with what it was.
+void ProgramDevice::pace(driver::Pace& measured) {
+  if (!record::is_on()) return;
+  record::Entry entry;
+  entry.action = measured.may_stitch ? Action::pace : Action::pace_spent;
+  entry.pointer = measured.map_ns;
+  entry.amount = measured.create_ns;
+  entry.device = static_cast<std::uint8_t>(ordinal_);
+  record::note(entry);
+}
+
 Status ProgramDevice::record_event(driver::Event event, driver::Context context,
                                    driver::Stream stream) {
+  auto recorded = record_on_stream(event, context, stream);
+  if (recorded) note_fence(Action::fence, event, context, stream);
+  return recorded;
+}
+
+Status ProgramDevice::record_context(driver::Event event, driver::Context context, bool may_order) {
+  auto recorded = record_on_context(event, context, may_order);
+  if (recorded) note_fence(Action::fence, event, context, {});
+  return recorded;
+}
+
+// A capture that is counted may begin at any moment: so it counts as begun.
+Status ProgramDevice::record_on_stream(driver::Event event, driver::Context context,
+                                       driver::Stream stream) {
   const CaptureGate gate;
   if (!gate.is_open(nullptr)) return CudaDevice::record_event(event, context, stream);
   const Lock lock(captures_mutex());
@@ -54,7 +91,8 @@ Status ProgramDevice::record_event(driver::Event event, driver::Context context,
   return CudaDevice::record_event(event, context, stream);
 }
 
-Status ProgramDevice::record_context(driver::Event event, driver::Context context, bool may_order) {
+Status ProgramDevice::record_on_context(driver::Event event, driver::Context context,
+                                        bool may_order) {
   if (CapturingCall::under_way()) return fail(ErrorKind::captured, "cuCtxRecordEvent");
   const CaptureGate gate;
   if (!gate.is_open(static_cast<CUcontext>(context))) {
@@ -140,19 +178,25 @@ Status ProgramDevice::come_behind_all(CUevent event, CUcontext context, CUstream
 
 Result<bool> ProgramDevice::query(driver::Event event) {
   const RelaxedCapture relaxed(driver_);
-  return CudaDevice::query(event);
+  auto over = CudaDevice::query(event);
+  if (over) note_fence(*over ? Action::fence_passed : Action::fence_pending, event, nullptr, {});
+  return over;
 }
 
 Status ProgramDevice::wait(driver::Event event) {
   const RelaxedCapture relaxed(driver_);
-  return CudaDevice::wait(event);
+  auto waited = CudaDevice::wait(event);
+  if (waited) note_fence(Action::fence_awaited, event, nullptr, {});
+  return waited;
 }
 
 Status ProgramDevice::wait_context(driver::Context context) {
   // It breaks a capture in any mode.
   if (capture_under_way()) return fail(ErrorKind::captured, "cuCtxSynchronize");
   const RelaxedCapture relaxed(driver_);
-  return CudaDevice::wait_context(context);
+  auto waited = CudaDevice::wait_context(context);
+  if (waited) note_fence(Action::synchronize_context, nullptr, context, {});
+  return waited;
 }
 
 }  // namespace gmlake::hooks

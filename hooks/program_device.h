@@ -10,11 +10,13 @@
 // completely is refused with kind captured.
 #pragma once
 
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "driver/cuda_device.h"
 #include "hooks/known_streams.h"
+#include "hooks/recording.h"
 #include "hooks/unknown_calls.h"
 #include "support/ranked_mutex.h"
 
@@ -33,6 +35,7 @@ class ProgramDevice final : public driver::CudaDevice {
   Result<bool> query(driver::Event event) override;
   Status wait(driver::Event event) override;
   Status wait_context(driver::Context context) override;
+  void pace(driver::Pace& measured) override;
   bool only_legacy_stream(driver::Context context) const override;
   bool sees_work() const override { return streams_ && !may_be_unseen(Effect::work); }
   bool records_in_frees() const override { return in_front_; }
@@ -41,12 +44,17 @@ class ProgramDevice final : public driver::CudaDevice {
  private:
   ProgramDevice(const driver::DriverTable& table, int ordinal, bool in_front,
                 const KnownStreams* streams)
-      : CudaDevice(table, ordinal), in_front_(in_front), streams_(streams) {}
+      : CudaDevice(table, ordinal), ordinal_(ordinal), in_front_(in_front), streams_(streams) {}
+  Status record_on_stream(driver::Event event, driver::Context context, driver::Stream stream);
+  Status record_on_context(driver::Event event, driver::Context context, bool may_order);
+  void note_fence(Action action, driver::Event event, driver::Context context,
+                  std::optional<driver::Stream> stream) const;
   Status record_beside(driver::Event event, driver::Context context);
   Status come_behind_all(CUevent event, CUcontext context, CUstream join);
   bool come_behind(CUevent event, CUstream stream, CUstream join);
   bool is_capturing(CUstream stream) const;
 
+  const int ordinal_;
   const bool in_front_;
   const KnownStreams* const streams_;
 };

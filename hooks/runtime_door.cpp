@@ -30,6 +30,7 @@ cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t
     driver::Address at = 0;
     (void)guarded([&] { at = pool->try_allocate(bytes, caller->origin); });
     if (at == 0) return native();
+    note(Action::allocate, caller->origin, caller->device, at, bytes);
     *out = reinterpret_cast<void*>(at);
     return cudaSuccess;
   }

@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "hooks/recording.h"
+
 namespace gmlake::hooks {
 namespace {
 
@@ -17,6 +19,12 @@ struct Stub;
 template <auto kWrapper, std::size_t kPlace, typename Result, typename... Parameters>
 struct Stub<kWrapper, kPlace, Result (*)(Parameters...)> {
   static Result call(Parameters... parameters) {
+    if (record::is_on()) [[unlikely]]  // or all of it is a jump
+      return recorded_call(__builtin_return_address(0), parameters...);
+    return kWrapper(parameters..., real_runtimes[kPlace]);
+  }
+  static Result recorded_call(const void* from, Parameters... parameters) {
+    const CallSite site(from);
     return kWrapper(parameters..., real_runtimes[kPlace]);
   }
 };

@@ -8,6 +8,7 @@
 #include "hooks/out_of_memory.h"
 #include "hooks/own_memory.h"
 #include "hooks/own_pools.h"
+#include "hooks/recording.h"
 
 namespace gmlake::hooks {
 
@@ -61,10 +62,14 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
     Result<driver::Address> at = fail(ErrorKind::limit, "host memory");
     (void)guarded([&] { at = pool->allocate(bytes, caller->origin); });
     if (at) {
+      note(Action::allocate, caller->origin, caller->device, *at, bytes);
       *out = *at;
       return CUDA_SUCCESS;
     }
-    if (at.error().kind == ErrorKind::pool_limit) return CUDA_ERROR_OUT_OF_MEMORY;
+    const bool past_pool = at.error().kind != ErrorKind::pool_limit;
+    if (!past_pool || !Process::get().config().pool_native_fallback)
+      note(Action::failure, caller->origin, caller->device, 0, bytes);
+    if (!past_pool) return CUDA_ERROR_OUT_OF_MEMORY;
     if (!Process::get().config().pool_native_fallback) {
       say_out_of_memory(*pool, bytes);
       return result_of(at.error());
@@ -80,6 +85,10 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
     return allocate_in(real, from ? from : current_pool(real, caller->device), bytes, native);
   };
   const CUresult result = past();
+  if (result == CUDA_SUCCESS)
+    note(Action::allocate_natively, caller->origin, caller->device, *out, bytes);
+  else if (result == CUDA_ERROR_OUT_OF_MEMORY)
+    note(Action::failure, caller->origin, caller->device, 0, bytes);
   count(*pool, [&](stats::DeviceCounters& counters) {
     ++(counters.*reason);
     if (result == CUDA_SUCCESS) {
@@ -102,6 +111,7 @@ inline CUresult give_back(pool::DevicePool& owner, const std::optional<Caller>& 
     const bool placed =
         !caller || !caller->legacy() || !Process::get().serving() || stand_between_streams(*caller);
     if (!placed) (void)owner.use_beside(at, {});  // behind all work of its context, then
+    note(Action::free, caller && placed ? caller->origin : kNobody, owner.ordinal(), at);
     known = owner.free(at, caller && placed ? caller->origin : kNobody);
   });
   return known ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
@@ -113,6 +123,8 @@ CUresult release(const std::optional<Caller>& caller, CUdeviceptr at, Native nat
   auto& process = Process::get();
   if (auto* owner = process.owner(at)) return give_back(*owner, caller, at);
   const CUresult result = free_past(at, native);
+  if (at != 0 && result == CUDA_SUCCESS && caller)
+    note(Action::free_natively, caller->origin, caller->device, at);
   if (at != 0 && result == CUDA_SUCCESS && caller)
     if (auto* pool = process.pool_if_any(caller->device))
       count(*pool, [](stats::DeviceCounters& counters) { ++counters.native_frees; });

@@ -85,6 +85,10 @@
   OPTION(stats, interval, ratio, 0, 0, 1000000,                                                                                    \
          "seconds after which gmlake run writes stats.file and stats.json_file again while the program runs; 0: at the end only")   \
   OPTION(stats, live_folder, text, "", 0, 0, "folder for that page; empty: one of the user's own in /dev/shm or XDG_RUNTIME_DIR") \
+  OPTION(trace, file, text, "", 0, 0,                                                                                            \
+         "file for a recording of every allocation, free and event that gmlake replay reads, compressed, same % names as stats.file; empty: none") \
+  OPTION(trace, max_bytes, size, GiB, 4 * MiB, 1024 * TiB,                                                                        \
+         "most bytes of that file: its oldest part goes, and what is left can be replayed")                                       \
   OPTION(live, control, flag, false, 0, 0,                                                                                        \
          "do what gmlake trim, limit and dump of the same user ask of the process while it runs")                                 \
   OPTION(log, level, log_level, log::Level::warning, 0, 0, "least severe message shown")                                          \

@@ -33,6 +33,13 @@ struct MemoryInfo {
   Bytes total = 0;
 };
 
+// What a miss is planned by that depends on the moment: what the driver takes for a handle, and
+// whether memory may be put together now.
+struct Pace {
+  std::uint64_t map_ns = 0, create_ns = 0;
+  bool may_stitch = true;
+};
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -83,6 +90,24 @@ class Device {
   using Tallies = std::array<stats::DriverTally, stats::kDriverCalls>;
   virtual void count_in(Tallies& where) { (void)where; }
   virtual void count(stats::DriverCallCount (&out)[stats::kDriverCalls]) const = 0;
+  // Before each miss is planned: `measured` is what it will go by, unless another pace is put
+  // there.
+  virtual void pace(Pace& measured) { (void)measured; }
+  // Where an event has been asked in vain and it is, or is not, time to look there again: whether
+  // another follows later frees there, and whether events are asked; then, for each of those,
+  // whether it is. As it would be, unless that is known better.
+  virtual bool follows(Event before, bool would) {
+    (void)before;
+    return would;
+  }
+  virtual bool looks(Event front, bool would) {
+    (void)front;
+    return would;
+  }
+  virtual bool asks(Event event, bool would) {
+    (void)event;
+    return would;
+  }
 };
 
 }  // namespace gmlake::driver

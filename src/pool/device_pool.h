@@ -82,8 +82,8 @@ class DevicePool {
   bool owns(driver::Address at) const { return supply_.owns(at); }
 
   // The stream is about to be given work, or to wait for another: what was freed there is followed
-  // first.
-  void before_work(const Origin& origin) { follower_.before_work(origin); }
+  // first. Whether that was news since memory was freed there.
+  bool before_work(const Origin& origin) { return follower_.before_work(origin); }
   // All streams of a context are about to wait.
   void before_all_wait() { follower_.before_all_wait(); }
   // A capture is about to begin there.

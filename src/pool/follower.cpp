@@ -74,19 +74,22 @@ void Follower::freed(Front& front, const Origin& by) {
     front.worked_since.store(true, std::memory_order_relaxed);
 }
 
-void Follower::follow_if_due(Front& front, const Origin* on) {
+bool Follower::follow_if_due(Front& front, const Origin* on) {
   const auto unfollowed = static_cast<Bytes>(front.unfollowed.get());
-  if (GMLAKE_FAULT(followed_late)) return;
-  if (unfollowed != 0 && unfollowed >= books_.unfollowed_limit() && (on || has_name(front)))
+  if (GMLAKE_FAULT(followed_late)) return false;
+  if (unfollowed != 0 && unfollowed >= books_.unfollowed_limit() && (on || has_name(front))) {
     follow(front, true, on);
-  else
-    front.worked_since.store(true, std::memory_order_relaxed);
+    return true;
+  }
+  if (front.worked_since.load(std::memory_order_relaxed)) return false;
+  front.worked_since.store(true, std::memory_order_relaxed);
+  return true;
 }
 
-void Follower::before_work(const Origin& origin) {
+bool Follower::before_work(const Origin& origin) {
   Front* const own = books_.known_front(origin);
-  if (own) follow_if_due(*own, &origin);
-  if (!origin.blocking || !books_.has_blocking_beside(own)) return;
+  bool news = own && follow_if_due(*own, &origin);
+  if (!origin.blocking || !books_.has_blocking_beside(own)) return news;
   // Later events on a blocking stream come after the legacy stream's work, and the other way round;
   // an event of ours in the legacy stream is such work too.
   const auto is_legacy = [](const Front& one) {
@@ -101,11 +104,12 @@ void Follower::before_work(const Origin& origin) {
                      return is_legacy(*one) && one->unfollowed.get() != 0;
                    });
   for (Front* front : fronts)
-    if (all || is_legacy(*front)) follow_if_due(*front);
+    if (all || is_legacy(*front)) news = follow_if_due(*front) || news;
+  return news;
 }
 
 void Follower::before_all_wait() {
-  for (Front* front : books_.fronts([](const Front&) { return true; })) follow_if_due(*front);
+  for (Front* front : books_.fronts([](const Front&) { return true; })) (void)follow_if_due(*front);
 }
 
 void Follower::before_capture(driver::Context context) {

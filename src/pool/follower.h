@@ -43,8 +43,9 @@ class Follower {
   };
   // The front has just got a freed block, by a call of that origin's.
   void freed(Front& front, const Origin& by);
-  // The stream is about to be given work, or to wait for another's.
-  void before_work(const Origin& origin);
+  // The stream is about to be given work, or to wait for another's. Whether that is news since
+  // memory was freed there, or beside it.
+  bool before_work(const Origin& origin);
   // All streams are about to wait.
   void before_all_wait();
   // A capture is about to begin in the context: what has been freed there is followed while that
@@ -92,7 +93,7 @@ class Follower {
   // Those whose frees no event follows yet.
   void follow_open(const std::vector<stream::Timeline>& open, Time now);
   bool ask(const stream::Snapshot& known, Time now, Stake stake);
-  void follow_if_due(Front& front, const Origin* on = nullptr);
+  bool follow_if_due(Front& front, const Origin* on = nullptr);
   bool wait_oldest(bool of_contexts);
   bool wait_unfollowed();
 

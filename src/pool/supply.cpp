@@ -72,8 +72,6 @@ memory::MissRules Supply::rules(Room room, Bytes most) const {
   memory::MissRules rules;
   rules.frugal = room != Room::ample;
   rules.grow_limit = std::min(growth_limit(), most);
-  rules.may_stitch = budget_.left(StitchBudget::Clock::now());
-
   // What the device has taken so far, for each handle; to begin with what an H100 took.
   stats::DriverCallCount calls[stats::kDriverCalls];
   device_.count(calls);
@@ -82,12 +80,19 @@ memory::MissRules Supply::rules(Room room, Bytes most) const {
   };
   const auto per = [&](stats::DriverCall call, double ns, double prior) {
     constexpr double kPriorCalls = 16;
-    return (ns + prior * kPriorCalls) /
-           (static_cast<double>(calls[static_cast<unsigned>(call)].calls) + kPriorCalls);
+    return static_cast<std::uint64_t>(
+        (ns + prior * kPriorCalls) /
+        (static_cast<double>(calls[static_cast<unsigned>(call)].calls) + kPriorCalls));
   };
   using enum stats::DriverCall;
-  rules.map_cost = per(cuMemMap, nanoseconds(cuMemMap) + nanoseconds(cuMemSetAccess), 25e3);
-  rules.grow_cost = rules.map_cost + per(cuMemCreate, nanoseconds(cuMemCreate), 12e3);
+  driver::Pace pace;
+  pace.map_ns = per(cuMemMap, nanoseconds(cuMemMap) + nanoseconds(cuMemSetAccess), 25e3);
+  pace.create_ns = per(cuMemCreate, nanoseconds(cuMemCreate), 12e3);
+  pace.may_stitch = budget_.left(StitchBudget::Clock::now());
+  device_.pace(pace);
+  rules.may_stitch = pace.may_stitch;
+  rules.map_cost = static_cast<double>(pace.map_ns);
+  rules.grow_cost = rules.map_cost + static_cast<double>(pace.create_ns);
   rules.worth_per_byte =
       config_.stitch_worth == 0 ? 1e300 : 1e6 / static_cast<double>(config_.stitch_worth);
   return rules;

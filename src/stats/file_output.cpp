@@ -21,19 +21,6 @@ namespace {
 constexpr mode_t kFolderMode = 0777;  // less the umask, as mkdir -p has it
 constexpr mode_t kFileMode = 0666;
 
-int make_folders_above(const std::string& path) {
-  for (auto slash = path.find('/', 1); slash != std::string::npos;
-       slash = path.find('/', slash + 1))
-    if (mkdir(path.substr(0, slash).c_str(), kFolderMode) != 0 && errno != EEXIST) {
-      // A file system that refuses to make what is there already says so in its own way (EROFS,
-      // EACCES).
-      const int error = errno;
-      struct stat there {};
-      if (stat(path.substr(0, slash).c_str(), &there) != 0) return error;
-    }
-  return 0;
-}
-
 // Renaming over a device or a pipe would remove it; /dev and /proc hold links to both.
 bool must_be_written_in_place(const std::string& path) {
   if (is_device_path(path)) return true;
@@ -65,6 +52,21 @@ int write_and_close(int descriptor, std::string_view text) {
   return error;
 }
 
+}  // namespace
+
+int make_folders_above(const std::string& path) {
+  for (auto slash = path.find('/', 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1))
+    if (mkdir(path.substr(0, slash).c_str(), kFolderMode) != 0 && errno != EEXIST) {
+      // A file system that refuses to make what is there already says so in its own way (EROFS,
+      // EACCES).
+      const int error = errno;
+      struct stat there {};
+      if (stat(path.substr(0, slash).c_str(), &there) != 0) return error;
+    }
+  return 0;
+}
+
 // A new file of a name that nobody could know before: whoever shares the folder may have made any
 // other one, and would own what is written there.
 int open_beside(const std::string& path, std::string& beside) {
@@ -77,13 +79,11 @@ int open_beside(const std::string& path, std::string& beside) {
     (void)std::snprintf(end, sizeof end, ".%016llx.tmp", static_cast<unsigned long long>(random));
     beside = path + end;
     const int file =
-        open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode);
+        open(beside.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kFileMode);
     if (file >= 0 || errno != EEXIST) return file;
   }
   return -1;
 }
-
-}  // namespace
 
 int replace_file(const std::string& path, std::string_view text) {
   const NoCancel whole;

@@ -25,7 +25,7 @@ inline constexpr std::size_t kMostPath = 4096;
 
 // A command to the process and its answer (live.control). Written by whoever holds the file's lock
 // (flock); the process answers by raising `done` to `asked`. Both are waited for as futexes.
-enum class Order : std::uint32_t { none, trim, limit, dump };
+enum class Order : std::uint32_t { none, trim, limit, dump, record, end_record };
 struct Control {
   std::atomic<std::uint32_t> open;  // the process listens
   std::atomic<std::uint32_t> asked, done;
@@ -33,7 +33,7 @@ struct Control {
   std::uint64_t amount;  // trim: bytes to keep; limit: bytes, or ~0 for what was configured
   std::uint64_t answer;  // trim: bytes given back
   std::int32_t error;    // errno
-  char path[kMostPath];  // dump: where to
+  char path[kMostPath];  // dump, record: where to
 };
 
 struct Header {

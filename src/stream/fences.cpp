@@ -109,7 +109,7 @@ Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_tim
 
 bool Fences::due(Timeline timeline, Time now, Stake stake) const {
   const Lock lock(mutex_);
-  return is_due(timeline, now, stake);
+  return is_due(timeline, now, stake, &driver::Device::follows);
 }
 
 bool Fences::pending(Timeline timeline) const {
@@ -117,13 +117,18 @@ bool Fences::pending(Timeline timeline) const {
   return timeline < lines_.size() && !lines_[timeline].pending.empty();
 }
 
-bool Fences::is_due(Timeline timeline, Time now, Stake stake) const {
+bool Fences::is_due(Timeline timeline, Time now, Stake stake, Known known) const {
   if (timeline >= lines_.size() || lines_[timeline].pending.empty() || stake == Stake::all)
     return true;
   const auto& line = lines_[timeline];
   if (line.answered == now) return false;
   if (line.answered < line.since) return true;
   if (stake == Stake::walk) return false;
+  return (device_.*known)(line.pending.front().follower->event, is_due_by_clock(line, now, stake));
+}
+
+// For one that has been asked.
+bool Fences::is_due_by_clock(const Line& line, Time now, Stake stake) const {
   const auto share = stake == Stake::growth ? ask_again_ : ask_again_ * kPlaceShare;
   const std::chrono::duration<double> waited = line.answered - line.since;
   return now - line.answered >= waited * share;
@@ -133,8 +138,10 @@ bool Fences::is_due(Timeline timeline, Time now, Stake stake) const {
 bool Fences::awaited(const Point& point, Time now, Stake stake) const {
   if (point.timeline >= lines_.size()) return false;
   const auto& line = lines_[point.timeline];
-  return !line.pending.empty() && line.pending.front().value <= point.value &&
-         (line.answered == now || !is_due(point.timeline, now, stake));
+  if (line.pending.empty() || line.pending.front().value > point.value) return false;
+  if (line.answered == now) return true;
+  if (stake == Stake::all || line.answered < line.since) return false;
+  return stake == Stake::walk || !is_due_by_clock(line, now, stake);
 }
 
 bool Fences::has_fired(Line& line) {
@@ -157,7 +164,8 @@ Fences::Answers Fences::ask(const Snapshot& known, Time now, Stake stake) {
   };
   std::vector<Candidate> candidates;
   for (const auto& [t, passed] : known)
-    if (t < lines_.size() && !lines_[t].pending.empty() && is_due(t, now, stake))
+    if (t < lines_.size() && !lines_[t].pending.empty() &&
+        is_due(t, now, stake, &driver::Device::looks))
       candidates.push_back({lines_[t].pending.front().number, t, passed});
   std::sort(candidates.begin(), candidates.end(),
             [](const Candidate& a, const Candidate& b) { return a.number < b.number; });
@@ -175,9 +183,12 @@ Fences::Answers Fences::ask(const Snapshot& known, Time now, Stake stake) {
         while (first != fence.before.end() &&
                (first->timeline == t || !awaited(*first, now, stake)))
           ++first;
-        if (first != fence.before.end()) {
-          line.since = lines_[first->timeline].since;
-          line.answered = lines_[first->timeline].answered;
+        const bool would = first == fence.before.end();
+        if (!device_.asks(fence.follower->event, would)) {
+          if (!would) {
+            line.since = lines_[first->timeline].since;
+            line.answered = lines_[first->timeline].answered;
+          }
           break;
         }
         ++answers.questions;

@@ -115,7 +115,10 @@ class Fences {
     Time since{};     // waited for from here on, without progress
     Time answered{};  // "no", the last time, or another's answer stood for it
   };
-  bool is_due(Timeline timeline, Time now, Stake stake) const GMLAKE_REQUIRES(mutex_);
+  // As the clock has it, or `known` (Device::follows, Device::looks) if the line has been asked.
+  using Known = bool (driver::Device::*)(driver::Event, bool);
+  bool is_due(Timeline timeline, Time now, Stake stake, Known known) const GMLAKE_REQUIRES(mutex_);
+  bool is_due_by_clock(const Line& line, Time now, Stake stake) const;
   bool awaited(const Point& point, Time now, Stake stake) const GMLAKE_REQUIRES(mutex_);
   // Whether this point's event has fired, for `line`'s oldest; asked without the lock.
   bool has_fired(Line& line) GMLAKE_REQUIRES(mutex_);

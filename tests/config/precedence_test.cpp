@@ -74,6 +74,7 @@ std::string other_value(const Option& option) {
     case Kind::flag:
       return Config{}.*std::get<bool Config::*>(option.member) ? "false" : "true";
     case Kind::size:
+      if (option.minimum > 2.0 * MiB) return "6MiB";
       return option.key.ends_with("chunk_size") || option.key == "largest_chunk" ? "4MiB"
                                                                                  : "1536KiB";
     case Kind::count:

@@ -15,6 +15,7 @@ MAY_INCLUDE = {
     "support": set(),
     "config": {"support"},
     "stats": {"support"},
+    "record": {"support", "stats"},
     "memory": {"support"},
     "stream": {"support", "driver/device.h"},
     "driver": {"support", "stats"},

@@ -64,11 +64,20 @@ class Replay(CommandLine):
             out.write(HEADER + "".join(rows))
         return path
 
-    def holes(self):
+    def holes(self, *before_last):
         """Every second one of 20 blocks of 4 MiB is freed; then 20 MiB are wanted in one piece."""
         rows = [f"0,0,allocate,{i + 1:#x},{4 << 20},0x0\n" for i in range(20)]
         rows += [f"0,0,free,{i + 1:#x},{4 << 20},0x0\n" for i in range(0, 20, 2)]
-        return self.write(rows + [f"0,0,allocate,0x100,{20 << 20},0x0\n"])
+        return self.write([*rows, *before_last, f"0,0,allocate,0x100,{20 << 20},0x0\n"])
+
+    def test_what_the_recorded_pool_went_by(self):
+        """A miss is planned by what was measured in the process, not by what it takes here."""
+        for row, stitches, args in (("pace", 1, []), ("pace spent", 0, []), ("pace spent", 1, ["--lag", "0"])):
+            with self.subTest(row=row, args=args):
+                trace = self.holes(f"0,0,{row},0x1,1,host\n")
+                result, = self.json_of("replay", trace, "--set", "stitch.time_budget=1", *args)
+                self.assertEqual(result["stitches"], stitches)
+                self.assertFalse(result["out_of_memory"])
 
     def handed_on(self, order):
         """Stream 1 makes a block, stream 2 frees it; then stream 1 wants one of the size."""

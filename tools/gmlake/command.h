@@ -20,6 +20,7 @@ inline constexpr int kBadConfiguration = 78;
 inline constexpr int kNotExecutable = 126;
 inline constexpr int kNotFound = 127;
 
+// run and record
 void add_run(CLI::App& app, int& exit_code);
 void add_config(CLI::App& app, int& exit_code);
 void add_trace(CLI::App& app, int& exit_code);
@@ -33,8 +34,9 @@ void add_control(CLI::App& app, int& exit_code);
 // manual and completion
 void add_words(CLI::App& app, int& exit_code);
 
-// For `run`: takes the program and its arguments off the command line's words (without the first,
-// "gmlake"), so that CLI11 sees gmlake's own only. It would take an argument such as "[a,b]" apart.
+// For these two: takes the program and its arguments off the command line's words (without the
+// first, "gmlake"), so that CLI11 sees gmlake's own only. It would take an argument such as "[a,b]"
+// apart.
 void take_program(const CLI::App& app, std::vector<std::string>& words);
 
 }  // namespace gmlake::tool

@@ -1,6 +1,8 @@
-// `gmlake run`: sets the environment that puts libgmlake.so in front of a program, and starts it.
-// Arguments, signals and exit status are the program's own; gmlake stays to write the report of a
-// process that ends without one (run_parent.h).
+// `gmlake run` and `gmlake record`: sets the environment that puts libgmlake.so in front of a
+// program, and starts it. Arguments, signals and exit status are the program's own; gmlake stays to
+// write the report of a process that ends without one (run_parent.h).
+#include "run.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -28,33 +30,6 @@
 
 namespace gmlake::tool {
 namespace {
-
-// The program and its arguments, as take_program found them.
-std::vector<std::string>& program() {
-  static std::vector<std::string> words;
-  return words;
-}
-
-struct RunOptions {
-  std::string config_file;
-  std::vector<std::string> settings;
-  bool no_stitch = false;
-  std::string report;
-  std::string json;
-  std::string library;
-  bool pytorch = false;
-  bool strict = false;
-  bool dry_run = false;
-  bool exec = false;
-};
-
-// CLI11 does not see the program, so its usage line has to be told.
-class Help : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App*, std::string) const override {
-    return "Usage: gmlake run [OPTIONS] [--] PROGRAM [ARGUMENTS...]\n";
-  }
-};
 
 int check_configuration(const Assignments& assignments, std::vector<config::Problem> problems,
                         config::Config& config) {
@@ -97,7 +72,7 @@ std::string name_of_run() {
 }
 
 int start(const RunOptions& options, Assignments& assignments, const config::Config& config) {
-  if (options.exec) return set_environment(assignments) ? become(program()) : kUnavailable;
+  if (options.exec) return set_environment(assignments) ? become(options.program) : kUnavailable;
   const char* above = std::getenv("GMLAKE_RUN");
   const auto run = above && *above ? std::string(above) : name_of_run();
   assignments.set("GMLAKE_RUN", run, "");
@@ -110,18 +85,22 @@ int start(const RunOptions& options, Assignments& assignments, const config::Con
   watch.interval = config.stats_interval;
   watch.look = [&] { write_reports_meanwhile(folders, run); };
   watch.ended = [&] { recover_reports(folders, run); };
-  return be_parent(program(), watch);
+  return be_parent(options.program, watch);
 }
 
+}  // namespace
+
 int run(const RunOptions& options) {
-  if (program().empty())
-    return complain("run", kUsage,
-                    "there is no program to run; write gmlake run [OPTIONS] [--] PROGRAM");
+  const auto& who = options.command;
+  if (options.program.empty())
+    return complain(who, kUsage,
+                    "there is no program to run; write gmlake " + who + " [OPTIONS] [--] PROGRAM");
   for (const auto& [option, value] :
        {std::pair("--config", &options.config_file), std::pair("--report", &options.report),
-        std::pair("--json", &options.json), std::pair("--library", &options.library)})
+        std::pair("--json", &options.json), std::pair("--library", &options.library),
+        std::pair("--output", &options.trace)})
     if (value->starts_with("--"))
-      return complain("run", kUsage,
+      return complain(who, kUsage,
                       std::string(option) + " has no value: " + *value +
                           " is an option; a file of that name is ./" + *value);
   Assignments assignments;
@@ -136,6 +115,8 @@ int run(const RunOptions& options) {
   }
   if (!options.json.empty())
     assignments.set("GMLAKE_STATS_JSON_FILE", absolute_pattern(options.json), "--json");
+  if (!options.trace.empty())
+    assignments.set("GMLAKE_TRACE_FILE", absolute_pattern(options.trace), "--output");
   for (const auto& setting : options.settings)
     if (auto problem = add_setting(setting, assignments)) problems.push_back(std::move(*problem));
   config::Config config;
@@ -149,101 +130,33 @@ int run(const RunOptions& options) {
   const auto named = library_path(options.library);
   if (const auto reason = why_not_ours(named))
     return complain(
-        "run", kUnavailable,
+        who, kUnavailable,
         named + ": " + *reason + "; name libgmlake.so with --library FILE or GMLAKE_LIBRARY");
   std::string unfit;
   const auto library = preloadable(named, unfit);
-  if (library.empty()) return complain("run", kUnavailable, named + ": " + unfit);
+  if (library.empty()) return complain(who, kUnavailable, named + ": " + unfit);
   if (const auto other = other_copy_preloaded(library))
-    complain("run", 0,
+    complain(who, 0,
              "warning: LD_PRELOAD holds another copy of gmlake, " + *other +
                  "; take it out: one of the two serves the program");
   assignments.set("LD_PRELOAD", preload_with(library), "");
 
-  if (const auto file = find_program(program()[0])) {
+  if (const auto file = find_program(options.program[0])) {
     if (const auto reason = ignores_preload(*file))
-      complain("run", 0,
+      complain(who, 0,
                "warning: " + *file + " runs without gmlake: " + *reason +
                    ", so the loader ignores LD_PRELOAD");
   }
   if (options.pytorch) {
-    const auto way = choose_pytorch_way(program(), assignments);
-    if (!way.refusal.empty()) return complain("run", kUnavailable, way.refusal);
-    complain("run", 0, way.said);
+    const auto way = choose_pytorch_way(options.program, assignments);
+    if (!way.refusal.empty()) return complain(who, kUnavailable, way.refusal);
+    complain(who, 0, way.said);
   }
   if (options.dry_run) {
-    print(assignments, program());
+    print(assignments, options.program);
     return kSuccess;
   }
   return start(options, assignments, config);
-}
-
-}  // namespace
-
-void take_program(const CLI::App& app, std::vector<std::string>& words) {
-  if (words.empty() || words[0] != "run") return;
-  const auto* command = app.get_subcommand("run");
-  std::size_t end = 1;  // of the options of run itself
-  while (end < words.size() && words[end].starts_with('-') && words[end] != "--") {
-    const auto* option = command->get_option_no_throw(words[end]);
-    end += option != nullptr && option->get_items_expected_max() > 0 ? 2 : 1;
-  }
-  end = std::min(end, words.size());
-  const std::size_t start = end < words.size() && words[end] == "--" ? end + 1 : end;
-  program().assign(words.begin() + static_cast<std::ptrdiff_t>(start), words.end());
-  words.resize(end);
-}
-
-void add_run(CLI::App& app, int& exit_code) {
-  auto options = std::make_shared<RunOptions>();
-  auto* command = app.add_subcommand("run", "Run a program with gmlake in front of it");
-  command->add_flag(
-      "--pytorch", options->pytorch,
-      "a PyTorch program: set what gives its tensors to gmlake, for the torch that is "
-      "installed, and say so in one line");
-  command->add_option("--config", options->config_file, "configuration file (GMLAKE_CONFIG)")
-      ->type_name("FILE");
-  command
-      ->add_option("--set", options->settings, "one option of the configuration; may be repeated")
-      ->type_name("SECTION.KEY=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command->add_flag("--no-stitch", options->no_stitch, "the same as --set stitch.enabled=false");
-  command
-      ->add_option("--report", options->report, "write the report at exit to FILE, not to stderr")
-      ->type_name("FILE");
-  command->add_option("--json", options->json, "write the report at exit to FILE as JSON")
-      ->type_name("FILE");
-  command
-      ->add_option("--library", options->library,
-                   "libgmlake.so to use (GMLAKE_LIBRARY; otherwise ../lib beside this program)")
-      ->type_name("FILE");
-  command->add_flag(
-      "--strict", options->strict,
-      "if the library can not be configured, end the program with 78 (GMLAKE_STRICT)");
-  command->add_flag("--exec", options->exec,
-                    "become the program rather than wait for it: no report is recovered then");
-  command->add_flag("--dry-run", options->dry_run,
-                    "print the environment and the command line instead of running them");
-  command->formatter(std::make_shared<Help>());
-  command->footer(
-      "Examples:\n"
-      "  gmlake run -- ./train --epochs 3\n"
-      "  gmlake run --pytorch -- torchrun --nproc-per-node 4 train.py\n"
-      "  gmlake run --config gmlake.json --json report-%h-%p.json -- mpirun -n 4 ./solver\n"
-      "  gmlake run --dry-run --no-stitch -- ./train\n"
-      "\n"
-      "Names of FILE for reports know %p %h %r %l %e %t and %%; see docs/configuration.md.\n"
-      "\n"
-      "--pytorch puts backend:cudaMallocAsync into PYTORCH_CUDA_ALLOC_CONF. That backend has no "
-      "MemPool,\n"
-      "no memory history and no \"reduce-overhead\" of torch.compile; docs/pytorch.md has other "
-      "ways.\n"
-      "\n"
-      "Exit codes: the program's own; 64 wrong command line, 69 no libgmlake.so, or no torch it "
-      "can serve,\n"
-      "78 wrong configuration, 126 program not executable, 127 program not found.");
-  command->callback([options, &exit_code] { exit_code = run(*options); });
 }
 
 }  // namespace gmlake::tool

@@ -116,6 +116,7 @@ int ask(const Request& request, Answer& answer) {
 struct Words {
   std::int64_t process = 0;
   std::string what;
+  std::string trace;  // of dump: on, off, or nothing
 };
 
 CLI::App* add(CLI::App& app, const char* name, const char* help, const char* what,
@@ -149,12 +150,22 @@ int limit(const Words& words) {
   return ask({words.process, Order::limit, *most, ""}, answer);
 }
 
+int end_recording(const Words& words) {
+  if (!words.what.empty())
+    return complain("dump: --trace off takes no file: the recording has one"), kUsage;
+  Answer answer;
+  return ask({words.process, Order::end_record, 0, ""}, answer);
+}
+
 int dump(const Words& words) {
-  const auto file = absolute_file(
-      words.what.empty() ? "gmlake-" + std::to_string(words.process) + ".json" : words.what);
+  if (words.trace == "off") return end_recording(words);
+  const bool trace = words.trace == "on";
+  const auto file = absolute_file(words.what.empty() ? "gmlake-" + std::to_string(words.process) +
+                                                           (trace ? ".csv.gz" : ".json")
+                                                     : words.what);
   if (file.size() >= stats::live::kMostPath) return complain("dump: the name is too long"), kUsage;
   Answer answer;
-  const int code = ask({words.process, Order::dump, 0, file}, answer);
+  const int code = ask({words.process, trace ? Order::record : Order::dump, 0, file}, answer);
   if (code == kSuccess) std::cout << file << "\n";
   return code;
 }
@@ -169,9 +180,14 @@ void add_control(CLI::App& app, int& exit_code) {
   add(app, "limit", "Change pool.max_bytes of a running process", "SIZE",
       "40GiB, 0 for no limit; as it was configured without", "40GiB", words)
       ->callback([words, &exit_code] { exit_code = limit(*words); });
-  add(app, "dump", "Have a running process write the picture of its pools", "FILE",
-      "where to; gmlake-PID.json without", "picture.json", words)
-      ->callback([words, &exit_code] { exit_code = dump(*words); });
+  auto* picture = add(app, "dump", "Have a running process write the picture of its pools", "FILE",
+                      "where to; gmlake-PID.json without, or gmlake-PID.csv.gz for a recording",
+                      "picture.json", words);
+  picture
+      ->add_option("--trace", words->trace,
+                   "rather than that, begin (on) or end (off) a recording as of gmlake record")
+      ->check(CLI::IsMember({"on", "off"}));
+  picture->callback([words, &exit_code] { exit_code = dump(*words); });
 }
 
 }  // namespace gmlake::tool

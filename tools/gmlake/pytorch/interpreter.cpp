@@ -72,7 +72,7 @@ std::string read_all(int from, int milliseconds) {
   char buffer[512];
   pollfd ready{from, POLLIN, 0};
   while (text.size() < 65536 && poll(&ready, 1, milliseconds) > 0) {
-    const auto count = read(from, buffer, sizeof buffer);
+    const auto count = ::read(from, buffer, sizeof buffer);
     if (count <= 0) break;
     text.append(buffer, static_cast<std::size_t>(count));
   }

@@ -1,5 +1,5 @@
 # `gmlake replay`: the pool in this process, on the simulated device, which is loaded at run time.
-foreach(source malloc_pair progress replay replay_command report settings simulated_device smallest_device)
+foreach(source malloc_pair progress recorded_pool replay replay_command report settings simulated_device smallest_device)
   target_sources(gmlake_cli PRIVATE ${CMAKE_CURRENT_LIST_DIR}/${source}.cpp)
 endforeach()
 target_link_libraries(gmlake_cli PRIVATE gmlake_trace gmlake_pool gmlake_driver gmlake_config gmlake_stats

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "replay/lagging_device.h"
 #include "replay/malloc_pair.h"
+#include "replay/recorded_pool.h"
 
 namespace gmlake::replay {
 namespace {
@@ -51,6 +53,7 @@ Bytes peak_of(const trace::Trace& trace, std::size_t events) {
   Bytes live = 0, peak = 0;
   for (std::size_t i = 0; i < events; ++i) {
     const auto& event = trace.events[i];
+    if (!event.of_memory()) continue;
     live = event.kind() == trace::Kind::free ? live - event.bytes : live + event.bytes;
     peak = std::max(peak, live);
   }
@@ -59,15 +62,17 @@ Bytes peak_of(const trace::Trace& trace, std::size_t events) {
 
 class Player {
  public:
-  Player(const trace::Trace& trace, const SimulatedDevice::Streams& streams, bool one_stream,
+  Player(const trace::Trace& trace, const SimulatedDevice::Streams& streams, const Manner& manner,
          LaggingDevice& device, pool::DevicePool& pool)
       : trace_(trace),
         streams_(streams),
-        one_stream_(one_stream),
+        one_stream_(manner.one_stream),
         device_(device),
         pool_(pool),
         addresses_(trace.allocations),
-        remaining_(never_freed(trace)) {}
+        remaining_(never_freed(trace)) {
+    if (manner.lag == LaggingDevice::kRecorded) recorded_.emplace(trace, streams, device, pool);
+  }
 
   enum class Outcome { finished, out_of_memory, failed, interrupted };
   Outcome run_once(unsigned loop, const Manner& manner);
@@ -79,6 +84,9 @@ class Player {
  private:
   const pool::Origin& origin_of(std::uint16_t stream) const {
     return streams_[one_stream_ ? 0 : stream];
+  }
+  static LaggingDevice::Lane lane_of(const pool::Origin& origin) {
+    return origin.host() ? LaggingDevice::kHost : origin.stream;
   }
   void order(const trace::Event& event);
 
@@ -92,6 +100,7 @@ class Player {
   stream::Recording recordings_ = 0;
   std::size_t position_ = 0;
   std::size_t freed_ = 0;  // after the last of them
+  std::optional<RecordedPool> recorded_;
   Error error_;
 };
 
@@ -103,8 +112,14 @@ void Player::order(const trace::Event& event) {
   if (event.kind() == trace::Kind::record) {
     const auto number = ++recordings_;
     const bool seen = pool_.recording(handle, origin, number);
-    device_.recorded(event.block);
+    device_.recorded(event.block, lane_of(origin));
     if (seen) pool_.recorded(handle, number, true);
+    return;
+  }
+  if (event.kind() == trace::Kind::complete) {
+    const auto given = pool_.given(origin);
+    device_.complete(lane_of(origin));
+    if (!given.empty()) pool_.happened(given);
     return;
   }
   const auto number = pool_.recording_of(handle);
@@ -119,11 +134,16 @@ void Player::order(const trace::Event& event) {
 Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
   constexpr std::size_t kAskEach = 1024;
   freed_ = 0;
+  if (recorded_) recorded_->begin();
   for (position_ = 0; position_ < trace_.events.size(); ++position_) {
     if (position_ % kAskEach == 0 && manner.go_on && !manner.go_on(loop, position_))
       return Outcome::interrupted;
     const auto& event = trace_.events[position_];
-    device_.advance();
+    if (event.of_pool()) continue;
+    // What a recorded pool did for an allocation it did before the row.
+    const bool after = device_.is_recorded() && event.kind() == trace::Kind::allocate;
+    if (recorded_) recorded_->before(position_);
+    if (!after) device_.advance();
     if (!event.of_memory()) {
       order(event);
       continue;
@@ -140,6 +160,8 @@ Player::Outcome Player::run_once(unsigned loop, const Manner& manner) {
       return full ? Outcome::out_of_memory : Outcome::failed;
     }
     addresses_[event.block] = *at;
+    if (recorded_) recorded_->after();
+    if (after) device_.advance();
   }
   for (const auto& [block, stream] : remaining_) {
     if (!pool_.free(addresses_[block], origin_of(stream))) return Outcome::failed;
@@ -154,12 +176,17 @@ trace::Expected<Result> replay(const trace::Trace& trace, const SimulatedDevice&
                                const config::Config& config, const Manner& manner) {
   const auto instant = simulated.fresh();
   if (!instant) return tl::unexpected(instant.error());
-  LaggingDevice device(**instant, manner.lag);
+  const bool nothing_said = trace.fences == 0 || manner.one_stream;
+  LaggingDevice device(**instant,
+                       manner.lag == LaggingDevice::kRecorded && nothing_said ? 0 : manner.lag);
   SimulatedDevice::Streams streams(simulated);
-  for (const auto name : trace.streams)
-    if (const auto added = streams.add(name); !added) return tl::unexpected(added.error());
+  for (std::size_t i = 0; i < trace.streams.size(); ++i) {
+    const bool blocking = trace.blocking.count(static_cast<std::uint16_t>(i)) != 0;
+    if (const auto added = streams.add(trace.streams[i], blocking); !added)
+      return tl::unexpected(added.error());
+  }
   pool::DevicePool pool(0, device, config);
-  Player player(trace, streams, manner.one_stream, device, pool);
+  Player player(trace, streams, manner, device, pool);
 
   Result result;
   result.events = trace.events.size();

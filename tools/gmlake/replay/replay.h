@@ -16,7 +16,8 @@ namespace gmlake::replay {
 // How a trace is replayed.
 struct Manner {
   unsigned loops = 1;
-  std::uint64_t lag = 0;    // rows until work is complete (lagging_device.h)
+  // Rows until work is complete (lagging_device.h): as it was recorded, or 0 where nothing was.
+  std::uint64_t lag = ~std::uint64_t{0};
   bool one_stream = false;  // everything on the trace's first stream, where order needs no proof
   // Asked each thousand events or so, with the loop and the event it has come to, from 0: whether
   // to go on.

@@ -25,7 +25,7 @@ namespace {
 
 struct ReplayOptions {
   std::vector<std::string> traces, settings;
-  std::string memory = "80GiB", config_file, driver, lag = "0";
+  std::string memory = "80GiB", config_file, driver, lag = "recorded";
   replay::Manner manner;
   int device = -1;
   bool json = false, allow_oom = false, smallest_device = false;
@@ -59,8 +59,9 @@ class Traces {
   std::optional<trace::Trace> last_, standard_input_;
 };
 
-// A number of rows, or never.
+// A number of rows, never, or recorded.
 std::optional<std::uint64_t> parse_lag(const std::string& text) {
+  if (text == "recorded") return replay::LaggingDevice::kRecorded;
   if (text == "never") return replay::LaggingDevice::kNever;
   std::uint64_t rows = 0;
   const char* const end = text.data() + text.size();
@@ -91,8 +92,9 @@ int run(const ReplayOptions& options) {
                     options.memory));
   const auto lag = parse_lag(options.lag);
   if (!lag)
-    return complain("replay", kUsage,
-                    fmt::format("--lag is '{}'; write a number of rows, or never", options.lag));
+    return complain(
+        "replay", kUsage,
+        fmt::format("--lag is '{}'; write a number of rows, never, or recorded", options.lag));
   auto manner = options.manner;
   manner.lag = *lag;
   const auto config = replay::load_settings(options.config_file, options.settings);
@@ -120,6 +122,12 @@ int run(const ReplayOptions& options) {
     const auto& name = options.traces[i];
     const auto trace = traces.read(i);
     if (!trace) return complain("replay", kBadData, trace.error());
+    if ((*trace)->lost != 0 || (*trace)->cut)
+      (void)complain(
+          "replay", kSuccess,
+          fmt::format("{}: not all is in it: {} events were lost while it was "
+                      "recorded{}; the figures are of the rest",
+                      name, (*trace)->lost, (*trace)->cut ? ", and its end is missing" : ""));
     auto result = replay_shown(name, **trace, **device, *config, manner);
     if (!result) return complain("replay", kUnavailable, name + ": " + result.error());
     result->smallest_device = smallest[i];
@@ -165,7 +173,7 @@ void add_replay(CLI::App& app, int& exit_code) {
       ->add_option(
           "--lag", options->lag,
           "a stream's work is complete so many rows of the trace later; 'never': only once "
-          "the host has waited for it")
+          "the host has waited for it; 'recorded': as it was where it was recorded, otherwise 0")
       ->type_name("ROWS")
       ->capture_default_str();
   command->add_flag("--one-stream", options->manner.one_stream,

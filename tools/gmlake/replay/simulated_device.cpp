@@ -70,12 +70,17 @@ trace::Expected<std::unique_ptr<driver::CudaDevice>> SimulatedDevice::fresh() co
   return std::move(*device);
 }
 
-trace::Expected<void> SimulatedDevice::Streams::add(std::uint64_t name) {
+trace::Expected<void> SimulatedDevice::Streams::add(std::uint64_t name, bool blocking) {
   constexpr std::uint64_t kLegacy = 1;  // CU_STREAM_LEGACY: the null stream by another name
+  if (name == trace::kHost) {
+    origins_.emplace_back().context = device_.context_;
+    return {};
+  }
   CUstream stream = nullptr;
   CUresult result = CUDA_SUCCESS;
-  if (name != 0 && name != kLegacy)
-    result = device_.stream_create_(&stream, CU_STREAM_NON_BLOCKING);
+  const bool legacy = name == 0 || name == kLegacy;
+  if (!legacy)
+    result = device_.stream_create_(&stream, blocking ? CU_STREAM_DEFAULT : CU_STREAM_NON_BLOCKING);
   unsigned long long id = 0;
   if (result == CUDA_SUCCESS) result = device_.table_.cuStreamGetId_(stream, &id);
   if (result != CUDA_SUCCESS)
@@ -85,6 +90,8 @@ trace::Expected<void> SimulatedDevice::Streams::add(std::uint64_t name) {
   origin.context = device_.context_;
   origin.stream_id = id;
   origin.stream = stream;
+  origin.blocking = blocking;
+  if (legacy && blocking) origin.kind = stats::StreamName::Kind::legacy;
   origins_.push_back(origin);
   return {};
 }

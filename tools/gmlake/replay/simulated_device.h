@@ -34,7 +34,8 @@ class SimulatedDevice {
     ~Streams();
     Streams(const Streams&) = delete;
     Streams& operator=(const Streams&) = delete;
-    trace::Expected<void> add(std::uint64_t name);
+    // `blocking`: the legacy default stream waits for it.
+    trace::Expected<void> add(std::uint64_t name, bool blocking = false);
     const pool::Origin& operator[](std::size_t index) const { return origins_[index]; }
 
    private:

@@ -81,6 +81,26 @@ Builder::Outcome Builder::order(Kind kind, std::uint64_t name, std::uint64_t tim
   return add(kind, entry->second, 0, time, stream, thread);
 }
 
+Builder::Outcome Builder::progress(Kind kind, std::uint64_t fence, std::uint64_t time,
+                                   std::uint64_t stream, std::uint64_t thread, bool passed) {
+  if (kind == Kind::complete || kind == Kind::work) return add(kind, 0, 0, time, stream, thread);
+  if (kind == Kind::fence) {
+    if (trace_.fences == std::numeric_limits<std::uint32_t>::max()) return Outcome::too_many;
+    fences_.insert_or_assign(fence, Fence{trace_.fences, stream});
+    return add(kind, trace_.fences++, 0, time, stream, thread);
+  }
+  const auto known = fences_.find(fence);
+  if (known == fences_.end()) return Outcome::added;
+  return add(kind, known->second.number, passed, time, known->second.stream, thread);
+}
+
+Builder::Outcome Builder::blocking(std::uint64_t stream, std::uint64_t thread) {
+  const auto number = number_of_stream(stream, thread);
+  if (!number) return Outcome::too_many;
+  trace_.blocking.insert(*number);
+  return Outcome::added;
+}
+
 Trace Builder::finish() && {
   return std::move(trace_);
 }

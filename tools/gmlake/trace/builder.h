@@ -25,6 +25,16 @@ class Builder {
   Outcome order(Kind kind, std::uint64_t name, std::uint64_t time, std::uint64_t stream,
                 std::uint64_t thread);
 
+  // A CUDA event by that name is another one from here on.
+  void forget(std::uint64_t name) { cuda_events_.erase(name); }
+  // A row about an event of the recorder's own pool, or (Kind::complete, Kind::work) about all of a
+  // stream. One about a fence that is not known is left out.
+  Outcome progress(Kind kind, std::uint64_t fence, std::uint64_t time, std::uint64_t stream,
+                   std::uint64_t thread, bool passed = true);
+  // The legacy stream waits for this one.
+  Outcome blocking(std::uint64_t stream, std::uint64_t thread);
+  bool is_live(std::uint64_t address) const { return live_.count(address) != 0; }
+
   Trace& trace() { return trace_; }
   Trace finish() &&;
 
@@ -43,7 +53,12 @@ class Builder {
   Trace trace_;
   Bytes live_bytes_ = 0;
   Numbers<Live> live_;
+  struct Fence {
+    std::uint32_t number;
+    std::uint64_t stream;
+  };
   Numbers<std::uint32_t> cuda_events_;
+  Numbers<Fence> fences_;
   Numbers<std::uint16_t> streams_, threads_, own_streams_;
 };
 

@@ -39,8 +39,9 @@ Info summarize(const Trace& trace) {
   for (std::size_t i = 0; i < trace.events.size(); ++i) {
     const auto& event = trace.events[i];
     auto& lane = info.streams[event.stream];
+    if (event.of_pool()) continue;
     if (!event.of_memory()) {
-      info.synchronizations += event.kind() == Kind::synchronize;
+      info.synchronizations += event.kind() == Kind::synchronize || event.kind() == Kind::complete;
       info.records += event.kind() == Kind::record;
       lane.records += event.kind() == Kind::record;
       info.waits += event.kind() == Kind::wait;
@@ -116,6 +117,12 @@ std::string info_text(const std::string& name, const Trace& trace, const Info& i
     line("frees of unknown", fmt::format("{}, ignored", trace.unknown_frees));
   if (trace.allocation_failures)
     line("failed allocations", fmt::format("{}, ignored", trace.allocation_failures));
+  if (trace.native) line("of native memory", fmt::format("{} rows, ignored", trace.native));
+  if (trace.lost)
+    line("lost", fmt::format("{} events that the recorder had no time for", trace.lost));
+  if (trace.cut)
+    line("cut",
+         fmt::format("the end of the file is missing; {} cut rows, skipped", trace.cut_rows));
   if (trace.other_devices)
     line("of other devices", fmt::format("{} events, ignored; see --device", trace.other_devices));
   fmt::format_to(std::back_inserter(text), "\n  {:>12} {:>12} {:>14}\n", "size up to",
@@ -126,10 +133,11 @@ std::string info_text(const std::string& name, const Trace& trace, const Info& i
   fmt::format_to(std::back_inserter(text), "\n  {:>12} {:>12} {:>14} {:>12}\n", "stream",
                  "allocations", "bytes", "frees");
   for (const auto& lane : info.streams)
-    fmt::format_to(
-        std::back_inserter(text), "  {:>12} {:>12} {:>14} {:>12}\n",
-        lane.thread ? fmt::format("thread {}", *lane.thread) : fmt::format("{:#x}", lane.stream),
-        lane.allocations, human_bytes(lane.bytes), lane.frees);
+    fmt::format_to(std::back_inserter(text), "  {:>12} {:>12} {:>14} {:>12}\n",
+                   lane.thread            ? fmt::format("thread {}", *lane.thread)
+                   : lane.stream == kHost ? "host"
+                                          : fmt::format("{:#x}", lane.stream),
+                   lane.allocations, human_bytes(lane.bytes), lane.frees);
   return text;
 }
 
@@ -155,6 +163,10 @@ std::string info_json(const std::string& name, const Trace& trace, const Info& i
                {"unknown_frees", trace.unknown_frees},
                {"allocation_failures", trace.allocation_failures},
                {"other_device_events", trace.other_devices},
+               {"native_events", trace.native},
+               {"lost_events", trace.lost},
+               {"cut", trace.cut},
+               {"cut_rows", trace.cut_rows},
                {"threads", trace.threads.size()},
                {"lifetime_events",
                 {{"median", info.lifetimes.median},
@@ -168,7 +180,7 @@ std::string info_json(const std::string& name, const Trace& trace, const Info& i
                              {"allocations", bucket.allocations},
                              {"bytes", bucket.bytes}});
   for (const auto& lane : info.streams) {
-    json["streams"].push_back({{"stream", lane.stream},
+    json["streams"].push_back({{"stream", lane.stream == kHost ? Json("host") : Json(lane.stream)},
                                {"allocations", lane.allocations},
                                {"frees", lane.frees},
                                {"bytes", lane.bytes},

@@ -62,14 +62,20 @@ Expected<File> open_file(const std::string& path) {
   return failed(reason.empty() ? std::strerror(error) : reason);
 }
 
-Expected<std::string> load(const std::string& path) {
+struct Text {
+  std::string text;
+  bool cut = false;  // a packed file without its end, as whoever was killed amid writing leaves it
+};
+
+Expected<Text> load(const std::string& path) {
   const auto opened = open_file(path);
   if (!opened) return tl::unexpected(opened.error());
   const auto& file = *opened;
 
   constexpr unsigned kStep = 1U << 20;
   gzbuffer(file.get(), kStep);
-  std::string text;
+  Text loaded;
+  auto& text = loaded.text;
   for (;;) {
     const auto have = text.size();
     if (have > kMostText)
@@ -81,27 +87,34 @@ Expected<std::string> load(const std::string& path) {
     int code = Z_OK;
     const char* reason = gzerror(file.get(), &code);
     // zlib reports a cut file only when asked, after the read that met its end.
+    if (got == 0 && code == Z_BUF_ERROR) {
+      loaded.cut = true;
+      return loaded;
+    }
     if (got < 0 || (got == 0 && code != Z_OK && code != Z_STREAM_END))
       return tl::unexpected(fmt::format(
-          "{}: after {} unpacked bytes: {}; the file is cut or damaged, copy or record it again",
-          path, text.size(), code == Z_ERRNO ? std::strerror(errno) : reason));
-    if (got == 0) return text;
+          "{}: after {} unpacked bytes: {}; the file is damaged, copy or record it again", path,
+          text.size(), code == Z_ERRNO ? std::strerror(errno) : reason));
+    if (got == 0) return loaded;
   }
 }
 
 }  // namespace
 
 Expected<Trace> read(const std::string& path, const ReadOptions& options) {
-  auto text = load(path);
-  if (!text) return tl::unexpected(text.error());
+  const auto loaded = load(path);
+  if (!loaded) return tl::unexpected(loaded.error());
+  const auto& text = loaded->text;
   const auto prefix = [&](const std::string& reason) { return path + ": " + reason; };
-  if (text->empty())
+  if (text.empty())
     return tl::unexpected(
         prefix("is empty; expected an allocation log (CSV) or a PyTorch memory snapshot"));
   constexpr char kPickleProtocol =
       '\x80';  // opcode PROTO, the first byte of every pickle since protocol 2
-  if (text->front() == kPickleProtocol) return read_snapshot(*text, options).map_error(prefix);
-  return read_csv(*text, options).map_error(prefix);
+  if (text.front() == kPickleProtocol) return read_snapshot(text, options).map_error(prefix);
+  auto reading = options;
+  reading.cut = loaded->cut;
+  return read_csv(text, reading).map_error(prefix);
 }
 
 }  // namespace gmlake::trace

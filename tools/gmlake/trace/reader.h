@@ -11,6 +11,7 @@ namespace gmlake::trace {
 
 struct ReadOptions {
   std::optional<int> device;  // otherwise the first that has events
+  bool cut = false;           // the text's end is missing
   bool stacks = false;        // those of allocations too, where the file has them
 };
 

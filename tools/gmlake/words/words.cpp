@@ -34,7 +34,8 @@ CommandWords command_words(const CLI::App& app, std::vector<std::string> path) {
   words.path = std::move(path);
   words.help = app.get_description();
   words.footer = app.get_footer();
-  words.runs_programs = words.path.size() == 2 && words.path[1] == "run";
+  words.runs_programs =
+      words.path.size() == 2 && (words.path[1] == "run" || words.path[1] == "record");
   for (const auto* option : app.get_options())
     (option->nonpositional() ? words.options : words.arguments).push_back(option_words(*option));
   for (const auto* command : app.get_subcommands({})) {
