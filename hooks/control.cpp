@@ -4,14 +4,10 @@
 #include <cstring>
 #include <string>
 
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "hooks/process.h"
 #include "hooks/recording.h"
 #include "stats/file_output.h"
-#include "support/log.h"
+#include "support/futex.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -20,12 +16,6 @@ using stats::live::Control;
 using stats::live::Order;
 
 constexpr Bytes kAsConfigured = ~Bytes{0};
-
-long futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
-           const timespec* most) {
-  return syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value, most,
-                 nullptr, 0);
-}
 
 // The picture of each device's pool, as when an allocation fails.
 int dump(const std::string& path) {
@@ -75,19 +65,6 @@ void open_control(stats::live::Header& page) {
   page.control.open.store(1, std::memory_order_release);
 }
 
-void await_command(stats::live::Header* page, const timespec& most) {
-  if (!page || page->control.open.load(std::memory_order_relaxed) == 0) {
-    timespec left = most;
-    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) != 0) {
-    }
-    return;
-  }
-  auto& control = page->control;
-  const auto done = control.done.load(std::memory_order_relaxed);
-  if (control.asked.load(std::memory_order_acquire) == done)
-    (void)futex(control.asked, FUTEX_WAIT, done, &most);
-}
-
 void answer_command(stats::live::Header& page) {
   auto& control = page.control;
   const auto asked = control.asked.load(std::memory_order_acquire);
@@ -96,7 +73,7 @@ void answer_command(stats::live::Header& page) {
     return;
   carry_out(control);
   control.done.store(asked, std::memory_order_release);
-  (void)futex(control.done, FUTEX_WAKE, ~0U >> 1, nullptr);
+  wake_all(control.done);
 }
 
 }  // namespace gmlake::hooks

@@ -3,16 +3,12 @@
 // it.
 #pragma once
 
-#include <ctime>
-
 #include "stats/live_layout.h"
 
 namespace gmlake::hooks {
 
 // From now on commands are taken.
 void open_control(stats::live::Header& page);
-// Waits so long, or until there is one.
-void await_command(stats::live::Header* page, const timespec& most);
 // Does what is asked, if anything is.
 void answer_command(stats::live::Header& page);
 

@@ -30,7 +30,10 @@ CUresult free_async(CUresult (*native)(CUdeviceptr, CUstream), const RealDriver&
 }
 
 // Before the program can give the stream any work.
-CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CUresult result) {
+template <typename Native>
+CUresult make_stream(const RealDriver& real, const CUstream* stream, unsigned flags,
+                     Native native) {
+  const CUresult result = with_room(real, native);
   if (result != CUDA_SUCCESS) return result;
   const bool blocking = (flags & CU_STREAM_NON_BLOCKING) == 0;
   if (blocking) note_blocking_stream();
@@ -43,6 +46,23 @@ CUresult made(const RealDriver& real, const CUstream* stream, unsigned flags, CU
     if (const auto caller = stream_caller(real, *stream, false); caller && !caller->capturing)
       note(Action::stream, caller->origin, caller->device, 0);
   return result;
+}
+
+// A context takes some of the device's memory, and room for it is made while none is beginning.
+template <typename Native>
+CUresult begin_context(const RealDriver& real, CUdevice device, Native native) {
+  device_is_used(device);
+  const auto begin = [&] {
+    const ContextBegins begins;
+    return native();
+  };
+  return with_room(real, begin, device);
+}
+// Besides the devices' primary ones.
+template <typename Native>
+CUresult make_context(const RealDriver& real, CUdevice device, Native native) {
+  context_made();
+  return begin_context(real, device, native);
 }
 
 }  // namespace
@@ -116,16 +136,18 @@ CUresult mem_get_info(std::size_t* free, std::size_t* total) {
 CUresult stream_create(CUstream* stream, unsigned flags) {
   GMLAKE_REAL(stream_create);
   GMLAKE_CALL_SITE();
-  return made(*real, stream, flags, real->stream_create(stream, flags));
+  return make_stream(*real, stream, flags, [&] { return real->stream_create(stream, flags); });
 }
 CUresult stream_create_with_priority(CUstream* stream, unsigned flags, int priority) {
   GMLAKE_REAL(stream_create_with_priority);
   GMLAKE_CALL_SITE();
-  return made(*real, stream, flags, real->stream_create_with_priority(stream, flags, priority));
+  return make_stream(*real, stream, flags,
+                     [&] { return real->stream_create_with_priority(stream, flags, priority); });
 }
 CUresult green_stream_create(CUstream* stream, CUgreenCtx green, unsigned flags, int priority) {
   GMLAKE_REAL(green_stream_create);
-  const CUresult result = real->green_stream_create(stream, green, flags, priority);
+  const CUresult result =
+      with_room(*real, [&] { return real->green_stream_create(stream, green, flags, priority); });
   if (!driver_open() || result != CUDA_SUCCESS) return result;
   (void)guarded([&] { Process::get().streams().add(nullptr, *stream, false); });
   second_stream(nullptr, "a green context's stream was created");
@@ -144,62 +166,46 @@ CUresult stream_destroy(CUstream stream) {
 
 CUresult ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(ctx_create_v1);
-  const ContextBegins begins;
-  context_made();
-  device_is_used(device);
-  return real->ctx_create_v1(context, flags, device);
+  return make_context(*real, device, [&] { return real->ctx_create_v1(context, flags, device); });
 }
 CUresult ctx_create_v2(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(ctx_create_v2);
-  const ContextBegins begins;
-  context_made();
-  device_is_used(device);
-  return real->ctx_create_v2(context, flags, device);
+  return make_context(*real, device, [&] { return real->ctx_create_v2(context, flags, device); });
 }
 CUresult ctx_create_v3(CUcontext* context, CUexecAffinityParam* affinity, int count, unsigned flags,
                        CUdevice device) {
   GMLAKE_REAL(ctx_create_v3);
-  const ContextBegins begins;
-  context_made();
-  device_is_used(device);
-  return real->ctx_create_v3(context, affinity, count, flags, device);
+  return make_context(*real, device,
+                      [&] { return real->ctx_create_v3(context, affinity, count, flags, device); });
 }
 CUresult ctx_create_v4(CUcontext* context, CUctxCreateParams* how, unsigned flags,
                        CUdevice device) {
   GMLAKE_REAL(ctx_create_v4);
-  const ContextBegins begins;
-  context_made();
-  device_is_used(device);
-  return real->ctx_create_v4(context, how, flags, device);
+  return make_context(*real, device,
+                      [&] { return real->ctx_create_v4(context, how, flags, device); });
 }
 CUresult gl_ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(gl_ctx_create_v1);
-  const ContextBegins begins;
-  context_made();
-  device_is_used(device);
-  return real->gl_ctx_create_v1(context, flags, device);
+  return make_context(*real, device,
+                      [&] { return real->gl_ctx_create_v1(context, flags, device); });
 }
 CUresult gl_ctx_create(CUcontext* context, unsigned flags, CUdevice device) {
   GMLAKE_REAL(gl_ctx_create);
-  const ContextBegins begins;
-  context_made();
-  device_is_used(device);
-  return real->gl_ctx_create(context, flags, device);
+  return make_context(*real, device, [&] { return real->gl_ctx_create(context, flags, device); });
 }
 CUresult vdpau_ctx_create_v1(CUcontext* context, unsigned flags, CUdevice device, unsigned display,
                              void* get_proc_address) {
   GMLAKE_REAL(vdpau_ctx_create_v1);
-  const ContextBegins begins;
-  context_made();
-  return real->vdpau_ctx_create_v1(context, flags, device, display, get_proc_address);
+  return make_context(*real, device, [&] {
+    return real->vdpau_ctx_create_v1(context, flags, device, display, get_proc_address);
+  });
 }
 CUresult vdpau_ctx_create(CUcontext* context, unsigned flags, CUdevice device, unsigned display,
                           void* get_proc_address) {
   GMLAKE_REAL(vdpau_ctx_create);
-  const ContextBegins begins;
-  context_made();
-  device_is_used(device);
-  return real->vdpau_ctx_create(context, flags, device, display, get_proc_address);
+  return make_context(*real, device, [&] {
+    return real->vdpau_ctx_create(context, flags, device, display, get_proc_address);
+  });
 }
 CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
   GMLAKE_REAL(ctx_from_green);
@@ -212,15 +218,12 @@ CUresult ctx_from_green(CUcontext* context, CUgreenCtx green) {
 CUresult green_ctx_create(CUgreenCtx* green, CUdevResourceDesc resources, CUdevice device,
                           unsigned flags) {
   GMLAKE_REAL(green_ctx_create);
-  const ContextBegins begins;
-  device_is_used(device);
-  return real->green_ctx_create(green, resources, device, flags);
+  return begin_context(*real, device,
+                       [&] { return real->green_ctx_create(green, resources, device, flags); });
 }
 CUresult primary_ctx_retain(CUcontext* context, CUdevice device) {
   GMLAKE_REAL(primary_ctx_retain);
-  const ContextBegins begins;
-  device_is_used(device);
-  return real->primary_ctx_retain(context, device);
+  return begin_context(*real, device, [&] { return real->primary_ctx_retain(context, device); });
 }
 
 // What changes the calling thread's current context.

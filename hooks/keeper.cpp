@@ -9,8 +9,10 @@
 #include <ctime>
 
 #include "hooks/control.h"
+#include "hooks/neighbours.h"
 #include "hooks/process.h"
 #include "hooks/real.h"
+#include "support/futex.h"
 
 namespace gmlake::hooks {
 namespace {
@@ -41,13 +43,14 @@ bool work(bool& more) {
   return serving;
 }
 
-// What others ask for meanwhile (hooks/control.h). False where work() would be.
-bool answer() {
-  auto* const page = Process::get().live().header();
-  if (!page) return true;
+// What others ask for meanwhile (hooks/control.h, hooks/neighbours.h). False where work() would be.
+bool answer(stats::live::Header& page, std::uint32_t rung) {
   if (!may_work()) return false;
   const bool serving = Process::get().serving();
-  if (serving) answer_command(*page);
+  if (serving) {
+    answer_command(page);
+    answer_wishes(page, rung);
+  }
   at_work.store(false, std::memory_order_release);
   return serving;
 }
@@ -55,12 +58,18 @@ bool answer() {
 bool wait_a_step() {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(between.tv_sec) +
                    std::chrono::nanoseconds(between.tv_nsec);
+  auto* const page = Process::get().live().header();
   for (;;) {
+    const auto rung = page ? page->bell.load(std::memory_order_acquire) : 0;
+    if (page && !answer(*page, rung)) return false;
     const auto left = std::chrono::nanoseconds(end - std::chrono::steady_clock::now()).count();
     if (left <= 0) return true;
-    await_command(Process::get().live().header(), {static_cast<time_t>(left / 1'000'000'000),
-                                                   static_cast<long>(left % 1'000'000'000)});
-    if (!answer()) return false;
+    const timespec most{static_cast<time_t>(left / 1'000'000'000),
+                        static_cast<long>(left % 1'000'000'000)};
+    if (page)
+      wait_while(page->bell, rung, most);
+    else
+      (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &most, nullptr);
   }
 }
 
@@ -78,8 +87,8 @@ void* keep(void*) {
 
 }  // namespace
 
-void begin_keeping(double release_after, bool controlled) {
-  if ((release_after <= 0 && !controlled) || kept_by.exchange(getpid()) == getpid()) return;
+void begin_keeping(double release_after, bool asked) {
+  if ((release_after <= 0 && !asked) || kept_by.exchange(getpid()) == getpid()) return;
   gives_back = release_after > 0;
   constexpr double kNever = 1e6;
   const auto nanoseconds =

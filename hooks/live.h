@@ -18,6 +18,7 @@ class Live {
   void begin(const config::Config& config, const stats::Report& described);
   stats::Records* records() { return begun_ ? &page_ : nullptr; }
   stats::live::Header* header() const { return page_.header(); }
+  const std::string& path() const { return page_.path(); }  // of the page
   // At the end of exit(): the reports are written, and the page goes.
   void write(const stats::Report& report) const;
   void end() { page_.end(); }

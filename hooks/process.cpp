@@ -19,6 +19,7 @@
 #include "hooks/ipc.h"
 #include "hooks/keeper.h"
 #include "hooks/legacy_stream.h"
+#include "hooks/neighbours.h"
 #include "hooks/other_copy.h"
 #include "hooks/peers.h"
 #include "hooks/program_device.h"
@@ -184,9 +185,12 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   // Whoever finds the pool and allocates from it is to be found its owner: within the bound first.
   if (device > most_device_.load()) most_device_.store(device, std::memory_order_release);
   pools_[index].store(pool, std::memory_order_release);
-  auto* const page = config().live_control ? live_.header() : nullptr;
-  if (page) open_control(*page);
-  begin_keeping(config().pool_enabled ? config().pool_release_after : 0, page != nullptr);
+  auto* const page = live_.header();
+  const bool gives = config().pool_enabled && config().pool_ask_others;
+  if (page && config().live_control) open_control(*page);
+  if (page && gives) hear_wishes(*page);
+  begin_keeping(config().pool_enabled ? config().pool_release_after : 0,
+                page && (gives || config().live_control));
   return pool;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "hooks/gmlake.h"
+#include "hooks/neighbours.h"
 #include "hooks/program_pools.h"
 
 namespace gmlake::hooks {
@@ -39,14 +40,27 @@ void after_wait(const RealDriver& real) {
     (void)guarded([&] { pool->after_wait(); });
 }
 
-bool make_room(const RealDriver& real) {
+bool make_room(const RealDriver& real, std::optional<int> device) {
   auto& process = Process::get();
   if (!process.has_pools() || !process.serving()) return false;
-  const auto caller = host_caller(real);
-  auto* pool = caller ? process.pool_if_any(caller->device) : nullptr;
+  if (!device)
+    if (const auto caller = host_caller(real)) device = caller->device;
+  auto* pool = device ? process.pool_if_any(*device) : nullptr;
   Bytes given = 0;
   if (pool) (void)guarded([&] { given = pool->trim_for_others(); });
-  return given != 0;
+  return given != 0 || (pool && ask_neighbours(pool->ordinal()));
+}
+
+Result<driver::Address> allocate_in_pool(pool::DevicePool& pool, const pool::Origin& origin,
+                                         std::size_t bytes) {
+  constexpr int kMostAsks = 3;  // another may take what was given
+  Result<driver::Address> at = fail(ErrorKind::limit, "host memory");
+  (void)guarded([&] { at = pool.allocate(bytes, origin); });
+  for (int asks = 0; !at && at.error().kind != ErrorKind::pool_limit && asks < kMostAsks; ++asks) {
+    if (!ask_neighbours(pool.ordinal())) break;
+    (void)guarded([&] { at = pool.allocate(bytes, origin); });
+  }
+  return at;
 }
 
 extern "C" __attribute__((visibility("default"))) std::size_t gmlake_trim(int device,

@@ -40,15 +40,21 @@ CUmemoryPool current_pool(const RealDriver& real, int device);
 // Memory given back, because the program has waited for the GPU, or because a native call of it ran
 // out of memory (true: worth another try).
 void after_wait(const RealDriver& real);
-bool make_room(const RealDriver& real);
-// A native call, made again as long as there is no memory for it and the pool has some to give.
+bool make_room(const RealDriver& real, std::optional<int> device = {});
+// A native call, made again as long as there is no memory for it on the device (the current
+// context's if none is named) and the pool has some to give.
 template <typename Native>
-CUresult with_room(const RealDriver& real, Native native) {
+CUresult with_room(const RealDriver& real, Native native, std::optional<int> device = {}) {
   CUresult result = native();
-  while (result == CUDA_ERROR_OUT_OF_MEMORY && Process::get().driver_door() && make_room(real))
+  while (result == CUDA_ERROR_OUT_OF_MEMORY && Process::get().driver_door() &&
+         make_room(real, device))
     result = native();
   return result;
 }
+
+// From the pool; where it has none left, once what other processes have free there is given back.
+Result<driver::Address> allocate_in_pool(pool::DevicePool& pool, const pool::Origin& origin,
+                                         std::size_t bytes);
 
 // The whole ladder down to the driver's own allocator. `native` allocates natively and gives its
 // result: of a stream's memory from the pool `from`, or from its device's current one.
@@ -59,8 +65,7 @@ CUresult allocate(const RealDriver& real, const std::optional<Caller>& caller, C
   Reason reason = nullptr;
   auto* pool = serving_pool(real, caller, reason);
   if (pool && !reason) {
-    Result<driver::Address> at = fail(ErrorKind::limit, "host memory");
-    (void)guarded([&] { at = pool->allocate(bytes, caller->origin); });
+    const auto at = allocate_in_pool(*pool, caller->origin, bytes);
     if (at) {
       note(Action::allocate, caller->origin, caller->device, *at, bytes);
       *out = *at;

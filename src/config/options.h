@@ -39,6 +39,8 @@
          "free memory is given back when the host waits for the GPU while the pool owns more than this")                          \
   OPTION(pool, release_after, ratio, 10, 0, 1000000,                                                                              \
          "seconds after which free memory that nothing has wanted goes back to the device; 0: never")                             \
+  OPTION(pool, ask_others, flag, true, 0, 0,                                                                                      \
+         "ask the user's other processes for free memory before an allocation fails, and give them what is free when they ask")   \
   OPTION(pool, native_fallback, flag, true, 0, 0, "ask the driver's own allocator before an allocation fails")                    \
   OPTION(pool, ipc, ipc_mode, IpcMode::emulate, 0, 0,                                                                             \
          "cudaMalloc memory for other processes (cudaIpcGetMemHandle): emulate shares the pool's with those that run with "       \

@@ -77,6 +77,8 @@ struct Miss {
 struct MissRules {
   bool frugal = false;     // create as little as possible: physical memory has run out
   bool may_stitch = true;  // its driver time is within its budget
+  // Each handle of the block will be shared with other processes: as few as can be.
+  bool few_handles = false;
   Bytes grow_limit = ~Bytes{0};
   double map_cost = 0;        // driver time for each handle mapped into a window
   double grow_cost = 0;       // for each handle created
@@ -216,7 +218,7 @@ class Placement {
   static std::size_t most_runs(const Order& order) {
     return order.everywhere ? ~std::size_t{0} : 1024;
   }
-  std::vector<Bytes> handles_for(Bytes bytes, bool shared_end) const;
+  std::vector<Bytes> handles_for(Bytes bytes, bool shared_end, bool few = false) const;
   Bytes growth_for(Bytes lack, const Room& room, const MissRules& given) const;
 
   // So many regions settle beside a request, which is more than it frees; and where none of those

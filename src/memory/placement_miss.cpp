@@ -54,11 +54,13 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 // what is left over in one can not be stitched. So it is at most a thousandth of what there is
 // then, once memory comes and goes; and before that, where it is large, a 128th. `shared_end`: a
 // neighbour will have the rest of the last granule, which is a handle of its own, as it would keep
-// all of a larger one from being stitched once the other part is free.
-std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end) const {
+// all of a larger one from being stitched once the other part is free. `few`: they are no larger
+// than any may be, and that is all.
+std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end, bool few) const {
   Bytes most = rules_.largest_handle;
   const Bytes then = home_.physical() + bytes;
-  most = std::min(most, comes_and_goes_ ? then / kThousand : std::max(32 * MiB, then / 128));
+  if (!few)
+    most = std::min(most, comes_and_goes_ ? then / kThousand : std::max(32 * MiB, then / 128));
   most = std::max(rules_.granule, round_down(most, rules_.granule));
   const Bytes end = shared_end && bytes > rules_.granule ? rules_.granule : 0;
   std::vector<Bytes> handles;
@@ -101,7 +103,8 @@ std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
     PlanRules rules;
     rules.granule = rules_.granule;
     rules.alignment = request.alignment;
-    const bool stitches = rules_.stitch && (given.may_stitch || given.frugal);
+    const bool stitches =
+        rules_.stitch && (given.frugal || (given.may_stitch && !given.few_handles));
     rules.may_stitch = stitches && size >= rules_.stitch_min_request;
     // What it would take otherwise is a granule.
     rules.may_pack = stitches && wanted >= rules_.stitch_min_request;
@@ -124,10 +127,10 @@ std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
   }
   miss.grow_start = room.start;
   if (const Bytes lack = std::exchange(miss.plan.grow, 0); lack != 0) {
-    miss.plan.grow = growth_for(lack, room, given);
+    miss.plan.grow = given.few_handles ? lack : growth_for(lack, room, given);
     const bool shared_end = miss.plan.pieces.size() == 1 && miss.plan.grow == lack &&
                             miss.plan.pieces.front().end() % rules_.granule != 0;
-    miss.handles = handles_for(miss.plan.grow, shared_end);
+    miss.handles = handles_for(miss.plan.grow, shared_end, given.few_handles);
   }
 
   const auto is_new = [&](Bytes at) {

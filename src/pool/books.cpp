@@ -283,12 +283,23 @@ std::optional<Books::Shown> Books::show(driver::Address at) {
   const Opened books(mutex_);
   Shown shown{block->shared, size_of(block) - block->live.unused(), {}};
   block->shared = true;
+  learn_shown(shown.bytes);
   if (const auto* window = block->live.window)
     shown.pieces = window->pieces;
   else
     shown.pieces = {{block->start, block->size}};
   placement_.keep_whole(shown.pieces);
   return shown;
+}
+
+// The next blocks of this size will be shared too, as buffers of one kind are.
+void Books::learn_shown(Bytes bytes) {
+  constexpr std::size_t kMost = 64;  // a program that shares all sizes gains nothing from it
+  if (shown_sizes_.size() < kMost && !is_size_shown(bytes)) shown_sizes_.push_back(bytes);
+}
+
+bool Books::is_size_shown(Bytes bytes) const {
+  return std::find(shown_sizes_.begin(), shown_sizes_.end(), bytes) != shown_sizes_.end();
 }
 
 bool Books::is_shown(driver::Address at) {
@@ -361,8 +372,9 @@ void Books::settle(Front& front, memory::Region* block) {
 }
 
 std::optional<memory::Miss> Books::begin_miss(const Front& front, Bytes bytes,
-                                              const memory::MissRules& rules, PoolTag pool) {
+                                              memory::MissRules rules, PoolTag pool) {
   const Opened books(mutex_);
+  rules.few_handles = is_size_shown(bytes);
   return placement_.begin(wanted(front, bytes), order_of(front, pool), rules);
 }
 

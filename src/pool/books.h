@@ -155,9 +155,8 @@ class Books {
   void unpark(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
 
   // A miss that the device has made room for, or has not.
-  std::optional<memory::Miss> begin_miss(const Front& front, Bytes bytes,
-                                         const memory::MissRules& rules, PoolTag pool)
-      GMLAKE_EXCLUDES(mutex_);
+  std::optional<memory::Miss> begin_miss(const Front& front, Bytes bytes, memory::MissRules rules,
+                                         PoolTag pool) GMLAKE_EXCLUDES(mutex_);
   struct Seen {  // the virtual range of a stitch; no size: there is none
     driver::Address start = 0;
     Bytes size = 0;
@@ -310,6 +309,8 @@ class Books {
   Inside find_inside(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   Front& add_front(std::uint64_t key, const Origin& origin) GMLAKE_EXCLUDES(mutex_);
   void share_out() GMLAKE_REQUIRES(mutex_);
+  void learn_shown(Bytes bytes) GMLAKE_REQUIRES(mutex_);
+  bool is_size_shown(Bytes bytes) const GMLAKE_REQUIRES(mutex_);
   driver::Address take_parked(Front& front, Bytes bytes, PoolTag pool) GMLAKE_REQUIRES(front.lock)
       GMLAKE_EXCLUDES(mutex_);
   driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes, PoolTag pool)
@@ -368,6 +369,7 @@ class Books {
   UnprovedPairs unproved_ GMLAKE_GUARDED_BY(mutex_);
   BlockNotes notes_ GMLAKE_GUARDED_BY(mutex_);
   std::vector<Standing> standings_ GMLAKE_GUARDED_BY(mutex_);  // by timeline
+  std::vector<Bytes> shown_sizes_ GMLAKE_GUARDED_BY(mutex_);   // that were asked for
 };
 
 }  // namespace gmlake::pool

@@ -67,6 +67,7 @@
   X(trims, count, times, "times free memory was given back to the device")                         \
   X(trimmed_bytes, count, bytes, "bytes given back to the device")                                 \
   X(unwanted_bytes, count, bytes, "bytes of those that nothing had wanted for pool.release_after") \
+  X(wished_bytes, count, bytes, "bytes of those that another process had asked for")               \
   /* out of memory: each rung of the ladder, then its end */                                       \
   X(ladder_harvests, count, calls, "out of memory: looked for completed work on other streams")    \
   X(ladder_inserted_waits, count, calls,                                                           \

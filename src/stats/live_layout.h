@@ -24,7 +24,7 @@ inline constexpr std::size_t kAlign = 128;  // as far apart as fronts are
 inline constexpr std::size_t kMostPath = 4096;
 
 // A command to the process and its answer (live.control). Written by whoever holds the file's lock
-// (flock); the process answers by raising `done` to `asked`. Both are waited for as futexes.
+// (flock), who then rings the bell; the process answers by raising `done` to `asked`, a futex.
 enum class Order : std::uint32_t { none, trim, limit, dump, record, end_record };
 struct Control {
   std::atomic<std::uint32_t> open;  // the process listens
@@ -34,6 +34,15 @@ struct Control {
   std::uint64_t answer;  // trim: bytes given back
   std::int32_t error;    // errno
   char path[kMostPath];  // dump, record: where to
+};
+
+// Other processes of the user that run out of a device's memory ask for what is free here
+// (pool.ask_others): they set the device's bit in `wanted` and ring the bell.
+struct Wishes {
+  std::atomic<std::uint32_t> heard;     // the process listens
+  std::atomic<std::uint32_t> answered;  // the bell's number up to which it has; a futex
+  std::atomic<std::uint64_t> wanted;
+  std::atomic<std::uint64_t> given;  // bytes so far
 };
 
 struct Header {
@@ -57,7 +66,9 @@ struct Header {
   char json_file[kMostPath];  // "": none
   std::uint32_t written;      // the files there are this process's: gmlake run wrote them meanwhile
 
+  std::atomic<std::uint32_t> bell;  // a futex: how often something was written for the process
   Control control;
+  Wishes wishes;
 };
 inline constexpr std::size_t kHeader = (sizeof(Header) + kAlign - 1) / kAlign * kAlign;
 static_assert(kHeader < kSegment);

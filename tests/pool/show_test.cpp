@@ -47,6 +47,40 @@ TEST(Show, SaysWhereAStitchedBlockIs) {
   expect_whole(bench, at, 20 * MiB, *shown);
 }
 
+// Each handle is exported and imported by itself: once a size is shared, its blocks have few.
+TEST(Show, ASizeThatIsShownGetsFewHandles) {
+  const auto handles_of_the_next = [](bool shows_one) {
+    Bench bench(GiB);
+    const auto one = bench.get(60 * MiB, kHost);
+    EXPECT_EQ(shows_one && bench.pool.show(one), shows_one);
+    std::vector<driver::Address> blocks;
+    for (int i = 0; i < 60; ++i) blocks.push_back(bench.get(4 * MiB, kHost));
+    for (std::size_t i = 0; i < blocks.size(); i += 2) bench.use_and_free(blocks[i], kHost);
+    bench.device.finish_all();
+    const auto at = bench.get(60 * MiB, kHost);
+    const auto shown = bench.pool.show(at);
+    expect_whole(bench, at, 60 * MiB, *shown);
+    return shown->handles.size();
+  };
+  EXPECT_GE(handles_of_the_next(false), 15U);
+  EXPECT_LE(handles_of_the_next(true), 2U);
+}
+
+// No memory is no answer to that.
+TEST(Show, ASizeThatIsShownIsStitchedBeforeItFails) {
+  Bench bench(200 * MiB);
+  const auto one = bench.get(60 * MiB, kHost);
+  EXPECT_TRUE(bench.pool.show(one));
+  bench.use_and_free(one, kHost);
+  bench.device.finish_all();
+  std::vector<driver::Address> blocks;
+  for (int i = 0; i < 10; ++i) blocks.push_back(bench.get(20 * MiB, kHost));
+  for (std::size_t i = 0; i < blocks.size(); i += 2) bench.use_and_free(blocks[i], kHost);
+  bench.device.finish_all();
+  (void)bench.get(60 * MiB, kHost);
+  EXPECT_EQ(bench.counters().stitches, 1U);
+}
+
 TEST(Show, ABlockIsTheSameForAsLongAsItLives) {
   Bench bench;
   const auto at = bench.get(10 * MiB, kHost);

@@ -62,6 +62,15 @@ class GivingBack(harness.Case):
                 self.assertEqual(report["native_retries"], 1)
                 self.assertGreater(report["trimmed_bytes"], 0)
 
+    def test_a_stream_or_a_context(self):
+        # The runtime has retained the primary context before there is a pool.
+        for call, count in (("cuStreamCreate", 1), ("cuStreamCreateWithPriority", 1), ("cuCtxCreate_v2", 1), ("cuDevicePrimaryCtxRetain", 2)):
+            with self.subTest(call=call):
+                said, report, _ = self.run_program("more", SIMCUDA_FAULTS=f"{call}:{count}=2")
+                self.assertEqual({int(value) for _, value in said}, {0}, said)
+                self.assertEqual(report["native_retries"], 1)
+                self.assertGreater(report["trimmed_bytes"], 0)
+
     def test_memory_of_a_graph(self):
         said, report, _ = self.run_program("graph")
         for call in ("instantiate", "upload", "launch", "wait", "use"):

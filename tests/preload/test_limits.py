@@ -1,5 +1,10 @@
 """pool.max_bytes and pool.max_share hold for all that a process takes of a device; idle memory goes back to it."""
 
+import json
+import signal
+import subprocess
+import time
+
 import harness
 from harness import MIB
 
@@ -13,6 +18,15 @@ class Limits(harness.Case):
         process, report = self.served(PROGRAM, *what, SIMCUDA_MEMORY="8GiB", SIMCUDA_BACKING="none", **settings)
         said = [tuple(line.rsplit(" ", 1)) for line in process.stdout.splitlines()]
         return lambda name: [int(value) for key, value in said if key == name], report
+
+    def holder(self, **settings):
+        """A process with 256 MiB free in its pool, which nothing wants for some seconds; without a thread but for what others ask."""
+        process = subprocess.Popen([PROGRAM, "idle", "256", "4000", "1"], stdout=subprocess.PIPE, text=True,
+                                   env=harness.environment(SIMCUDA_MEMORY="8GiB", SIMCUDA_BACKING="none", GMLAKE_STATS_REPORT="none",
+                                                           GMLAKE_POOL_RELEASE_AFTER=0, **settings))
+        while not process.stdout.readline().startswith("idle"):
+            pass
+        return process
 
     def test_every_way_to_take_memory(self):
         """4 pieces of 256 MiB, and as many again once they are freed."""
@@ -85,6 +99,37 @@ class Limits(harness.Case):
         self.assertEqual((report["physical_bytes"], report["unwanted_bytes"]), (0, 512 * MIB))
         _, report = self.run_program("idle", 512, 1000, 1)
         self.assertEqual((report["physical_bytes"], report["unwanted_bytes"]), (512 * MIB, 0))
+
+    def test_what_is_idle_goes_to_another_process(self):
+        """At once, when that one runs out of memory; each may stay out of it."""
+        for asks, asked, given in (("true", "true", 256 * MIB), ("false", "true", 0), ("true", "false", 0)):
+            with self.subTest(asks=asks, asked=asked):
+                file = self.folder / f"idle-{asks}-{asked}.json"
+                holder = self.holder(GMLAKE_POOL_ASK_OTHERS=asked, GMLAKE_STATS_JSON_FILE=file)
+                values, _ = self.run_program("blocks", GMLAKE_POOL_ASK_OTHERS=asks)
+                self.assertEqual(values("error"), [2, 2])
+                self.assertEqual(holder.wait(), 0)
+                holder.stdout.close()
+                report = harness.Report(json.loads(file.read_text()))
+                self.assertEqual((report["wished_bytes"], report["physical_bytes"]), (given, 256 * MIB - given))
+
+    def test_nobody_waits_for_who_does_not_answer(self):
+        """A process that is stopped while it has memory free: who runs out waits 0.2 s in all, and is refused as natively."""
+        holder = self.holder()
+        holder.send_signal(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            values, _ = self.run_program("blocks")
+            stopped = time.monotonic() - began
+            began = time.monotonic()
+            self.run_program("blocks", GMLAKE_POOL_ASK_OTHERS="false")
+            alone = time.monotonic() - began
+        finally:
+            holder.kill()
+            holder.wait()
+            holder.stdout.close()
+        self.assertEqual(values("error"), [2, 2])
+        self.assertLess(stopped - alone, 2)
 
     def test_a_loop_keeps_its_memory(self):
         _, report = self.run_program("idle", 512, 50, 40, GMLAKE_POOL_RELEASE_AFTER="2")

@@ -121,6 +121,22 @@ void launch() {
   say("launch", cuLaunchCooperativeKernel(kernel, 1, 1, 1, 1, 1, 1, 0, nullptr, nullptr));
 }
 
+// What takes some of the device's memory when it is made.
+void make_more() {
+  CUstream stream = nullptr;
+  CUcontext primary = nullptr, other = nullptr;
+  CUdevice device = 0;
+  say("current", cuCtxGetCurrent(&primary));
+  say("device", cuCtxGetDevice(&device));
+  say("stream", cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
+  say("stream", cuStreamCreateWithPriority(&stream, CU_STREAM_DEFAULT, 0));
+  say("context", cuCtxCreate_v2(&other, 0, device));
+  say("destroy", cuCtxDestroy(other));
+  say("retain", cuDevicePrimaryCtxRetain(&other, device));
+  say("release", cuDevicePrimaryCtxRelease(device));
+  say("current", cuCtxSetCurrent(primary));
+}
+
 // A graph with memory of its own: the driver takes it when the graph is instantiated or launched.
 void graph_memory() {
   CUstream stream = nullptr;
@@ -160,6 +176,8 @@ int main(int, char** arguments) {
     say("free", cuMemFree(at));
   } else if (std::strcmp(what, "launch") == 0) {
     launch();
+  } else if (std::strcmp(what, "more") == 0) {
+    make_more();
   } else if (std::strcmp(what, "abandon") == 0) {
     abandon();
   } else if (std::strcmp(what, "graph") == 0) {

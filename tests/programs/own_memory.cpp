@@ -152,6 +152,7 @@ int main(int, char** arguments) {
     const auto rounds = std::strtoul(arguments[4], nullptr, 10);
     for (unsigned long round = 0; round < rounds; ++round) {
       use(bytes);
+      say("idle", round);
       usleep(static_cast<useconds_t>(milliseconds * 1000));
     }
   }

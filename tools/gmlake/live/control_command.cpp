@@ -8,18 +8,12 @@
 #include <memory>
 #include <optional>
 
-#include <fcntl.h>
-#include <linux/futex.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include "command.h"
 #include "output.h"
 #include "pages.h"
 #include "run_environment.h"
+#include "stats/mapped_page.h"
+#include "support/futex.h"
 #include "support/units.h"
 
 namespace gmlake::tool {
@@ -44,56 +38,26 @@ int complain(const std::string& message) {
   return tool::complain("", kUnavailable, message);
 }
 
-// The first segment of a page, to write commands in; ours alone while it is there.
-class Line {
- public:
-  explicit Line(const std::string& path)
-      : file_(open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC)) {
-    struct stat there {};
-    if (file_ < 0 || fstat(file_, &there) != 0 || there.st_uid != geteuid() ||
-        flock(file_, LOCK_EX) != 0)
-      return;
-    void* at = mmap(nullptr, stats::live::kSegment, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0);
-    if (at != MAP_FAILED) header_ = static_cast<stats::live::Header*>(at);
+// Of a page that nobody else writes to. Nothing if the process does not answer in time.
+std::optional<Answer> ask(stats::MappedPage& page, const Request& request) {
+  auto& control = page.header()->control;
+  control.order = request.order;
+  control.amount = request.amount;
+  std::memset(control.path, 0, sizeof control.path);
+  std::memcpy(control.path, request.path.data(),
+              std::min(request.path.size(), sizeof control.path - 1));
+  const auto number = control.done.load() + 1;
+  control.asked.store(number, std::memory_order_release);
+  (void)page.ring();
+  constexpr timespec kTenth{0, 100'000'000};
+  for (int i = 0; i < kSeconds * 10; ++i) {
+    const auto done = control.done.load(std::memory_order_acquire);
+    if (done == number) return Answer{control.error, control.answer};
+    wait_while(control.done, done, kTenth);
   }
-  ~Line() {
-    if (header_) (void)munmap(header_, stats::live::kSegment);
-    if (file_ >= 0) (void)close(file_);
-  }
-  Line(const Line&) = delete;
-  Line& operator=(const Line&) = delete;
-  explicit operator bool() const { return header_ != nullptr; }
-
-  // Nothing if the process does not answer in time.
-  std::optional<Answer> ask(const Request& request) const {
-    auto& control = header_->control;
-    control.order = request.order;
-    control.amount = request.amount;
-    std::memset(control.path, 0, sizeof control.path);
-    std::memcpy(control.path, request.path.data(),
-                std::min(request.path.size(), sizeof control.path - 1));
-    const auto number = control.done.load() + 1;
-    control.asked.store(number, std::memory_order_release);
-    (void)futex(control.asked, FUTEX_WAKE, 1);
-    for (int i = 0; i < kSeconds * 10; ++i) {
-      const auto done = control.done.load(std::memory_order_acquire);
-      if (done == number) return Answer{control.error, control.answer};
-      (void)futex(control.done, FUTEX_WAIT, done);
-    }
-    control.asked.store(control.done.load());
-    return {};
-  }
-
- private:
-  static long futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value) {
-    const timespec tenth{0, 100'000'000};
-    return syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation, value,
-                   operation == FUTEX_WAIT ? &tenth : nullptr, nullptr, 0);
-  }
-
-  const int file_;
-  stats::live::Header* header_ = nullptr;
-};
+  control.asked.store(control.done.load());
+  return {};
+}
 
 int ask(const Request& request, Answer& answer) {
   std::vector<std::string> problems;
@@ -102,9 +66,10 @@ int ask(const Request& request, Answer& answer) {
     if (page.report.process != request.process || life != stats::Life::running) continue;
     if (!page.controlled)
       return complain("process " + number + " takes no commands; start it with live.control=true");
-    const Line line(page.path);
-    if (!line) return complain("process " + number + " is not this user's");
-    const auto got = line.ask(request);
+    stats::MappedPage line(page.path);
+    if (!line.header() || !line.lock())
+      return complain("process " + number + " is not this user's");
+    const auto got = ask(line, request);
     if (!got) return complain("process " + number + " does not answer");
     answer = *got;
     return answer.error == 0 ? kSuccess
