@@ -18,7 +18,7 @@ def main():
     done.unlink(missing_ok=True)
     venv.create(folder, clear=True, with_pip=True)
     subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-compile", "--no-deps",
-                    "--disable-pip-version-check", "-r", requirements], check=True)
+                    "--only-binary=:all:", "--require-hashes", "--disable-pip-version-check", "-r", requirements], check=True)
     done.write_text(requirements.read_text())
 
 
