@@ -116,6 +116,13 @@
   X(cuMemPoolSetAttribute, mem_pool_set_attribute, CUresult, (CUmemoryPool, CUmemPool_attribute, void*))             \
   X(cuMemPoolGetAttribute, mem_pool_get_attribute, CUresult, (CUmemoryPool, CUmemPool_attribute, void*))             \
   X(cuDeviceSetMemPool, device_set_mem_pool, CUresult, (CUdevice, CUmemoryPool))                                     \
+  /* handles that may be those of pools that are gone */                                                             \
+  X(cuMemPoolImportFromShareableHandle, mem_pool_import, CUresult,                                                   \
+    (CUmemoryPool*, void*, CUmemAllocationHandleType, unsigned long long))                                           \
+  X(cuDeviceGetDefaultMemPool, device_get_default_mem_pool, CUresult, (CUmemoryPool*, CUdevice))                     \
+  X(cuDeviceGetMemPool, device_get_mem_pool, CUresult, (CUmemoryPool*, CUdevice))                                    \
+  X(cuMemGetDefaultMemPool, get_default_mem_pool, CUresult, (CUmemoryPool*, CUmemLocation*, CUmemAllocationType))    \
+  X(cuMemGetMemPool, get_mem_pool, CUresult, (CUmemoryPool*, CUmemLocation*, CUmemAllocationType))                   \
   X(cuMemSetMemPool, set_mem_pool, CUresult, (CUmemLocation*, CUmemAllocationType, CUmemoryPool))
 
 #define GMLAKE_DRIVER_HOOKS(X)                                                                                       \

@@ -26,12 +26,32 @@ struct Known {
   std::atomic<PoolTag> tag{0};
 };
 
+// The last handles that were destroyed; written with the lock of all.
+struct Gone {
+  std::array<std::atomic<CUmemoryPool>, 256> handles{};
+  std::size_t next = 0;
+  std::atomic<bool> any{false};
+
+  std::atomic<CUmemoryPool>* find(CUmemoryPool pool) {
+    if (!pool || !any.load(std::memory_order_acquire)) return nullptr;
+    for (auto& handle : handles)
+      if (handle.load(std::memory_order_relaxed) == pool) return &handle;
+    return nullptr;
+  }
+  void add(CUmemoryPool pool) {
+    if (!pool || find(pool)) return;
+    handles[next++ % handles.size()].store(pool, std::memory_order_relaxed);
+    any.store(true, std::memory_order_release);
+  }
+};
+
 struct Pools {
   static constexpr std::size_t kNone = ~std::size_t{0};
 
   RankedMutex<Rank::streams> mutex;
   std::array<Known, pool::kMostPools> known;
   std::atomic<std::size_t> count{0};  // places that have been used are below
+  Gone gone;
   std::array<std::atomic<CUmemoryPool>, Process::kMostDevices> defaults{};
   std::array<std::atomic<CUmemoryPool>, Process::kMostDevices> current{};  // null: the default one
 
@@ -139,14 +159,29 @@ void pool_made(const RealDriver& real, CUmemoryPool pool, const CUmemPoolProps& 
   });
 }
 
+void pool_is_there(CUmemoryPool pool) {
+  auto& all = pools();
+  if (!all.gone.find(pool)) return;
+  const Lock lock(all.mutex);
+  if (auto* const was = all.gone.find(pool)) was->store(nullptr, std::memory_order_relaxed);
+}
+
+bool pool_is_gone(CUmemoryPool pool) {
+  return pools().gone.find(pool) != nullptr;
+}
+
+// Gone from here on: another thread may get the handle before the driver has answered this one.
 PoolEnds::PoolEnds(CUmemoryPool pool) : pool_(pool), place_(pools().find(pool)) {
   if (place_ != Pools::kNone) pools().known[place_].handle = nullptr;
+  const Lock lock(pools().mutex);
+  pools().gone.add(pool);
 }
 
 void PoolEnds::settle(bool succeeded) {
   auto& all = pools();
   Known* known = place_ == Pools::kNone ? nullptr : &all.known[place_];
   if (!succeeded) {
+    pool_is_there(pool_);
     if (known) known->handle.store(pool_, std::memory_order_release);
     return;
   }

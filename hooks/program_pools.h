@@ -39,6 +39,11 @@ pool::DevicePool* server_of(const RealDriver& real, CUmemoryPool pool);
 //
 // The driver has made it.
 void pool_made(const RealDriver& real, CUmemoryPool pool, const CUmemPoolProps& properties);
+// The driver has given the program this handle: it is a pool's.
+void pool_is_there(CUmemoryPool pool);
+// Whether the program has destroyed it, and no pool has got its handle since. The driver is not
+// asked about it: it would look into what was that pool's memory, which by then may be anything.
+bool pool_is_gone(CUmemoryPool pool);
 // Around cuMemPoolDestroy: its handle may come back as another pool's at once.
 class PoolEnds {
  public:

@@ -66,6 +66,14 @@ class Pools(harness.Case):
         for report, _ in self.check("destroyed"):
             self.assertGreater(report["allocations"], 400)
 
+    def test_a_pool_that_is_gone(self):
+        """What was its memory is not looked at: the driver is not asked about it."""
+        self.check("gone")
+        process, _ = self.served(harness.PROGRAMS / "memory_pools_shared", "gone",
+                                 SIMCUDA_FAULTS="cuMemAllocFromPoolAsync:1=719,cuMemPoolTrimTo:1=719,cuMemPoolSetAttribute:1=719")
+        self.assertEqual(process.stdout.splitlines()[:6],
+                         ["take 1", "trim 1", "get 1", "set 1", "make current 1", "destroy 1"])
+
     def test_reuse_as_the_program_says(self):
         for which, counter in (("order", "reuse_proved"), ("completed", "reuse_completed")):
             for on in (0, 1):

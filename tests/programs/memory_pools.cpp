@@ -371,6 +371,29 @@ void take_from_another(const char* which, int on) {
   must(cudaDeviceSynchronize());
 }
 
+// A handle is used after its pool is gone, and by the next pool that has it.
+void gone() {
+  auto* mine = make();
+  give(take_from(mine, 16));
+  wait();
+  must(cudaMemPoolDestroy(mine));
+  void* block = nullptr;
+  std::uint64_t value = 0;
+  say("take", cudaMallocFromPoolAsync(&block, kMiB, mine, stream));
+  say("trim", cudaMemPoolTrimTo(mine, 0));
+  say("get", cudaMemPoolGetAttribute(mine, cudaMemPoolAttrUsedMemCurrent, &value));
+  say("set", cudaMemPoolSetAttribute(mine, cudaMemPoolAttrReleaseThreshold, &value));
+  say("make current", cudaDeviceSetMemPool(0, mine));
+  say("destroy", cudaMemPoolDestroy(mine));
+  (void)cudaGetLastError();
+  for (int i = 0; i < 600; ++i) {
+    auto* next = make();
+    give(take_from(next, 2));
+    must(cudaMemPoolDestroy(next));
+  }
+  wait();
+}
+
 }  // namespace
 
 int main(int, char** arguments) {
@@ -393,6 +416,7 @@ int main(int, char** arguments) {
                {"limit", limit},
                {"current", current},
                {"destroyed", destroyed},
+               {"gone", gone},
                {"small", small}};
   for (const auto& step : steps)
     if (std::strcmp(step.name, what) == 0) {

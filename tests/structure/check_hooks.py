@@ -29,7 +29,7 @@ NOTHING_UNSEEN = {
     r"cuMem(Alloc|Free|GetInfo|AllocPitch|PoolTrimTo|Create)(_v2)?|cu(Array3D|Array|MipmappedArray)Create(_v2)?":
         "memory that is not ours",
     r"cuMem(Map|Unmap|Release|RetainAllocationHandle|[GS]etAccess|GetAddressRange)(_v2)?|cuPointer[GS]etAttributes?"
-    r"|cuIpc(Get|Open|Close)MemHandle(_v2)?|cuMemPool.*|cu(Device|Mem)SetMemPool|cu(Ctx|Mem).*Peer.*|cuMemGetHandle.*":
+    r"|cuIpc(Get|Open|Close)MemHandle(_v2)?|cuMemPool.*|cu(Device|Mem)(Set|Get|GetDefault)MemPool|cu(Ctx|Mem).*Peer.*|cuMemGetHandle.*":
         "what there is to know of memory, and who else may have it: no order",
     r"cu(Module|Func|Kernel|Library)(Load|Get).*|cuGraphInstantiate.*": "may need memory",
     r"cu(Ctx|Stream|Event)(Synchronize|Query)(_v2)?(_ptsz)?": "proves something, of which nothing is made then",

@@ -9,9 +9,9 @@ HARMLESS = {
         CoredumpGetAttributeGlobal CtxGetApiVersion CtxGetCacheConfig CtxGetCurrent CtxGetDevResource CtxGetDevice
         CtxGetExecAffinity CtxGetFlags CtxGetId CtxGetLimit CtxGetSharedMemConfig CtxGetStreamPriorityRange
         DeviceCanAccessPeer DeviceComputeCapability DeviceGet DeviceGetAttribute DeviceGetByPCIBusId
-        DeviceGetCliqueCount DeviceGetCliqueInfo DeviceGetCount DeviceGetDefaultMemPool DeviceGetDevResource
+        DeviceGetCliqueCount DeviceGetCliqueInfo DeviceGetCount DeviceGetDevResource
         DeviceGetExecAffinitySupport DeviceGetFabricClusterUuid DeviceGetGraphMemAttribute
-        DeviceGetHostAtomicCapabilities DeviceGetLuid DeviceGetMemPool DeviceGetName DeviceGetNvSciSyncAttributes
+        DeviceGetHostAtomicCapabilities DeviceGetLuid DeviceGetName DeviceGetNvSciSyncAttributes
         DeviceGetP2PAtomicCapabilities DeviceGetP2PAttribute DeviceGetPCIBusId DeviceGetProperties
         DeviceGetTexture1DLinearMaxWidth DeviceGetUuid DevicePrimaryCtxGetState DeviceTotalMem DriverGetVersion
         EventElapsedTime FuncGetAttribute FuncGetModule FuncGetName FuncGetParamCount FuncGetParamInfo FuncIsLoaded
@@ -27,7 +27,7 @@ HARMLESS = {
         KernelGetName KernelGetParamCount KernelGetParamInfo LibraryEnumerateKernels LibraryGetGlobal
         LibraryGetKernelCount LibraryGetManaged LibraryGetUnifiedFunction LogicalEndpointGetLimits
         LogicalEndpointQuery MemGetAccess MemGetAddressRange MemGetAllocationGranularity MemGetAllocationPropertiesFromHandle
-        MemGetDefaultMemPool MemGetHandleForAddressRange MemGetLocationInfo MemGetMemPool MemHostGetDevicePointer
+        MemGetHandleForAddressRange MemGetLocationInfo MemHostGetDevicePointer
         MemHostGetFlags MemPoolGetAccess MemRangeGetAttribute MemRangeGetAttributes MipmappedArrayGetLevel
         MipmappedArrayGetMemoryRequirements MipmappedArrayGetSparseProperties ModuleEnumerateFunctions
         ModuleGetFunctionCount ModuleGetGlobal ModuleGetLoadingMode ModuleGetSurfRef ModuleGetTexRef
@@ -75,7 +75,7 @@ HARMLESS = {
         LogicalEndpointCreate LogicalEndpointDestroy LogicalEndpointExport LogicalEndpointIdRelease
         LogicalEndpointIdReserve LogicalEndpointImport LogicalEndpointUnbind""",
     "its pools are the driver's": """
-        MemPoolExportPointer MemPoolExportToShareableHandle MemPoolImportFromShareableHandle MemPoolImportPointer""",
+        MemPoolExportPointer MemPoolExportToShareableHandle MemPoolImportPointer""",
     "of CUDA before 3.2: memory that it gives, takes or counts has addresses of 32 bits, as none of the pool's": """
         Array3DCreate ArrayCreate MemAlloc MemAllocPitch MemFree MemGetInfo""",
     "an event by itself; it has not been recorded": "EventCreate",
