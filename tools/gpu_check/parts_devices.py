@@ -137,22 +137,47 @@ class Collectives:
 
 def training(session):
     table = session.table("PyTorch: training steps of two ranks (DDP)", "allocator", "way", "outcome", "ms per step",
-                          "peak MiB (NVML, device 0)", "peak MiB (each rank's device)", "results same")
-    first, peaks = None, {}
-    for allocator, (settings, both) in TRAINED.items():
+                          "peak MiB (NVML, device 0)", "peak MiB (each rank's device)", "results same",
+                          note="A peak differs by some percent from run to run, under any allocator. Where the least was not "
+                               "gmlake's, that one and gmlake's were measured twice more: medians of three count.")
+    steps = Training(session, table)
+    for allocator, (_, both) in TRAINED.items():
         for way in ("native", "gmlake") if both else ("native",):
-            run = ranks(session, f"ddp, {allocator}, {way}", "--phase", "train", "--steps", "12", preload=way == "gmlake",
-                        **settings, **({"PYTORCH_CUDA_ALLOC_CONF": settings["PYTORCH_ALLOC_CONF"]} if settings else {}))
-            said = run.last() if run.ok else {}
-            first = first or said.get("results")
-            same = run.ok and said.get("results") == first
-            table.row(allocator, way, run.outcome(), said.get("ms_per_step"), mib(run.peak_bytes), said.get("peak_mib"),
-                      "yes" if same else "NO")
-            if not same:
-                session.problem(f"ddp, {allocator}, {way}: {'other results' if run.ok else run.failure()[-300:]}")
-            elif run.peak_bytes:
-                peaks[way, allocator] = run.peak_bytes
-    ours = [peak for (way, _), peak in peaks.items() if way == "gmlake"]
-    theirs = [peak for (way, _), peak in peaks.items() if way == "native"]
-    if ours and theirs and min(ours) > min(theirs):
-        session.problem(f"ddp: the least peak is {mib(min(ours))} MiB under gmlake, {mib(min(theirs))} natively")
+            steps.measure(allocator, way)
+    best = {way: steps.least(way) for way in ("native", "gmlake")}
+    if None in best.values() or steps.peak("gmlake", best["gmlake"]) <= steps.peak("native", best["native"]):
+        return
+    for way, allocator in [*best.items()] * 2:
+        steps.measure(allocator, way)
+    theirs, ours = (steps.peak(way, allocator) for way, allocator in best.items())
+    if ours > theirs:
+        session.problem(f"ddp: the least peak is {mib(ours)} MiB under gmlake, {mib(theirs)} natively")
+
+
+class Training:
+    """Training steps in each way; the results of the first run are what all others are to have."""
+
+    def __init__(self, session, table):
+        self.session, self.table = session, table
+        self.results, self.peaks = None, {}
+
+    def measure(self, allocator, way):
+        settings = TRAINED[allocator][0]
+        name = f"ddp, {allocator}, {way}"
+        run = ranks(self.session, name, "--phase", "train", "--steps", "12", preload=way == "gmlake", **settings,
+                    **({"PYTORCH_CUDA_ALLOC_CONF": settings["PYTORCH_ALLOC_CONF"]} if settings else {}))
+        said = run.last() if run.ok else {}
+        self.results = self.results or said.get("results")
+        same = run.ok and said.get("results") == self.results
+        self.table.row(allocator, way, run.outcome(), said.get("ms_per_step"), mib(run.peak_bytes), said.get("peak_mib"),
+                       "yes" if same else "NO")
+        if not same:
+            self.session.problem(f"{name}: {'other results' if run.ok else run.failure()[-300:]}")
+        elif run.peak_bytes:
+            self.peaks.setdefault((way, allocator), []).append(run.peak_bytes)
+
+    def peak(self, way, allocator):
+        return statistics.median(self.peaks[way, allocator])
+
+    def least(self, way):
+        return min((allocator for one, allocator in self.peaks if one == way), key=lambda a: self.peak(way, a), default=None)
