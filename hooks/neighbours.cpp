@@ -23,6 +23,8 @@ using namespace std::chrono_literals;
 using WallClock = std::chrono::steady_clock;
 
 constexpr std::chrono::nanoseconds kMostWait = 200ms;
+constexpr std::chrono::nanoseconds kMostGiving = 10s;  // a terabyte in small handles takes so long
+constexpr Bytes kPart = 256 * MiB;
 constexpr std::chrono::nanoseconds kPause = 500ms;  // after an answer of nothing
 
 std::atomic<WallClock::rep> quiet_until{0};
@@ -53,7 +55,9 @@ struct Asked {
   std::unique_ptr<stats::MappedPage> page;
   std::uint32_t number = 0;  // of its bell
   Bytes given = 0;           // before
+  stats::PageView seen;
 
+  bool is_there() const { return stats::life_of(seen) == stats::Life::running; }
   stats::live::Wishes& wishes() const { return page->header()->wishes; }
   bool has_answered(std::uint32_t answered) const {
     return static_cast<std::int32_t>(answered - number) >= 0;
@@ -69,7 +73,7 @@ std::vector<Asked> ask_all(std::uint64_t device) {
     const auto seen = stats::read_page(path, problem);
     if (!seen || stats::life_of(*seen) != stats::Life::running || !has_free_memory(seen->report))
       continue;
-    Asked one{std::make_unique<stats::MappedPage>(path)};
+    Asked one{std::make_unique<stats::MappedPage>(path), 0, 0, *seen};
     if (!one.page->header() || one.wishes().heard.load() == 0) continue;
     one.given = one.wishes().given.load();
     one.wishes().wanted.fetch_or(device);
@@ -79,20 +83,33 @@ std::vector<Asked> ask_all(std::uint64_t device) {
   return asked;
 }
 
-void await_answer(const Asked& one, WallClock::time_point end) {
+void await_answer(const Asked& one, WallClock::time_point asked) {
   for (;;) {
     const auto answered = one.wishes().answered.load(std::memory_order_acquire);
-    const auto left =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(end - WallClock::now()).count();
-    if (one.has_answered(answered) || left <= 0) return;
-    wait_while(one.wishes().answered, answered, {0, static_cast<long>(left)});
+    const auto most = one.wishes().giving.load() != 0 ? kMostGiving : kMostWait;
+    const std::chrono::nanoseconds left = asked + most - WallClock::now();
+    if (one.has_answered(answered) || left.count() <= 0) return;
+    // Whoever gives may end amid it.
+    const timespec step{0, static_cast<long>(std::min(left, kMostWait).count())};
+    wait_while(one.wishes().answered, answered, step);
+    if (one.wishes().giving.load() != 0 && !one.is_there()) return;
+  }
+}
+
+// A part at a time: the program's own requests come between, and so does the end of exit().
+void give(pool::DevicePool& pool, stats::live::Wishes& wishes) {
+  while (Process::get().serving()) {
+    const Bytes given = pool.trim_part(kPart);
+    if (given == 0) return;
+    pool.count([&](stats::DeviceCounters& counters) { counters.wished_bytes += given; });
+    wishes.given.fetch_add(given, std::memory_order_relaxed);
   }
 }
 
 bool ask_them(std::uint64_t device) {
-  const auto end = WallClock::now() + kMostWait;
+  const auto start = WallClock::now();
   const auto asked = ask_all(device);
-  for (const auto& one : asked) await_answer(one, end);
+  for (const auto& one : asked) await_answer(one, start);
   return std::any_of(asked.begin(), asked.end(), [](const Asked& one) {
     return one.wishes().given.load(std::memory_order_relaxed) != one.given;
   });
@@ -120,13 +137,13 @@ void answer_wishes(stats::live::Header& page, std::uint32_t rung) {
   auto& wishes = page.wishes;
   if (wishes.answered.load(std::memory_order_relaxed) == rung) return;
   const auto wanted = wishes.wanted.exchange(0);
-  if (wanted != 0 && !capture_under_way())
+  if (wanted != 0 && !capture_under_way()) {
+    wishes.giving.store(1);
     (void)each_pool([&](pool::DevicePool& pool) {
-      if ((wanted & bit_of(pool.ordinal())) == 0) return;
-      const Bytes given = pool.trim(0);
-      pool.count([&](stats::DeviceCounters& counters) { counters.wished_bytes += given; });
-      wishes.given.fetch_add(given, std::memory_order_relaxed);
+      if ((wanted & bit_of(pool.ordinal())) != 0) give(pool, wishes);
     });
+    wishes.giving.store(0);
+  }
   wishes.answered.store(rung, std::memory_order_release);
   wake_all(wishes.answered);
 }

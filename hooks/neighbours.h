@@ -13,8 +13,9 @@
 
 namespace gmlake::hooks {
 
-// Asks, and waits for the answers with no lock held, 0.2 s at most; nobody is waited for who has
-// nothing free. True: some has been given back. Who got nothing does not ask again for a while.
+// Asks, and waits for the answers with no lock held: 0.2 s at most for who does not answer, longer
+// for who is giving; nobody is waited for who has nothing free. True: some has been given back. Who
+// got nothing does not ask again for a while.
 bool ask_neighbours(int device);
 
 // From now on this process is asked.

@@ -317,6 +317,14 @@ Bytes DevicePool::trim(Bytes keep) {
   return supply_.give_back(keep, 0);
 }
 
+Bytes DevicePool::trim_part(Bytes part) {
+  books_.unpark_all();
+  follower_.harvest_all();
+  const Growing growing(supply_.mutex());
+  const Bytes physical = supply_.physical();
+  return supply_.give_back(physical - std::min(physical, part), 0);
+}
+
 Bytes DevicePool::trim_for_others() {
   Bytes bytes = trim(0);
   while (bytes == 0 && follower_.wait_for_frees()) {

@@ -41,6 +41,7 @@ struct Control {
 struct Wishes {
   std::atomic<std::uint32_t> heard;     // the process listens
   std::atomic<std::uint32_t> answered;  // the bell's number up to which it has; a futex
+  std::atomic<std::uint32_t> giving;    // it is about to
   std::atomic<std::uint64_t> wanted;
   std::atomic<std::uint64_t> given;  // bytes so far
 };

@@ -20,8 +20,8 @@ class Limits(harness.Case):
         return lambda name: [int(value) for key, value in said if key == name], report
 
     def holder(self, **settings):
-        """A process with 256 MiB free in its pool, which nothing wants for some seconds; without a thread but for what others ask."""
-        process = subprocess.Popen([PROGRAM, "idle", "256", "4000", "1"], stdout=subprocess.PIPE, text=True,
+        """A process with 768 MiB free in its pool, which nothing wants for some seconds; without a thread but for what others ask."""
+        process = subprocess.Popen([PROGRAM, "idle", "768", "4000", "1"], stdout=subprocess.PIPE, text=True,
                                    env=harness.environment(SIMCUDA_MEMORY="8GiB", SIMCUDA_BACKING="none", GMLAKE_STATS_REPORT="none",
                                                            GMLAKE_POOL_RELEASE_AFTER=0, **settings))
         while not process.stdout.readline().startswith("idle"):
@@ -102,7 +102,7 @@ class Limits(harness.Case):
 
     def test_what_is_idle_goes_to_another_process(self):
         """At once, when that one runs out of memory; each may stay out of it."""
-        for asks, asked, given in (("true", "true", 256 * MIB), ("false", "true", 0), ("true", "false", 0)):
+        for asks, asked, given in (("true", "true", 768 * MIB), ("false", "true", 0), ("true", "false", 0)):
             with self.subTest(asks=asks, asked=asked):
                 file = self.folder / f"idle-{asks}-{asked}.json"
                 holder = self.holder(GMLAKE_POOL_ASK_OTHERS=asked, GMLAKE_STATS_JSON_FILE=file)
@@ -111,7 +111,7 @@ class Limits(harness.Case):
                 self.assertEqual(holder.wait(), 0)
                 holder.stdout.close()
                 report = harness.Report(json.loads(file.read_text()))
-                self.assertEqual((report["wished_bytes"], report["physical_bytes"]), (given, 256 * MIB - given))
+                self.assertEqual((report["wished_bytes"], report["physical_bytes"]), (given, 768 * MIB - given))
 
     def test_nobody_waits_for_who_does_not_answer(self):
         """A process that is stopped while it has memory free: who runs out waits 0.2 s in all, and is refused as natively."""
