@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,13 +97,15 @@ void await_answer(const Asked& one, WallClock::time_point asked) {
   }
 }
 
-// A part at a time: the program's own requests come between, and so does the end of exit().
+// What is free now and no more, as a program in a loop frees on and on. A part at a time: the
+// program's own requests come between, and so does the end of exit().
 void give(pool::DevicePool& pool, stats::live::Wishes& wishes) {
-  while (Process::get().serving()) {
-    const Bytes given = pool.trim_part(kPart);
+  for (Bytes left = pool.reusable_bytes(); left != 0 && Process::get().serving();) {
+    const Bytes given = pool.trim_part(std::min(kPart, left));
     if (given == 0) return;
     pool.count([&](stats::DeviceCounters& counters) { counters.wished_bytes += given; });
     wishes.given.fetch_add(given, std::memory_order_relaxed);
+    left -= std::min(left, given);
   }
 }
 
@@ -124,7 +127,10 @@ bool ask_neighbours(int device) {
   if (WallClock::now().time_since_epoch().count() < quiet_until.load(std::memory_order_relaxed))
     return false;
   bool got = false;
-  (void)guarded([&] { got = ask_them(bit_of(device)); });
+  try {
+    got = ask_them(bit_of(device));
+  } catch (const std::bad_alloc&) {  // then there is nobody to be asked
+  }
   if (!got) quiet_until = (WallClock::now() + kPause).time_since_epoch().count();
   return got;
 }
