@@ -56,6 +56,7 @@ class Live(harness.Case):
                     "GMLAKE_STATS_JSON_FILE": self.report, "SIMCUDA_SEED": 1, **settings}
         if not preload and harness.PRELOAD_FIRST:  # gmlake run puts the library in front; a signal's end is the program's own
             settings["ASAN_OPTIONS"] = harness.ASAN_OPTIONS + ":verify_asan_link_order=0:handle_segv=0"
+            settings["TSAN_OPTIONS"] = "handle_segv=0"
         return harness.environment(preload, **settings)
 
     def gmlake(self, *arguments, preload=False, **settings):
