@@ -25,8 +25,13 @@ if(GMLAKE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)  # everything a target reaches guides it
 endif()
 # Most of a source's build is its headers: groups of sources that share them take a third of the time. Off, each is
-# compiled by itself, as checkers that name files want it (tools/tidy).
-option(GMLAKE_UNITY "compile sources in groups" ON)
+# compiled by itself, as checkers that name files want it (tools/tidy), and as clang does, which takes a local name for one
+# that hides a name of another file of the group.
+set(in_groups ON)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  set(in_groups OFF)
+endif()
+option(GMLAKE_UNITY "compile sources in groups" ${in_groups})
 set(CMAKE_UNITY_BUILD ${GMLAKE_UNITY})
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
 find_program(CCACHE ccache)
