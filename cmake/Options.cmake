@@ -13,8 +13,8 @@ endif()
 # What is not used is left out at the link: the preloaded library is mapped into every process of a job.
 add_compile_options(-ffunction-sections -fdata-sections)
 add_link_options(-Wl,--gc-sections)
-# What is installed goes into every process of a job: characters on the stack that are written past end it there, which no hit has, and what the
-# loader has settled is settled at once and can not be written after (docs/building.md has what it costs).
+# What is installed goes into every process of a job. Characters on the stack that are written past end it there, and no hit
+# has any; what the loader settles is settled at once and can not be written after (docs/building.md has what it costs).
 set(GMLAKE_HARDENED_CODE -fstack-protector)
 set(GMLAKE_HARDENED_LINK -Wl,-z,relro,-z,now)
 if(GMLAKE_SANITIZE)

@@ -103,20 +103,19 @@ constexpr Effect::Set effects_of(const char* name) {
       (words.any(W::Kernel) &&
        (words.any(W::Launch) || (graph && words.any(W::Set) && words.any(W::Attribute)))))
     effects |= Effect::event;
-  const bool of_streams = words.any(W::Stream);
+  const bool streams = words.any(W::Stream);
   const bool maps = words.any(W::Map, W::Unmap) && words.any(W::Resources, W::Buffer);
   if (graph ? words.any(W::Launch, W::Upload)
             : words.any(W::Async, W::Launch, W::Memcpy, W::Memset, W::Wait, W::Write, W::Batch) ||
-                  (of_streams && words.any(W::Create, W::Callback)) ||
-                  (maps && !words.any(W::Set)) || (words.any(W::Enable) && words.any(W::Peer)))
+                  (streams && words.any(W::Create, W::Callback)) || (maps && !words.any(W::Set)) ||
+                  (words.any(W::Enable) && words.any(W::Peer)))
     effects |= Effect::work;
-  const bool of_contexts = words.any(W::Ctx);
-  if (of_contexts &&
-      words.any(W::Create, W::Current, W::Push, W::Pop, W::From, W::Attach, W::Retain))
+  const bool contexts = words.any(W::Ctx);
+  if (contexts && words.any(W::Create, W::Current, W::Push, W::Pop, W::From, W::Attach, W::Retain))
     effects |= Effect::context;
-  if ((of_contexts && words.any(W::Destroy, W::Detach, W::Release)) ||
-      (of_contexts && words.any(W::Reset) && !words.any(W::Persisting)) ||
-      (of_streams && words.any(W::Destroy)))
+  if ((contexts && words.any(W::Destroy, W::Detach, W::Release)) ||
+      (contexts && words.any(W::Reset) && !words.any(W::Persisting)) ||
+      (streams && words.any(W::Destroy)))
     effects |= Effect::end;
   return effects;
 }

@@ -21,7 +21,7 @@ constexpr unsigned kLooks = 4;  // in the time after which memory goes
 
 constinit std::atomic<pid_t> kept_by{0};
 constinit std::atomic<bool> at_work{false};  // the lock: held for a part, or for good
-timespec between{};
+std::chrono::nanoseconds between{};
 bool gives_back = false;  // what nothing has wanted
 
 bool may_work() {
@@ -56,8 +56,7 @@ bool answer(stats::live::Header& page, std::uint32_t rung) {
 }
 
 bool wait_a_step() {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(between.tv_sec) +
-                   std::chrono::nanoseconds(between.tv_nsec);
+  const auto end = std::chrono::steady_clock::now() + between;
   auto* const page = Process::get().live().header();
   for (;;) {
     const auto rung = page ? page->bell.load(std::memory_order_acquire) : 0;
@@ -91,10 +90,8 @@ void begin_keeping(double release_after, bool asked) {
   if ((release_after <= 0 && !asked) || kept_by.exchange(getpid()) == getpid()) return;
   gives_back = release_after > 0;
   constexpr double kNever = 1e6;
-  const auto nanoseconds =
-      static_cast<long long>((gives_back ? release_after : kNever) * 1e9 / kLooks);
-  between = {static_cast<time_t>(nanoseconds / 1'000'000'000),
-             static_cast<long>(nanoseconds % 1'000'000'000)};
+  between = std::chrono::nanoseconds(
+      static_cast<long long>((gives_back ? release_after : kNever) * 1e9 / kLooks));
   // The program's signals are the program's.
   sigset_t all, before;
   sigfillset(&all);

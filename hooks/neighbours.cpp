@@ -71,10 +71,10 @@ std::vector<Asked> ask_all(std::uint64_t device) {
   for (const auto& path : stats::pages_in(own.substr(0, own.rfind('/')))) {
     std::string problem;
     if (path == own) continue;
-    const auto seen = stats::read_page(path, problem);
+    auto seen = stats::read_page(path, problem);
     if (!seen || stats::life_of(*seen) != stats::Life::running || !has_free_memory(seen->report))
       continue;
-    Asked one{std::make_unique<stats::MappedPage>(path), 0, 0, *seen};
+    Asked one{std::make_unique<stats::MappedPage>(path), 0, 0, std::move(*seen)};
     if (!one.page->header() || one.wishes().heard.load() == 0) continue;
     one.given = one.wishes().given.load();
     one.wishes().wanted.fetch_or(device);
@@ -101,7 +101,7 @@ void await_answer(const Asked& one, WallClock::time_point asked) {
 // program's own requests come between, and so does the end of exit().
 void give(pool::DevicePool& pool, stats::live::Wishes& wishes) {
   for (Bytes left = pool.reusable_bytes(); left != 0 && Process::get().serving();) {
-    const Bytes given = pool.trim_part(std::min(kPart, left));
+    const Bytes given = pool.trim(0, std::min(kPart, left));
     if (given == 0) return;
     pool.count([&](stats::DeviceCounters& counters) { counters.wished_bytes += given; });
     wishes.given.fetch_add(given, std::memory_order_relaxed);

@@ -17,10 +17,11 @@ CUresult allocate_from(const RealDriver& real, CUdeviceptr* out, std::size_t byt
     return with_room(real, native);
   };
   if (!driver_open()) return natively();
-  if (pool_is_gone(pool)) [[unlikely]]
-    return CUDA_ERROR_INVALID_VALUE;
   auto caller = stream_caller(real, stream, per_thread);
   use_pool(real, caller, pool);
+  // One that is served is there: no hit looks for it among the others.
+  if ((!caller || caller->origin.pool == kNativePool) && pool_is_gone(pool)) [[unlikely]]
+    return CUDA_ERROR_INVALID_VALUE;
   return allocate(real, caller, out, bytes, natively, pool);
 }
 

@@ -29,7 +29,7 @@ struct Known {
 // The last handles that were destroyed; written with the lock of all.
 struct Gone {
   std::array<std::atomic<CUmemoryPool>, 256> handles{};
-  std::size_t next = 0;
+  std::atomic<std::size_t> next{0};
   std::atomic<bool> any{false};
 
   std::atomic<CUmemoryPool>* find(CUmemoryPool pool) {

@@ -73,7 +73,7 @@ std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end, bool few
 // been freed, as then the next request will want new memory too; so little that it does not matter
 // if none comes. Where one size is asked for over and over it is a granule and a 512th.
 Bytes Placement::growth_for(Bytes lack, const Room& room, const MissRules& given) const {
-  if (comes_and_goes_ || given.frugal) return lack;
+  if (comes_and_goes_ || given.frugal || given.few_handles) return lack;
   const Bytes more = alike_grown_ < kManyAlike ? home_.physical() / kThousand
                                                : home_.physical() / 512 + rules_.granule;
   const Bytes most = std::min({rules_.largest_handle, more, room.size, given.grow_limit});
@@ -127,7 +127,7 @@ std::optional<Miss> Placement::begin(const Wanted& request, const Order& order,
   }
   miss.grow_start = room.start;
   if (const Bytes lack = std::exchange(miss.plan.grow, 0); lack != 0) {
-    miss.plan.grow = given.few_handles ? lack : growth_for(lack, room, given);
+    miss.plan.grow = growth_for(lack, room, given);
     const bool shared_end = miss.plan.pieces.size() == 1 && miss.plan.grow == lack &&
                             miss.plan.pieces.front().end() % rules_.granule != 0;
     miss.handles = handles_for(miss.plan.grow, shared_end, given.few_handles);

@@ -310,19 +310,12 @@ Status DevicePool::open_to(int device, const BlockView& block) {
   return supply_.open_to(device, block.mapped_start, block.mapped_size);
 }
 
-Bytes DevicePool::trim(Bytes keep) {
-  books_.unpark_all();
-  follower_.harvest_all();
-  const Growing growing(supply_.mutex());
-  return supply_.give_back(keep, 0);
-}
-
-Bytes DevicePool::trim_part(Bytes part) {
+Bytes DevicePool::trim(Bytes keep, Bytes part) {
   books_.unpark_all();
   follower_.harvest_all();
   const Growing growing(supply_.mutex());
   const Bytes physical = supply_.physical();
-  return supply_.give_back(physical - std::min(physical, part), 0);
+  return supply_.give_back(std::max(keep, physical - std::min(physical, part)), 0);
 }
 
 Bytes DevicePool::trim_for_others() {

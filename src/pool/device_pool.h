@@ -144,11 +144,9 @@ class DevicePool {
   void forget_context(driver::Context context, bool takes_blocks = true);
 
   // Gives whole free handles back to the device as long as the pool still owns `keep` bytes then:
-  // only what no work may still use. Gives the bytes given back.
-  Bytes trim(Bytes keep);
-  // The same of about so much at once, so that what others want of the pool comes between; 0: there
-  // is nothing free any more.
-  Bytes trim_part(Bytes part);
+  // only what no work may still use, and about `part` at once, so that what others want of the pool
+  // comes between. Gives the bytes given back.
+  Bytes trim(Bytes keep, Bytes part = ~Bytes{0});
   // The same for a call of the program that just failed for want of memory: all free memory whose
   // work can be waited for, if there is any.
   Bytes trim_for_others();
