@@ -31,6 +31,10 @@ class References {
     const Lock lock(mutex_);
     references_.push_back(context);
   }
+  bool has(CUcontext context) const {
+    const Lock lock(mutex_);
+    return std::find(references_.begin(), references_.end(), context) != references_.end();
+  }
   // Takes one away. False if there is none.
   bool remove(CUcontext context) {
     const Lock lock(mutex_);
@@ -45,7 +49,7 @@ class References {
   }
 
  private:
-  RankedMutex<Rank::registry> mutex_;
+  mutable RankedMutex<Rank::registry> mutex_;
   std::vector<CUcontext> references_ GMLAKE_GUARDED_BY(mutex_);
 };
 References& references() {
@@ -164,27 +168,39 @@ void Ends::stream_ended(bool gone) {
 // is true until they are forgotten.
 void Ends::contexts_end() {
   gate_ = std::unique_lock(gate());
-  // An event of ours that somebody waits for is not to go away under him. What he waits for is work
-  // that this call waits for too.
-  if (what_.context)
-    (void)each_pool([&](pool::DevicePool& pool) { pool.leave_context(what_.context); });
   if (what_.green) green_ends();
   if (what_.reference) primary_is_detached();
   const bool any = what_.primary_of == Ending::kAnyDevice || what_.green;
   for (CUdevice device = 0; device < Process::kMostDevices; ++device)
     if (any || device == what_.primary_of)
       primaries_[static_cast<unsigned>(device)] = primary_of(real_, device);
+  leave(what_.context);
+  if (!references().has(what_.reference)) leave(what_.reference);
+  for (auto* const primary : primaries_) leave(primary);
+}
+
+// Nothing of ours is to go away under a thread that is calling the driver about it. What it may be
+// waiting for is work that the end of the context waits for too.
+void Ends::leave(CUcontext context) {
+  if (!context) return;
+  (void)guarded([&] { left_.push_back(context); });
+  (void)each_pool([&](pool::DevicePool& pool) { pool.leave_context(context); });
+}
+
+void Ends::gone(CUcontext context, bool takes_memory) {
+  std::erase(left_, context);
+  context_is_gone(context, takes_memory);
 }
 
 void Ends::contexts_ended(bool succeeded) {
-  if (!succeeded && what_.context && !what_.green)
-    (void)each_pool([&](pool::DevicePool& pool) { pool.stay_in_context(what_.context); });
   if (succeeded && what_.reference && detached()) what_.context = what_.reference;
-  if (succeeded && what_.context) context_is_gone(what_.context, !what_.green);
+  if (succeeded && what_.context) gone(what_.context, !what_.green);
   for (CUdevice device = 0; device < Process::kMostDevices; ++device) {
     auto* const primary = primaries_[static_cast<unsigned>(device)];
-    if (primary && !is_active(real_, device)) context_is_gone(primary, true);
+    if (primary && !is_active(real_, device)) gone(primary, true);
   }
+  for (auto* const context : left_)
+    (void)each_pool([&](pool::DevicePool& pool) { pool.stay_in_context(context); });
   if (succeeded)
     for (auto* const stream : green_streams_) {
       captures_end(stream);

@@ -46,6 +46,8 @@ class Ends {
   void contexts_ended(bool succeeded);
   void primary_is_detached();
   bool detached() const;
+  void leave(CUcontext context);
+  void gone(CUcontext context, bool takes_memory);
   void green_ends();
 
   const RealDriver& real_;
@@ -55,6 +57,8 @@ class Ends {
   std::optional<KnownStreams::Known> known_;
   std::unique_lock<std::shared_mutex> gate_;
   std::vector<CUstream> green_streams_;
+  std::vector<CUcontext>
+      left_;  // nothing is looked at there until it is known whether it has ended
   std::array<CUcontext, Process::kMostDevices> primaries_{};  // those that were alive
 };
 

@@ -240,13 +240,15 @@ bool DevicePool::free(driver::Address at, const Origin& by) {
 // As natively: the call returns when the work is done, and at once for memory of a stream. The
 // block is nobody's meanwhile, so the wait needs no lock.
 bool DevicePool::free_synchronously(driver::Address at, const Origin& by) {
+  const auto moment = follower_.moment();
   Front* owner = nullptr;
   memory::Region* block = books_.seize(at, owner);
   if (!block) return false;
   auto& front = books_.host_front_of(*owner, by);
   auto* const context = front.context.load(std::memory_order_relaxed);
   const bool in_use = owner->host || Books::is_used_beside(front, block);
-  if (in_use && follower_.wait_for_context(context)) return books_.settle(front, block), true;
+  if (in_use && follower_.wait_for_context(context, moment))
+    return books_.settle(front, block), true;
   const Follower::Freeing freeing(follower_, true);
   books_.park(front, block);
   follower_.freed(front, {});
@@ -274,6 +276,7 @@ bool DevicePool::end_one_stream(driver::Context context) {
          return one.host && (!context || one.context.load(std::memory_order_relaxed) == context);
        })) {
     stream::Point freed;
+    const auto moment = follower_.moment();
     {
       // No miss is between its choice of memory and giving it out.
       const Growing growing(supply_.mutex());
@@ -285,7 +288,7 @@ bool DevicePool::end_one_stream(driver::Context context) {
       freed = {front->timeline, books_.timelines().cut(front->timeline)};
     }
     // Without locks: whoever else comes waits too.
-    if (!follower_.wait_for_context(front->context.load(std::memory_order_relaxed)))
+    if (!follower_.wait_for_context(front->context.load(std::memory_order_relaxed), moment))
       continue;  // it is beyond work
     const Lock own(front->lock);
     const Books::Opened books(books_.mutex());
@@ -299,8 +302,8 @@ bool DevicePool::end_one_stream(driver::Context context) {
 
 void DevicePool::forget_context(driver::Context context, bool takes_blocks) {
   const Growing growing(supply_.mutex());
-  follower_.forget_context(context);
   books_.forget_context(context, takes_blocks);
+  follower_.forget_context(context);
 }
 
 Status DevicePool::open_to(int device, const BlockView& block) {

@@ -88,15 +88,18 @@ class DevicePool {
   void before_all_wait() { follower_.before_all_wait(); }
   // A capture is about to begin there.
   void before_capture(driver::Context context) { follower_.before_capture(context); }
-  // The stream's handle is about to be destroyed: follows its frees while that can still be done;
-  // or it ends with its thread, and they are followed through its context, later. While it captures
-  // it is known by its handle alone (a stream_id of 0), and its frees are followed through the
-  // context, later.
+  // The stream's handle is about to be destroyed: follows its frees while that can still be done,
+  // and nothing looks at it any more when this returns; or it ends with its thread, and they are
+  // followed through its context, later. While it captures it is known by its handle alone (a
+  // stream_id of 0), and its frees are followed through the context, later.
   void stream_ends(const Origin& origin) {
     follower_.ends(origin, !origin.thread_bound && !origin.host());
   }
   // It has ended; or it has not, and all is as before.
-  void stream_ended(const Origin& origin, bool gone) { books_.ended(origin, gone); }
+  void stream_ended(const Origin& origin, bool gone) {
+    books_.ended(origin, gone);
+    follower_.ended(origin, gone);
+  }
   void retire_stream(const Origin& origin) {
     stream_ends(origin);
     stream_ended(origin, true);

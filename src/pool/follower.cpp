@@ -22,11 +22,16 @@ bool has_name(const Front& front) {
   return front.kind.load(std::memory_order_relaxed) != Kind::per_thread || is_mine(front);
 }
 
+// Whether the handle is its own, and ends with it: not one by which each thread knows another.
+bool has_own_handle(const Origin& origin) {
+  return origin.stream && !origin.thread_bound && origin.kind == Kind::created;
+}
+
 }  // namespace
 
-void Follower::follow(Closed closed, Time now, bool in_time) {
+void Follower::follow(Closed closed, Time now, bool in_time, Moment closed_at) {
   const auto batch = closed.batch;
-  const auto recorded = fences_.follow(batch, std::move(closed.before), now, in_time);
+  const auto recorded = fences_.follow(batch, std::move(closed.before), now, in_time, closed_at);
   if (!recorded && recorded.error().kind == ErrorKind::unsupported)
     contexts_unsupported_.store(true, std::memory_order_relaxed);
   books_.followed(batch, recorded);
@@ -34,13 +39,14 @@ void Follower::follow(Closed closed, Time now, bool in_time) {
 
 void Follower::follow(Front& front, bool in_time, const Origin* on) {
   const GracePeriod::Section in_hand(in_hand_);
+  const auto moment = fences_.moment();
   auto closed = books_.close(front);
   if (!closed) return;
   auto& how = closed->batch.follow;
   if (on && !on->host()) how = {on->context, on->stream, false, false};
   if (is_mine(front)) how.whole_context = false;
   how.may_order = front.host && in_time;
-  follow(std::move(*closed), stream::Fences::Clock::now(), in_time);
+  follow(std::move(*closed), stream::Fences::Clock::now(), in_time, moment);
 }
 
 bool Follower::follows_itself(const Front& front) const {
@@ -119,12 +125,24 @@ void Follower::before_capture(driver::Context context) {
 }
 
 void Follower::ends(const Origin& origin, bool by_handle) {
-  const GracePeriod::Section in_hand(in_hand_);
-  books_.unpark_all();
-  Front* front = books_.known_front(origin);
-  const bool in_time = front && !front->worked_since.load(std::memory_order_relaxed);
-  if (auto closed = books_.ending(origin, by_handle))
-    follow(std::move(*closed), stream::Fences::Clock::now(), in_time);
+  {
+    const GracePeriod::Section in_hand(in_hand_);
+    books_.unpark_all();
+    Front* front = books_.known_front(origin);
+    const bool in_time = front && !front->worked_since.load(std::memory_order_relaxed);
+    const auto moment = fences_.moment();
+    if (auto closed = books_.ending(origin, by_handle))
+      follow(std::move(*closed), stream::Fences::Clock::now(), in_time, moment);
+  }
+  if (has_own_handle(origin)) fences_.leave(origin.stream);
+}
+
+void Follower::ended(const Origin& origin, bool gone) {
+  if (!has_own_handle(origin)) return;
+  if (gone)
+    fences_.forget_stream(origin.stream);
+  else
+    fences_.stay(origin.stream);
 }
 
 void Follower::follow_open(const std::vector<stream::Timeline>& open, Time now) {
@@ -134,6 +152,7 @@ void Follower::follow_open(const std::vector<stream::Timeline>& open, Time now) 
     bool legacy;
   };
   std::vector<Due> due;
+  const auto moment = fences_.moment();
   {
     const Books::Opened books(books_.mutex());
     for (const auto t : open) {
@@ -156,7 +175,7 @@ void Follower::follow_open(const std::vector<stream::Timeline>& open, Time now) 
   }
   // An event in the legacy stream puts others' behind it.
   std::stable_partition(due.begin(), due.end(), [](const Due& one) { return !one.legacy; });
-  for (auto& one : due) follow(std::move(one.closed), now, one.in_time);
+  for (auto& one : due) follow(std::move(one.closed), now, one.in_time, moment);
 }
 
 bool Follower::harvest(Stake stake, Time now, const Books::Awaited* awaited) {
@@ -231,7 +250,9 @@ bool Follower::wait_oldest(bool of_contexts) {
   return true;
 }
 
-bool Follower::wait_for_context(driver::Context context) {
+bool Follower::wait_for_context(driver::Context context, Moment looked_up) {
+  const stream::Fences::Stay stay(fences_, context, looked_up);
+  if (!stay) return false;
   const auto event = device_.create_event(context);
   if (!event) return false;
   const auto recorded = device_.record_context(*event, context, true);
@@ -247,6 +268,7 @@ bool Follower::wait_for_context(driver::Context context) {
 bool Follower::wait_unfollowed() {
   if (!contexts_unsupported_.load(std::memory_order_relaxed)) return false;
   std::optional<Closed> closed;
+  const auto moment = fences_.moment();
   {
     const Books::Opened books(books_.mutex());
     const auto& timelines = books_.timelines();
@@ -255,7 +277,8 @@ bool Follower::wait_unfollowed() {
   }
   if (!closed) return false;
   const auto& batch = closed->batch;
-  const auto waited = device_.wait_context(batch.follow.context);
+  const stream::Fences::Stay stay(fences_, batch.follow.context, moment);
+  const bool waited = stay && device_.wait_context(batch.follow.context);
   const Books::Opened books(books_.mutex());
   if (!waited) {
     books_.timelines().not_recorded(batch);

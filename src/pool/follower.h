@@ -26,6 +26,7 @@ class Follower {
  public:
   using Stake = stream::Fences::Stake;
   using Time = stream::Fences::Time;
+  using Moment = stream::Endings::Moment;
 
   Follower(driver::Device& device, const config::Config& config, Books& books)
       : device_(device), books_(books), fences_(device, config.streams_ask_again) {}
@@ -78,16 +79,21 @@ class Follower {
   // followed, and what they knew to be over is reusable. Not for the GPU.
   void wait_for_others() { in_hand_.wait(); }
   // Waits on the host for all that the context has been given so far, as a call that natively does.
-  bool wait_for_context(driver::Context context);
+  // `looked_up`: when it was found to be the one. False: that can not be waited for, or it has
+  // ended.
+  bool wait_for_context(driver::Context context, Moment looked_up);
+  Moment moment() const { return fences_.moment(); }
 
-  void leave_context(driver::Context context) { fences_.leave_context(context); }
-  void stay_in_context(driver::Context context) { fences_.stay_in_context(context); }
+  // The stream that was about to end has, or has not (Books::ended comes first).
+  void ended(const Origin& origin, bool gone);
+  void leave_context(driver::Context context) { fences_.leave(context); }
+  void stay_in_context(driver::Context context) { fences_.stay(context); }
   void forget_context(driver::Context context) { fences_.forget_context(context); }
 
  private:
   // `on`: the stream as it is known to this call; null: as its timeline knows it.
   void follow(Front& front, bool in_time, const Origin* on = nullptr);
-  void follow(Closed closed, Time now, bool in_time);
+  void follow(Closed closed, Time now, bool in_time, Moment closed_at);
   // Whether the frees of a front without a stream are followed by who made them, and now.
   bool follows_itself(const Front& front) const;
   // Those whose frees no event follows yet.

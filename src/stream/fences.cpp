@@ -23,23 +23,31 @@ Fences::~Fences() {
     for (const auto& follower : followers) (void)device_.destroy_event(follower->event);
 }
 
-bool Fences::left(driver::Context context) const {
-  return std::find(leaving_.begin(), leaving_.end(), context) != leaving_.end();
-}
-
 std::shared_ptr<Fences::Follower> Fences::hold(const Pending& pending) {
   ++pending.follower->holders;
-  ++held_[pending.follower->context];
+  endings_.enter(pending.follower->context);
   return pending.follower;
 }
 
 void Fences::let_go(const std::shared_ptr<Follower>& follower) {
-  let_go_one_of(follower->context);
+  exit_from(follower->context);
   if (--follower->holders == 0 && !follower->in_line) keep(follower);
 }
 
-void Fences::let_go_one_of(driver::Context context) {
-  if (--held_[context] == 0 && left(context)) let_go_.notify_all();
+void Fences::exit_from(const void* handle) {
+  if (endings_.exit(handle)) exited_.notify_all();
+}
+
+bool Fences::enter(driver::Context context, Endings::Moment looked_up) {
+  const Lock lock(mutex_);
+  const bool may = endings_.may_enter(context, looked_up);
+  if (may) endings_.enter(context);
+  return may;
+}
+
+void Fences::exit(driver::Context context) {
+  const Lock lock(mutex_);
+  exit_from(context);
 }
 
 void Fences::keep(const std::shared_ptr<Follower>& follower) {
@@ -57,18 +65,23 @@ void Fences::retire_to(Line& line, std::uint64_t value) {
   while (!line.pending.empty() && line.pending.front().value <= value) retire(line);
 }
 
-Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_time) {
+Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_time,
+                      Endings::Moment closed) {
+  auto* const by_handle = batch.follow.whole_context ? nullptr : batch.follow.stream;
   std::shared_ptr<Follower> follower;
   {
     const Lock lock(mutex_);
-    if (left(batch.follow.context)) return fail(ErrorKind::limit, "the context is ending");
+    if (!endings_.may_enter(batch.follow.context, closed) ||
+        (by_handle && !endings_.may_enter(by_handle, closed)))
+      return fail(ErrorKind::limit, "it is ending, or has ended");
+    endings_.enter(batch.follow.context);
+    if (by_handle) endings_.enter(by_handle);
     auto& idle = idle_[batch.follow.context];
     if (!idle.empty()) {
       follower = std::move(idle.back());
       idle.pop_back();
       follower->in_line = true;
     }
-    ++held_[batch.follow.context];
   }
   Status recorded;
   if (!follower) {
@@ -99,10 +112,11 @@ Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_tim
   } else if (follower) {
     follower->in_line = false;
   }
+  if (by_handle) exit_from(by_handle);
   if (follower) {
     let_go(follower);
   } else {
-    let_go_one_of(batch.follow.context);
+    exit_from(batch.follow.context);
   }
   return recorded;
 }
@@ -174,7 +188,7 @@ Fences::Answers Fences::ask(const Snapshot& known, Time now, Stake stake) {
   for (const auto& candidate : candidates) {
     const auto t = candidate.timeline;
     auto& line = lines_[t];
-    while (!line.pending.empty() && !left(line.pending.front().follower->context)) {
+    while (!line.pending.empty() && !endings_.is_ending(line.pending.front().follower->context)) {
       auto& fence = line.pending.front();
       const auto value = fence.value;
       bool fired = value <= candidate.passed;
@@ -214,7 +228,8 @@ std::optional<Point> Fences::wait_oldest(const Which& which, const std::function
     const auto& pending = lines_[t].pending;
     const auto first = std::find_if(pending.begin(), pending.end(),
                                     [](const Pending& fence) { return fence.in_time; });
-    if (first == pending.end() || left(first->follower->context) || !which(t)) continue;
+    if (first == pending.end() || endings_.is_ending(first->follower->context) || !which(t))
+      continue;
     if (oldest && first->number > oldest->number) continue;
     oldest = &*first;
     point = {t, first->value};
@@ -244,7 +259,7 @@ std::optional<Point> Fences::make_wait(driver::Context context, driver::Stream s
     const auto found = std::find_if(pending.begin(), pending.end(), [&](const Pending& fence) {
       return fence.in_time && which(t, fence.value);
     });
-    if (found == pending.end() || left(found->follower->context) ||
+    if (found == pending.end() || endings_.is_ending(found->follower->context) ||
         (oldest && found->number > oldest->number))
       continue;
     oldest = &*found;
@@ -260,17 +275,21 @@ std::optional<Point> Fences::make_wait(driver::Context context, driver::Stream s
   return waits ? std::optional(point) : std::nullopt;
 }
 
-void Fences::leave_context(driver::Context context) {
+void Fences::leave(const void* handle) {
   const NoCancel whole;
   const Lock lock(mutex_);
-  leaving_.push_back(context);
-  while (held_[context] != 0) let_go_.wait(mutex_);
+  endings_.begin(handle);
+  while (endings_.is_entered(handle)) exited_.wait(mutex_);
 }
 
-void Fences::stay_in_context(driver::Context context) {
+void Fences::stay(const void* handle) {
   const Lock lock(mutex_);
-  const auto left = std::find(leaving_.begin(), leaving_.end(), context);
-  if (left != leaving_.end()) leaving_.erase(left);
+  endings_.cancel(handle);
+}
+
+void Fences::forget_stream(driver::Stream stream) {
+  const Lock lock(mutex_);
+  endings_.end(stream);
 }
 
 void Fences::forget_context(driver::Context context) {
@@ -279,10 +298,7 @@ void Fences::forget_context(driver::Context context) {
     std::erase_if(line.pending,
                   [&](const Pending& fence) { return fence.follower->context == context; });
   idle_.erase(context);
-  // One that is in use is let go later.
-  std::erase_if(held_, [&](const auto& held) { return held.first == context && held.second == 0; });
-  const auto left = std::find(leaving_.begin(), leaving_.end(), context);
-  if (left != leaving_.end()) leaving_.erase(left);
+  endings_.end(context);
 }
 
 }  // namespace gmlake::stream

@@ -32,6 +32,7 @@
 
 #include "driver/device.h"
 #include "stream/clocks.h"
+#include "stream/endings.h"
 #include "stream/timelines.h"
 #include "support/ranked_mutex.h"
 
@@ -50,11 +51,34 @@ class Fences {
   Fences(const Fences&) = delete;
   Fences& operator=(const Fences&) = delete;
 
+  // How many streams and contexts have ended: to be asked before a batch is closed, or a context
+  // looked up, that the device is to be called about then.
+  Endings::Moment moment() const { return endings().now(); }
+
   // Records an event after everything given to the batch's stream or context so far. `before` is
   // what comes before that, the batch among it. `in_time`: nothing was given there between the
-  // batch's frees and this call.
-  Status follow(const Batch& batch, Snapshot before, Time now, bool in_time)
+  // batch's frees and this call. Refused if that stream or context is ending, or has ended since
+  // the batch was `closed`.
+  Status follow(const Batch& batch, Snapshot before, Time now, bool in_time, Endings::Moment closed)
       GMLAKE_EXCLUDES(mutex_);
+
+  // While it lives the context does not end. False: it is ending, or has ended since.
+  class Stay {
+   public:
+    Stay(Fences& fences, driver::Context context, Endings::Moment looked_up)
+        : fences_(fences), context_(context), stays_(fences.enter(context, looked_up)) {}
+    ~Stay() {
+      if (stays_) fences_.exit(context_);
+    }
+    Stay(const Stay&) = delete;
+    Stay& operator=(const Stay&) = delete;
+    explicit operator bool() const { return stays_; }
+
+   private:
+    Fences& fences_;
+    const driver::Context context_;
+    const bool stays_;
+  };
 
   // What a question may save: a walk over the pool, a stitch, new memory, or the request. For the
   // least of them an event is asked once.
@@ -85,13 +109,15 @@ class Fences {
                                  const std::function<bool(Timeline, std::uint64_t)>& which)
       GMLAKE_EXCLUDES(mutex_);
 
-  // The context is about to end: its events are no longer looked at, and none is being looked at
-  // when this returns (a wait under way ends with work that the context's end waits for as well).
-  // Blocks for that: to be called without any lock.
-  void leave_context(driver::Context context) GMLAKE_EXCLUDES(mutex_);
+  // The context or stream is about to end: the device is no longer called about it and its events,
+  // and no such call is under way when this returns (a wait ends with work that the context's end
+  // waits for as well). Blocks for that: to be called without any lock.
+  void leave(const void* handle) GMLAKE_EXCLUDES(mutex_);
   // It did not end.
-  void stay_in_context(driver::Context context) GMLAKE_EXCLUDES(mutex_);
-  // The context is gone, and its events with it.
+  void stay(const void* handle) GMLAKE_EXCLUDES(mutex_);
+  // The stream is gone; the context is, and its events with it. Whoever keeps batches has forgotten
+  // them before.
+  void forget_stream(driver::Stream stream) GMLAKE_EXCLUDES(mutex_);
   void forget_context(driver::Context context) GMLAKE_EXCLUDES(mutex_);
 
  private:
@@ -127,20 +153,22 @@ class Fences {
   std::shared_ptr<Follower> hold(const Pending& pending) GMLAKE_REQUIRES(mutex_);
   void let_go(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
   void keep(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
-  bool left(driver::Context context) const GMLAKE_REQUIRES(mutex_);
-  void let_go_one_of(driver::Context context) GMLAKE_REQUIRES(mutex_);
+  bool enter(driver::Context context, Endings::Moment looked_up) GMLAKE_EXCLUDES(mutex_);
+  void exit(driver::Context context) GMLAKE_EXCLUDES(mutex_);
+  void exit_from(const void* handle) GMLAKE_REQUIRES(mutex_);
+  // For its count, which takes no lock.
+  const Endings& endings() const GMLAKE_NO_THREAD_SAFETY_ANALYSIS { return endings_; }
 
   driver::Device& device_;
   const double ask_again_;
   mutable Mutex mutex_;
-  std::condition_variable_any let_go_;
+  std::condition_variable_any exited_;
   std::deque<Line> lines_ GMLAKE_GUARDED_BY(mutex_);  // by timeline; they keep their addresses
   std::uint64_t recorded_ GMLAKE_GUARDED_BY(mutex_) = 0;
   // An event belongs to its context.
   std::unordered_map<driver::Context, std::vector<std::shared_ptr<Follower>>> idle_
       GMLAKE_GUARDED_BY(mutex_);
-  std::vector<driver::Context> leaving_ GMLAKE_GUARDED_BY(mutex_);
-  std::unordered_map<driver::Context, unsigned> held_ GMLAKE_GUARDED_BY(mutex_);  // of its events
+  Endings endings_ GMLAKE_GUARDED_BY(mutex_);
 };
 
 }  // namespace gmlake::stream

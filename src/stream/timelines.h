@@ -98,7 +98,9 @@ class Timelines {
   // Ends the open batch: later frees belong to the next one. Record an event after this returns,
   // then say so.
   Batch close(Timeline timeline);
-  void not_recorded(const Batch& batch) { lines_[batch.timeline].open_has_frees = true; }
+  void not_recorded(const Batch& batch) {
+    if (batch.value > passed_[batch.timeline]) lines_[batch.timeline].open_has_frees = true;
+  }
   // Everything up to `value` is known to have happened.
   void advance(Timeline timeline, std::uint64_t value);
 

@@ -2,6 +2,8 @@
 // place.
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "pool/bench.h"
 
 namespace gmlake::pool {
@@ -136,6 +138,55 @@ TEST(EndedStreams, EventsOfTheirsProveNothingOfTheNextOne) {
   bench.use_and_free(at, on_stream(2));
   bench.pool.waits(on_stream(3), event, bench.pool.recording_of(event));
   EXPECT_NE(bench.get(kBytes, on_stream(3)), at);
+}
+
+// One thread follows two streams' frees, as for a trim. While it is at the first, another thread
+// ends the second, or its context.
+void ends_beside(bool whole_context) {
+  auto* const other_context = reinterpret_cast<void*>(0x200);
+  const auto first = on_stream(1);
+  auto second = on_stream(2);
+  second.context = other_context;
+  Bench bench;
+  for (int round = 0; round < 2; ++round) {  // the handles come back as others'
+    second.stream_id += static_cast<std::uint64_t>(round);
+    const auto followed_first = bench.get(kBytes, first);
+    const auto then = bench.get(kBytes, second);
+    bench.use_and_free(followed_first, first);
+    bench.use_and_free(then, second);
+    bool ended = false;
+    bench.device.recording = [&] {
+      bench.device.recording = [] {};
+      ended = true;
+      std::thread([&] {
+        if (whole_context) {
+          bench.pool.leave_context(other_context);
+          bench.device.forget_context(other_context);
+        } else {
+          bench.pool.stream_ends(second);
+        }
+        bench.device.gone = {whole_context ? second.context : second.stream};
+        if (whole_context)
+          bench.pool.forget_context(other_context);
+        else
+          bench.pool.stream_ended(second, true);
+      }).join();
+    };
+    bench.pool.trim(~Bytes{0});
+    EXPECT_TRUE(ended);
+    bench.device.gone.clear();
+  }
+  bench.device.finish_all();
+  bench.pool.trim(0);
+  EXPECT_EQ(bench.device.physical(), 0U) << "all of it was reusable";
+}
+
+TEST(EndedStreams, AreNotFollowedByAThreadThatLookedThemUpBefore) {
+  ends_beside(false);
+}
+
+TEST(EndedStreams, NorIsTheirContext) {
+  ends_beside(true);
 }
 
 }  // namespace

@@ -53,8 +53,9 @@ class FakeDevice final : public driver::Device {
   // Hear of every range that is about to be unmapped, and of physical bytes about to be released.
   std::function<void(driver::Address, Bytes)> unmapping = [](driver::Address, Bytes) {};
   std::function<void(Bytes, Bytes)> releasing = [](Bytes, Bytes) {};
-  // Is called, by the thread itself, when a context's work is about to be followed.
+  // Is called, by the thread itself, when a context's or a stream's work is about to be followed.
   std::function<void()> recording = [] {};
+  std::set<const void*> gone;                // contexts and streams that no call may name
   std::map<void*, std::uint64_t> submitted;  // by stream: work given
   std::map<void*, std::uint64_t> completed;  // and done
   using Points = std::map<void*, std::uint64_t>;
@@ -291,6 +292,7 @@ class FakeDevice final : public driver::Device {
   Result<driver::Event> create_event(driver::Context context) override {
     const std::lock_guard lock(mutex_);
     if (auto failed = call("cuEventCreate", __builtin_return_address(0))) return fail(*failed);
+    require(gone.count(context) == 0, "an event made in a context that has ended");
     auto* event = reinterpret_cast<void*>(++last_event_);
     events_[event] = {context, {}, false};
     return event;
@@ -306,17 +308,22 @@ class FakeDevice final : public driver::Device {
     events_.erase(found);
     return {};
   }
-  Status record_event(driver::Event event, driver::Context, driver::Stream stream) override {
+  Status record_event(driver::Event event, driver::Context context,
+                      driver::Stream stream) override {
+    const auto tell = recording;  // it may put another in its place
+    tell();
     const std::lock_guard lock(mutex_);
+    require(gone.count(context) + gone.count(stream) == 0, "an event recorded where all has ended");
     if (capturing) return fail(ErrorKind::captured, "cuEventRecord");
     if (auto failed = call("cuEventRecord", __builtin_return_address(0))) return fail(*failed);
     events_.at(event).points = given(stream);
     return {};
   }
-  Status record_context(driver::Event event, driver::Context, bool) override {
-    const auto tell = recording;  // it may put another in its place
+  Status record_context(driver::Event event, driver::Context context, bool) override {
+    const auto tell = recording;
     tell();
     const std::lock_guard lock(mutex_);
+    require(gone.count(context) == 0, "an event recorded in a context that has ended");
     if (capturing) return fail(ErrorKind::captured, "cuCtxRecordEvent");
     if (!has_context_events) return fail(801, "cuCtxRecordEvent", ErrorKind::unsupported);
     if (auto failed = call("cuCtxRecordEvent", __builtin_return_address(0))) return fail(*failed);
@@ -342,8 +349,9 @@ class FakeDevice final : public driver::Device {
     finish(events_.at(event).points);
     return {};
   }
-  Status wait_context(driver::Context) override {
+  Status wait_context(driver::Context context) override {
     const std::lock_guard lock(mutex_);
+    require(gone.count(context) == 0, "a context waited for that has ended");
     if (auto failed = call("cuCtxSynchronize", __builtin_return_address(0))) return fail(*failed);
     finish_all();
     return {};

@@ -33,7 +33,7 @@ struct Scene {
     ++device.submitted[stream_of(timeline)];
     before.push_back({timeline, value});
     const Batch batch{timeline, value, {kContext, stream_of(timeline), false}};
-    EXPECT_TRUE(fences.follow(batch, std::move(before), now, true));
+    EXPECT_TRUE(fences.follow(batch, std::move(before), now, true, fences.moment()));
   }
   // What happens on the device before anybody asks.
   void finish(Timeline timeline) {
@@ -139,11 +139,12 @@ TEST(Fences, OneIsNotAskedWhileWhatComesBeforeItIsAwaited) {
 TEST(Fences, AContextThatIsForgottenWhileAnEventIsInUseCanBeLeftLater) {
   auto* const s = new Scene;  // stays if the wait never ends
   s->device.recording = [s] { s->fences.forget_context(kContext); };
-  EXPECT_TRUE(s->fences.follow({kProducer, 2, {kContext, nullptr, true}}, {}, s->now, true));
+  EXPECT_TRUE(s->fences.follow({kProducer, 2, {kContext, nullptr, true}}, {}, s->now, true,
+                               s->fences.moment()));
   std::promise<void> left;
   auto over = left.get_future();
   std::thread thread([&] {
-    s->fences.leave_context(kContext);
+    s->fences.leave(kContext);
     left.set_value();
   });
   const bool in_time = over.wait_for(10s) == std::future_status::ready;
@@ -151,6 +152,36 @@ TEST(Fences, AContextThatIsForgottenWhileAnEventIsInUseCanBeLeftLater) {
   if (!in_time) std::_Exit(1);  // the thread would be waited for
   thread.join();
   delete s;
+}
+
+// Its frees were looked up before it ended: the handle may be nobody's by now, or another's.
+TEST(Fences, WhatHasEndedSinceItWasLookedUpIsNotFollowed) {
+  Scene s;
+  const auto stream = Scene::stream_of(kProducer);
+  const auto follow = [&](Endings::Moment looked_up) {
+    return s.fences.follow({kProducer, 2, {kContext, stream, false}}, {}, s.now, true, looked_up)
+        .has_value();
+  };
+  for (const bool whole_context : {false, true}) {
+    const auto before = s.fences.moment();
+    s.fences.leave(whole_context ? kContext : stream);
+    EXPECT_FALSE(follow(before));
+    EXPECT_FALSE(follow(s.fences.moment()));
+    if (whole_context) {
+      s.device.forget_context(kContext);
+      s.fences.forget_context(kContext);
+    } else {
+      s.fences.forget_stream(stream);
+    }
+    EXPECT_FALSE(follow(before));
+    EXPECT_TRUE(follow(s.fences.moment())) << "another one with that handle";
+  }
+  const auto before = s.fences.moment();
+  s.fences.leave(stream);
+  s.fences.stay(stream);
+  EXPECT_TRUE(follow(before)) << "it has not ended";
+  for (int i = 0; i < 100; ++i) s.fences.forget_stream(Scene::stream_of(kOther));
+  EXPECT_FALSE(follow(before)) << "which ones have ended since is not known any more";
 }
 
 }  // namespace
