@@ -4,12 +4,11 @@
 // that has ended since the moment of the look-up refuses as well, though its handle may be
 // another's now.
 //
-// Not thread-safe but for now(): the owner guards it with its lock.
+// Not thread-safe: the owner guards it with its lock.
 #pragma once
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -20,7 +19,7 @@ class Endings {
  public:
   // A count of those that have ended. To be taken before the look-up.
   using Moment = std::uint64_t;
-  Moment now() const { return ended_.load(std::memory_order_acquire); }
+  Moment now() const { return ended_; }
 
   bool may_enter(const void* handle, Moment looked_up) const {
     return !is_ending(handle) && !has_ended_since(looked_up, handle);
@@ -48,9 +47,7 @@ class Endings {
     if (found != ending_.end()) ending_.erase(found);
   }
   void end(const void* handle) {
-    const auto count = ended_.load(std::memory_order_relaxed);
-    last_[count % kLast] = handle;
-    ended_.store(count + 1, std::memory_order_release);
+    last_[ended_++ % kLast] = handle;
     cancel(handle);
   }
   bool is_ending(const void* handle) const {
@@ -69,9 +66,8 @@ class Endings {
     return found == inside_.end() ? nullptr : &*found;
   }
   bool has_ended_since(Moment looked_up, const void* handle) const {
-    const auto count = ended_.load(std::memory_order_relaxed);
-    if (count - looked_up > kLast) return true;
-    for (auto n = looked_up; n != count; ++n)
+    if (ended_ - looked_up > kLast) return true;
+    for (auto n = looked_up; n != ended_; ++n)
       if (last_[n % kLast] == handle) return true;
     return false;
   }
@@ -79,7 +75,7 @@ class Endings {
   std::vector<Inside> inside_;  // at most one a thread, and those of events in use
   std::vector<const void*> ending_;
   std::array<const void*, kLast> last_{};
-  std::atomic<Moment> ended_{0};
+  Moment ended_ = 0;
 };
 
 }  // namespace gmlake::stream

@@ -53,7 +53,10 @@ class Fences {
 
   // How many streams and contexts have ended: to be asked before a batch is closed, or a context
   // looked up, that the device is to be called about then.
-  Endings::Moment moment() const { return endings().now(); }
+  Endings::Moment moment() const GMLAKE_EXCLUDES(mutex_) {
+    const Lock lock(mutex_);
+    return endings_.now();
+  }
 
   // Records an event after everything given to the batch's stream or context so far. `before` is
   // what comes before that, the batch among it. `in_time`: nothing was given there between the
@@ -156,8 +159,6 @@ class Fences {
   bool enter(driver::Context context, Endings::Moment looked_up) GMLAKE_EXCLUDES(mutex_);
   void exit(driver::Context context) GMLAKE_EXCLUDES(mutex_);
   void exit_from(const void* handle) GMLAKE_REQUIRES(mutex_);
-  // For its count, which takes no lock.
-  const Endings& endings() const GMLAKE_NO_THREAD_SAFETY_ANALYSIS { return endings_; }
 
   driver::Device& device_;
   const double ask_again_;
