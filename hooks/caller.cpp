@@ -8,6 +8,7 @@
 
 #include <unistd.h>
 
+#include "hooks/caller_cache.h"
 #include "hooks/captures.h"
 #include "hooks/legacy_stream.h"
 #include "hooks/recording.h"
@@ -16,35 +17,12 @@
 #include "support/no_cancel.h"
 
 namespace gmlake::hooks {
+
+std::atomic<std::uint64_t> caller_generation{1};
+std::atomic<Contexts> known_contexts{Contexts::unknown};
+constinit thread_local CallerCache caller_cache;
+
 namespace {
-
-std::atomic<std::uint64_t> generation{1};  // of identities: rises when one dies
-
-// Whether all of a runtime's calls are about one context: known once a context has been asked for.
-enum class Contexts { unknown, one, several };
-std::atomic<Contexts> contexts{Contexts::unknown};
-
-// Who calls on a stream, as found out before.
-struct Identity {
-  CUstream handle = nullptr;
-  // The context that was current: it gives the default streams their meaning.
-  CUcontext current = nullptr;
-  bool per_thread = false;
-  bool valid = false;
-  Caller caller;
-};
-
-struct Cache {
-  std::uint64_t generation = 0;
-  // The host of the current context: ready to be copied, as what has just been written in parts
-  // stalls when it is read as a whole.
-  Caller host;
-  bool current = false;  // that context is, as far as the thread's calls say
-  std::array<Identity, 8> streams{};
-};
-// Looked at by every call: the loader gives a preloaded library its place beside the thread
-// pointer. There is not room for much.
-thread_local Cache cache __attribute__((tls_model("initial-exec")));
 
 // Of a thread with more streams: those that had to leave the cache.
 struct Others {
@@ -90,21 +68,16 @@ class Mine {
 };
 thread_local Mine mine;
 
-Identity& place_in_cache(CUstream stream) {
-  const auto bits = reinterpret_cast<std::uintptr_t>(stream);
-  return cache.streams[(bits >> 4 ^ bits) % cache.streams.size()];
-}
-
 // The cache's place for the stream, with what is known of it.
 Identity& place_of(CUstream stream) {
-  auto& place = place_in_cache(stream);
+  auto& place = caller_cache.place_of(stream);
   if (!place.valid || place.handle == stream) return place;
   if (thread_has_ended) return place = Identity{};
   auto& others = mine.others;
   if (!others) others.reset(new (std::nothrow) Others);
   if (!others) return place = Identity{};
-  if (others->generation != cache.generation) *others = Others{};
-  others->generation = cache.generation;
+  if (others->generation != caller_cache.generation) *others = Others{};
+  others->generation = caller_cache.generation;
   auto& other = others->of(stream);
   const auto leaves = std::exchange(place, other.handle == stream ? other : Identity{});
   others->of(leaves.handle) = leaves;
@@ -112,10 +85,10 @@ Identity& place_of(CUstream stream) {
 }
 
 void refresh_cache() {
-  const auto now = generation.load(std::memory_order_acquire);
-  if (cache.generation == now) return;
-  cache = Cache{};
-  cache.generation = now;
+  const auto now = caller_generation.load(std::memory_order_acquire);
+  if (caller_cache.generation == now) return;
+  caller_cache = CallerCache{};
+  caller_cache.generation = now;
 }
 
 // A primary context stays current when it is reset, and says of which device it is (measured on
@@ -131,16 +104,16 @@ bool is_alive(const RealDriver& real, CUdevice device) {
 }
 
 bool device_of_current(const RealDriver& real, CUcontext& context, int& device) {
-  cache.current = false;
+  caller_cache.current = false;
   if (real.table.cuCtxGetCurrent_(&context) != CUDA_SUCCESS || !context) return false;
-  if (context != cache.host.origin.context) {
+  if (context != caller_cache.host.origin.context) {
     CUdevice found = 0;
     if (real.table.cuCtxGetDevice_(&found) != CUDA_SUCCESS || !is_alive(real, found)) return false;
-    cache.host.origin.context = context;
-    cache.host.device = found;
+    caller_cache.host.origin.context = context;
+    caller_cache.host.device = found;
   }
-  cache.current = true;
-  device = cache.host.device;
+  caller_cache.current = true;
+  device = caller_cache.host.device;
   return true;
 }
 
@@ -150,18 +123,13 @@ bool device_of_current(const RealDriver& real, CUcontext& context, int& device) 
                    real.table.cuDeviceGetCount_(&devices) == CUDA_SUCCESS && devices == 1;
   // A context made meanwhile has said so.
   auto known = Contexts::unknown;
-  contexts.compare_exchange_strong(known, one ? Contexts::one : Contexts::several);
-  return contexts.load();
+  known_contexts.compare_exchange_strong(known, one ? Contexts::one : Contexts::several);
+  return known_contexts.load();
 }
-[[gnu::always_inline]] inline bool one_context(const RealDriver& real) {
-  auto known = contexts.load(std::memory_order_acquire);
-  if (known == Contexts::unknown) [[unlikely]]
-    known = count_contexts(real);
+bool one_context(const RealDriver& real) {
+  auto known = known_contexts.load(std::memory_order_acquire);
+  if (known == Contexts::unknown) known = count_contexts(real);
   return known == Contexts::one;
-}
-
-bool is_default(CUstream stream) {
-  return stream == nullptr || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD;
 }
 
 // An error means the legacy stream while a blocking stream captures: as good as captured.
@@ -198,7 +166,7 @@ bool identify(const RealDriver& real, Identity& who) {
   // Of a stream that was created nobody would tell us the end.
   origin.thread_bound = per_thread || (!is_default(who.handle) && !Process::get().in_front());
   origin.context = who.current;
-  who.caller.device = cache.host.device;
+  who.caller.device = caller_cache.host.device;
   using Kind = stats::StreamName::Kind;
   origin.kind = per_thread               ? Kind::per_thread
                 : is_default(who.handle) ? Kind::legacy
@@ -230,15 +198,15 @@ bool identify(const RealDriver& real, Identity& who) {
 }  // namespace
 
 CUresult current_becomes(CUcontext context, CUresult result) {
-  if (result == CUDA_SUCCESS && (!context || context != cache.host.origin.context))
-    cache.current = false;
+  if (result == CUDA_SUCCESS && (!context || context != caller_cache.host.origin.context))
+    caller_cache.current = false;
   return result;
 }
 void forget_identities() {
-  if (!GMLAKE_FAULT(recycled_handle)) generation.fetch_add(1, std::memory_order_acq_rel);
+  if (!GMLAKE_FAULT(recycled_handle)) caller_generation.fetch_add(1, std::memory_order_acq_rel);
 }
 void context_made() {
-  if (contexts.exchange(Contexts::several) != Contexts::several) forget_identities();
+  if (known_contexts.exchange(Contexts::several) != Contexts::several) forget_identities();
 }
 
 std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
@@ -246,20 +214,9 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   refresh_cache();
   CUcontext context = nullptr;
   int device = 0;
-  const bool known = cache.current && entry == Entry::runtime && one_context(real);
+  const bool known = caller_cache.current && entry == Entry::runtime && one_context(real);
   if (!known && !device_of_current(real, context, device)) return {};
-  return cache.host;
-}
-
-// Whether what is known of the stream is all that there is to know. One that was created is the
-// same whatever context is current, if any; only the default ones get their meaning from that.
-[[gnu::always_inline]] static inline bool is_enough(const Identity& known, const RealDriver& real,
-                                                    CUstream stream, bool per_thread_default,
-                                                    Entry entry) {
-  return known.valid && known.handle == stream && !capture_under_way() &&
-         Process::get().driver_door() &&
-         (!is_default(stream) || (entry == Entry::runtime && cache.current &&
-                                  known.per_thread == per_thread_default && one_context(real)));
+  return caller_cache.host;
 }
 
 // Kept out of the way of the many that are in the cache.
@@ -270,8 +227,9 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
   if (!real.complete) return {};
   refresh_cache();
   auto& known = place_of(stream);
-  if (is_enough(known, real, stream, per_thread_default, entry)) return known.caller;
   const bool may_cache = Process::get().driver_door();
+  (void)one_context(real);  // which may not have been asked for yet
+  if (may_cache && is_enough(known, stream, per_thread_default, entry)) return known.caller;
   const bool capture = capture_under_way();
   CUcontext context = nullptr;
   int device = 0;
@@ -307,9 +265,9 @@ std::optional<Caller> host_caller(const RealDriver& real, Entry entry) {
 
 std::optional<Caller> stream_caller(const RealDriver& real, CUstream stream,
                                     bool per_thread_default, Entry entry) {
-  const auto& known = place_in_cache(stream);
-  if (cache.generation == generation.load(std::memory_order_acquire) &&
-      is_enough(known, real, stream, per_thread_default, entry)) [[likely]]
+  const auto& known = caller_cache.place_of(stream);
+  if (is_cache_true() && Process::get().driver_door() &&
+      is_enough(known, stream, per_thread_default, entry)) [[likely]]
     return known.caller;
   return find_stream_caller(real, stream, per_thread_default, entry);
 }

@@ -54,7 +54,7 @@ Process& Process::make() {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   (void)pthread_once(&once, [] {
     made.store(new (place) Process(in_front), std::memory_order_release);
-    if (other && get().is_active())
+    if (other && get().has(kActive))
       log::warning(
           "there is another copy of gmlake in this process, {}; this one serves it: take the other "
           "out of LD_PRELOAD",
@@ -74,13 +74,22 @@ bool Process::may_serve() {
 }
 
 Process::Process(bool in_front) : in_front_(in_front), loaded_(load()) {
-  if (!is_active()) return;
+  if (!has(kActive)) return;
   if (config().pool_ipc == config::IpcMode::native) native_sizes.all();
   if (config().streams_single_stream && !driver_door())
     log::warning("streams.single_stream has no effect: {}",
                  in_front_ ? "hooks.driver is false, and streams are not seen to be created"
                            : "the program's streams are not seen to be created");
   log::info("{} serves {} (process {})", gmlake_version(), loaded_.executable, getpid());
+}
+
+unsigned Process::first_state() const {
+  if (!loaded_.config) return 0;
+  unsigned state = kActive;
+  if (in_front_ && config().hooks_driver) state |= kDriverDoor;
+  if (in_front_ && config().hooks_runtime) state |= kRuntimeDoor;
+  if (config().pool_enabled) state |= kPool;
+  return state;
 }
 
 Process::Loaded Process::load() {
@@ -94,7 +103,7 @@ Process::Loaded Process::load() {
 }
 
 void Process::give_up() {
-  if ((stopped_.fetch_or(kGivenUp) & kGivenUp) == 0)
+  if ((state_.fetch_or(kGivenUp) & kGivenUp) == 0)
     log::error("there is no host memory left; the program goes on on native memory");
 }
 
@@ -130,7 +139,7 @@ void Process::watch_for_the_end() {
   // Registered this late, they run before the handlers of what was set up earlier, cudart's among
   // them.
   std::atexit([] {
-    get().stopped_ |= kExiting;
+    get().state_ |= kExiting;
     stop_sharing();
     end_keeping();
   });
@@ -148,7 +157,7 @@ void Process::after_fork() {
   record::after_fork();
   if (!cuda_has_begun_) return;
   live_.after_fork();
-  active_ = false;
+  state_ &= ~(kActive | kDriverDoor | kRuntimeDoor | kPool);
   most_device_ = -1;
   for (auto& pool : pools_) pool = nullptr;
 }

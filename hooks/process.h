@@ -40,8 +40,14 @@ class Process {
 
   // Of a process that is served.
   const config::Config& config() const { return *loaded_.config; }
-  bool driver_door() const { return is_active() && in_front_ && config().hooks_driver; }
-  bool runtime_door() const { return is_active() && in_front_ && config().hooks_runtime; }
+  bool driver_door() const { return has(kDriverDoor); }
+  bool runtime_door() const { return has(kRuntimeDoor); }
+  // Whether what is asked of a runtime may be had from a pool without another look: both doors are
+  // open, and allocations go to the pools.
+  bool serves_hits() const {
+    constexpr unsigned kAll = kActive | kDriverDoor | kRuntimeDoor | kPool;
+    return (state_.load(std::memory_order_relaxed) & (kAll | kStopped)) == kAll;
+  }
   // Whether blocks may come back by the driver's functions: also with that door shut, by runtimes
   // that the other door does not see.
   bool takes_back() const { return driver_door() || runtime_door(); }
@@ -51,15 +57,17 @@ class Process {
   // CUDA is about to be initialised, after which it does not survive a fork.
   void cuda_begins() { cuda_has_begun_.store(true, std::memory_order_relaxed); }
   // No CUDA may be called any more.
-  bool exiting() const { return (stopped_.load(std::memory_order_relaxed) & kExiting) != 0; }
+  bool exiting() const { return has(kExiting); }
   // Host memory has run out amid a pool's work, whose books may be half written: nothing looks at
   // them again. What is live stays so, and all else is the driver's.
   void give_up();
   // The same, said by whoever finds a reason: what the pools know may not be so any more.
-  void stand_back() { stopped_.fetch_or(kGivenUp); }
-  bool has_given_up() const { return (stopped_.load(std::memory_order_relaxed) & kGivenUp) != 0; }
+  void stand_back() { state_.fetch_or(kGivenUp); }
+  bool has_given_up() const { return has(kGivenUp); }
   // Whether allocations go to the pool now: not in a process left alone, not once exit() has begun.
-  bool serving() const { return is_active() && stopped_.load(std::memory_order_relaxed) == 0; }
+  bool serving() const {
+    return (state_.load(std::memory_order_relaxed) & (kActive | kStopped)) == kActive;
+  }
 
   static constexpr int kMostDevices = 64;
   // Null if it has no pool yet, or if there can be none. Lock-free.
@@ -93,7 +101,10 @@ class Process {
   Live& live() { return live_; }
 
  private:
-  static constexpr unsigned kExiting = 1, kGivenUp = 2;
+  // One word, as each call looks at it. A process that is left alone, as some forked children are,
+  // is not active and has no doors. Allocations go to pools where they are enabled.
+  static constexpr unsigned kActive = 1, kDriverDoor = 2, kRuntimeDoor = 4, kPool = 8;
+  static constexpr unsigned kExiting = 16, kGivenUp = 32, kStopped = kExiting | kGivenUp;
 
   // What the configuration makes of the process.
   struct Loaded {
@@ -110,7 +121,8 @@ class Process {
   pool::DevicePool* try_to_make_pool(int device, const driver::DriverTable& driver);
   static Loaded load();
   static Loaded try_to_load();
-  bool is_active() const { return active_.load(std::memory_order_relaxed); }
+  bool has(unsigned bits) const { return (state_.load(std::memory_order_relaxed) & bits) != 0; }
+  unsigned first_state() const;
   void watch_for_the_end() GMLAKE_REQUIRES(making_);
   stats::Report described() const;
   void after_fork();
@@ -119,10 +131,9 @@ class Process {
 
   const bool in_front_;
   const Loaded loaded_;
-  std::atomic<bool> active_{loaded_.config.has_value()};  // not in some forked children
+  std::atomic<unsigned> state_{first_state()};
   std::atomic<bool> cuda_has_begun_{false};
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::atomic<unsigned> stopped_{0};
 
   KnownStreams streams_;
   RankedMutex<Rank::registry> making_;
@@ -136,7 +147,7 @@ class Process {
 // Our own part of a call. No exception may cross a hook: one means that there is no host memory,
 // and we give up. False then.
 template <typename Work>
-bool guarded(Work work) {
+[[gnu::always_inline]] inline bool guarded(Work work) {
   try {
     work();
     return true;

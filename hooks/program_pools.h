@@ -18,13 +18,13 @@ static_assert(pool::kMostPools < kNativePool);
 // By device: of which pool its stream-ordered memory is.
 extern std::array<std::atomic<pool::PoolTag>, Process::kMostDevices> current_pools;
 
+inline pool::PoolTag current_pool_of(int device) {
+  return current_pools[static_cast<unsigned>(device)].load(std::memory_order_relaxed);
+}
+
 // A stream's request without a pool of its own is for the device's current one.
 inline void use_current_pool(std::optional<Caller>& caller) {
-  if (!caller) return;
-  const auto pool =
-      current_pools[static_cast<unsigned>(caller->device)].load(std::memory_order_relaxed);
-  if (pool != pool::kDefaultPool) [[unlikely]]
-    caller->origin.pool = pool;
+  if (caller) caller->origin.pool = current_pool_of(caller->device);
 }
 // One that names its pool.
 void use_pool(const RealDriver& real, std::optional<Caller>& caller, CUmemoryPool pool);

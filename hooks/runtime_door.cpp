@@ -5,6 +5,7 @@
 // too.
 #include "hooks/runtime_door.h"
 
+#include "hooks/caller_cache.h"
 #include "hooks/ends.h"
 #include "hooks/ipc.h"
 #include "hooks/program_pools.h"
@@ -17,9 +18,49 @@ using MallocAsync = cudaError_t (*)(void**, std::size_t, cudaStream_t);
 using MallocFromPool = cudaError_t (*)(void**, std::size_t, cudaMemPool_t, cudaStream_t);
 using FreeAsync = cudaError_t (*)(void*, cudaStream_t);
 
+// Hits: nobody is asked anything, as who calls is known. Where it is not there is more to see to.
+template <typename Known>
+[[gnu::always_inline]] inline const Caller* caller_of_hit(const RealRuntime& runtime, Known known) {
+  const auto* process = Process::get_if_made();
+  return process && process->serves_hits() && runtime.driver.load(std::memory_order_relaxed)
+             ? known()
+             : nullptr;
+}
+template <typename Native, typename Otherwise>
+[[gnu::always_inline]] inline cudaError_t allocate_at_once(const Caller* caller, void** out,
+                                                           std::size_t bytes, Native native,
+                                                           Otherwise otherwise) {
+  if (!caller || !out) [[unlikely]]
+    return otherwise();
+  auto* const pool = Process::get().pool_if_any(caller->device);
+  driver::Address at = 0;
+  if (pool && bytes != 0) (void)guarded([&] { at = pool->try_allocate(bytes, caller->origin); });
+  if (at == 0) return native();
+  note(Action::allocate, caller->origin, caller->device, at, bytes);
+  *out = reinterpret_cast<void*>(at);
+  return cudaSuccess;
+}
+template <typename Native, typename Otherwise>
+[[gnu::always_inline]] inline cudaError_t free_at_once(const Caller* caller, void* at,
+                                                       Native native, Otherwise otherwise) {
+  const auto address = reinterpret_cast<CUdeviceptr>(at);
+  auto* const owner = caller ? Process::get().owner(address) : nullptr;
+  if (!owner) return otherwise();
+  bool known = true;
+  bool placed = true;
+  (void)guarded([&] {
+    placed = !caller->legacy() || stand_between_streams(*caller);
+    if (!placed) return;
+    note(Action::free, caller->origin, owner->ordinal(), address);
+    known = owner->free(address, caller->origin);
+  });
+  if (!placed) return otherwise();
+  return known ? cudaSuccess : native();
+}
+
 template <typename WhoCalls, typename Native>
-cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t bytes,
-                             WhoCalls who, Native native) {
+[[gnu::noinline]] cudaError_t runtime_allocate(const RealRuntime& runtime, void** out,
+                                               std::size_t bytes, WhoCalls who, Native native) {
   if (!runtime_open() || !out || bytes == 0) return native();
   const auto* real = driver_of(runtime);
   auto caller = real ? who(*real) : std::optional<Caller>{};
@@ -58,7 +99,8 @@ cudaError_t runtime_allocate(const RealRuntime& runtime, void** out, std::size_t
 }
 
 template <typename WhoCalls, typename Native>
-cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who, Native native) {
+[[gnu::noinline]] cudaError_t runtime_free(const RealRuntime& runtime, void* at, WhoCalls who,
+                                           Native native) {
   if (!runtime_open()) return native();
   const auto address = reinterpret_cast<CUdeviceptr>(at);
   const auto* real = driver_of(runtime);
@@ -90,14 +132,23 @@ std::optional<Caller> on_host(const RealDriver& real) {
   return host_caller(real, Entry::runtime);
 }
 
-cudaError_t allocate_async(MallocAsync native, const RealRuntime& runtime, void** out,
-                           std::size_t bytes, cudaStream_t stream, bool per_thread) {
-  const auto who = [=](const RealDriver& real) {
-    auto caller = stream_caller(real, stream, per_thread, Entry::runtime);
-    use_current_pool(caller);
-    return caller;
-  };
-  return runtime_allocate(runtime, out, bytes, who, [&] { return native(out, bytes, stream); });
+[[gnu::always_inline]] inline cudaError_t allocate_async(MallocAsync native,
+                                                         const RealRuntime& runtime, void** out,
+                                                         std::size_t bytes, cudaStream_t stream,
+                                                         bool per_thread) {
+  const auto natively = [=] { return native(out, bytes, stream); };
+  const auto* known = caller_of_hit(runtime, [&]() -> const Caller* {
+    const auto* caller = known_stream_caller(stream, per_thread);
+    return caller && current_pool_of(caller->device) == pool::kDefaultPool ? caller : nullptr;
+  });
+  return allocate_at_once(known, out, bytes, natively, [&] {
+    const auto who = [=](const RealDriver& real) {
+      auto caller = stream_caller(real, stream, per_thread, Entry::runtime);
+      use_current_pool(caller);
+      return caller;
+    };
+    return runtime_allocate(runtime, out, bytes, who, natively);
+  });
 }
 cudaError_t allocate_from(MallocFromPool native, const RealRuntime& runtime, void** out,
                           std::size_t bytes, cudaMemPool_t pool, cudaStream_t stream,
@@ -110,22 +161,30 @@ cudaError_t allocate_from(MallocFromPool native, const RealRuntime& runtime, voi
   return runtime_allocate(runtime, out, bytes, who,
                           [&] { return native(out, bytes, pool, stream); });
 }
-cudaError_t free_async(FreeAsync native, const RealRuntime& runtime, void* at, cudaStream_t stream,
-                       bool per_thread) {
-  return runtime_free(runtime, at, on_stream(stream, per_thread),
-                      [&] { return native(at, stream); });
+[[gnu::always_inline]] inline cudaError_t free_async(FreeAsync native, const RealRuntime& runtime,
+                                                     void* at, cudaStream_t stream,
+                                                     bool per_thread) {
+  const auto natively = [=] { return native(at, stream); };
+  const auto* known =
+      caller_of_hit(runtime, [&] { return known_stream_caller(stream, per_thread); });
+  return free_at_once(known, at, natively, [&] {
+    return runtime_free(runtime, at, on_stream(stream, per_thread), natively);
+  });
 }
 
 }  // namespace
 
 cudaError_t rt_malloc(void** out, std::size_t bytes, const RealRuntime& runtime) {
+  const auto natively = [=, real = runtime.rt_malloc] { return real(out, bytes); };
   if (native_sizes.has(bytes)) [[unlikely]]
-    return runtime.rt_malloc(out, bytes);
-  return runtime_allocate(runtime, out, bytes, on_host,
-                          [&] { return runtime.rt_malloc(out, bytes); });
+    return natively();
+  return allocate_at_once(caller_of_hit(runtime, known_host_caller), out, bytes, natively,
+                          [&] { return runtime_allocate(runtime, out, bytes, on_host, natively); });
 }
 cudaError_t rt_free(void* at, const RealRuntime& runtime) {
-  return runtime_free(runtime, at, on_host, [&] { return runtime.rt_free(at); });
+  const auto natively = [=, real = runtime.rt_free] { return real(at); };
+  return free_at_once(caller_of_hit(runtime, known_host_caller), at, natively,
+                      [&] { return runtime_free(runtime, at, on_host, natively); });
 }
 cudaError_t rt_malloc_async(void** out, std::size_t bytes, cudaStream_t stream,
                             const RealRuntime& runtime) {

@@ -2,6 +2,7 @@
 // last error and calls its own functions, so each has wrappers of its own.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <span>
 
@@ -16,6 +17,7 @@ namespace gmlake::hooks {
 // The real functions of one of them.
 struct RealRuntime {
   Lmid_t space = LM_ID_BASE;  // the dynamic linker's namespace that it is in
+  mutable std::atomic<const RealDriver*> driver{nullptr};  // once it is known
 #define X(symbol, wrapper, result, parameters) result(*wrapper) parameters = nullptr;
   GMLAKE_RUNTIME_HOOKS(X)
 #undef X
@@ -24,8 +26,11 @@ struct RealRuntime {
 // The driver that the runtime calls, if it is the one that is served: in each namespace of the
 // dynamic linker there is another, with memory of its own.
 inline const RealDriver* driver_of(const RealRuntime& runtime) {
+  if (const auto* known = runtime.driver.load(std::memory_order_acquire)) return known;
   const auto* real = real_driver();
-  return real && real->space == runtime.space ? real : nullptr;
+  if (!real || real->space != runtime.space) return nullptr;
+  runtime.driver.store(real, std::memory_order_release);
+  return real;
 }
 
 // Our functions, handed the runtime that they stand for, behind what the caller has handed them.
