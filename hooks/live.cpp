@@ -60,10 +60,14 @@ std::string Live::own_name(const std::string& name, const char* option) const {
 }
 
 void Live::write(const stats::Report& report) const {
-  if (facts_.text_report)
+  if (facts_.text_report) {
+    const stats::Naming naming(facts_.text_file);
     (void)stats::write_text(report, own_name(facts_.text_file, "stats.file"), facts_.full_text);
-  if (!facts_.json_file.empty())
+  }
+  if (!facts_.json_file.empty()) {
+    const stats::Naming naming(facts_.json_file);
     (void)stats::write_json(report, own_name(facts_.json_file, "stats.json_file"));
+  }
 }
 
 }  // namespace gmlake::hooks

@@ -1,12 +1,17 @@
 #include "stats/report_name.h"
 
+#include <cerrno>
 #include <tuple>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "stats/file_output.h"
 #include "stats/live_reader.h"
 #include "stats/page_folder.h"
+#include "support/device_path.h"
 
 namespace gmlake::stats {
 namespace {
@@ -36,6 +41,22 @@ bool is_claimed(const std::string& path, const PageView& own) {
 }
 
 }  // namespace
+
+Naming::Naming(const std::string& path) {
+  constexpr int kTries = 200;
+  constexpr useconds_t kBetween = 1000;
+  if (path.empty() || is_device_path(path) || make_folders_above(path) != 0) return;
+  const auto slash = path.rfind('/');
+  const auto folder = slash == std::string::npos ? std::string(".") : path.substr(0, slash + 1);
+  folder_ = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  for (int i = 0; folder_ >= 0 && flock(folder_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+       ++i)
+    if (i == kTries || usleep(kBetween) != 0) break;
+}
+
+Naming::~Naming() {
+  if (folder_ >= 0) (void)close(folder_);  // and the lock goes with it
+}
 
 std::string name_for(const std::string& path, const Writer& writer) {
   if (path.empty()) return path;

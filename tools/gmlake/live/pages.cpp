@@ -79,11 +79,13 @@ bool write_reports(stats::PageView& page, const Held& held, const std::string& r
   if (report.devices.empty()) return true;
   const stats::Writer writer{report.process, page.since, page.path};
   if (!page.json_file.empty()) {
+    const stats::Naming naming(page.json_file);
     (void)stats::write_json(report, stats::name_for(page.json_file, writer));
     held.forget_json();
   }
   if (!page.text_report) return true;
   if (page.text_file.empty() && (run.empty() || page.run != run)) return false;
+  const stats::Naming naming(page.text_file);
   (void)stats::write_text(report, stats::name_for(page.text_file, writer), page.full_text);
   return true;
 }
@@ -131,6 +133,7 @@ void write_reports_meanwhile(const std::vector<std::string>& folders, const std:
     const Held held(page.path);
     if (!held) continue;
     const stats::Writer writer{page.report.process, page.since, page.path};
+    const stats::Naming naming(page.json_file.empty() ? page.text_file : page.json_file);
     const auto text = stats::name_for(page.text_report ? page.text_file : "", writer);
     const auto json = stats::name_for(page.json_file, writer);
     // One that another process may take in the end is not for us to begin.
