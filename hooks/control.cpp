@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "hooks/holders.h"
 #include "hooks/process.h"
 #include "hooks/recording.h"
 #include "stats/file_output.h"
@@ -21,7 +22,7 @@ constexpr Bytes kAsConfigured = ~Bytes{0};
 int dump(const std::string& path) {
   int error = 0, number = 0;
   (void)each_pool([&](pool::DevicePool& pool) {
-    const auto picture = pool.snapshot(pool.shortage(0));
+    const auto picture = pool.snapshot(pool.shortage(0), holders_now());
     const int failed = stats::replace_file(stats::numbered_path(path, ++number), picture);
     if (failed != 0) error = failed;
   });

@@ -32,6 +32,12 @@ int gmlake_memory(int device, struct gmlake_bytes* bytes);
  * call again with room. 0: this process has no pool. Thread-safe. */
 size_t gmlake_report(char* json, size_t size);
 
+/* What the calling thread asks for from now on is for `name`, and reports say so
+ * (stats.sample_bytes, docs/observability.md); NULL or "": for nothing in particular. Gives the
+ * name that held before, or NULL, to be put back. Names are copied, and kept for good: some
+ * thousands at most. Thread-safe. */
+const char* gmlake_annotate(const char* name);
+
 /* For allocator plug-ins, PyTorch's CUDAPluggableAllocator among them (docs/pytorch.md): memory of
  * the pool that also serves intercepted calls, whether the library is preloaded or opened by path.
  * Thread-safe. No context needs to be current; where the current one is not of `device`, the

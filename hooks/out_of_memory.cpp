@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "config/pattern.h"
+#include "hooks/holders.h"
 #include "hooks/process.h"
 #include "stats/file_output.h"
 #include "support/log.h"
@@ -25,7 +26,7 @@ void write_snapshot(const pool::DevicePool& pool, const pool::Shortage& shortage
   if (number == 0 || number > kMostSnapshots) return;
   const auto path =
       stats::numbered_path(config::expand_pattern(name, config::process_pattern_values()), number);
-  if (const int error = stats::replace_file(path, pool.snapshot(shortage)))
+  if (const int error = stats::replace_file(path, pool.snapshot(shortage, holders_now())))
     log::error("stats.oom_file can not be written to {}: {}", path, std::strerror(error));
   else if (number == 1)
     log::warning("the pool's whole picture at that moment is in {}", path);

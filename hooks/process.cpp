@@ -16,6 +16,7 @@
 #include "hooks/control.h"
 #include "hooks/gmlake.h"
 #include "hooks/handed_out.h"
+#include "hooks/holders.h"
 #include "hooks/ipc.h"
 #include "hooks/keeper.h"
 #include "hooks/legacy_stream.h"
@@ -155,6 +156,7 @@ void Process::after_fork() {
   handing_out_after_fork();
   sharing_after_fork();
   record::after_fork();
+  noting_after_fork();
   if (!cuda_has_begun_) return;
   live_.after_fork();
   state_ &= ~(kActive | kDriverDoor | kRuntimeDoor | kPool);
@@ -180,6 +182,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   watch_for_the_end();
   live_.begin(config(), described());
   begin_recording(config(), live_);
+  begin_noting(config().stats_sample_bytes);
   auto opened = ProgramDevice::open(driver, device, in_front_, driver_door() ? &streams_ : nullptr);
   if (opened && config().pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
@@ -227,6 +230,7 @@ stats::Report Process::report_now() const {
   report.one_stream = driver_door() && streams_.only_legacy(nullptr) && !has_seen_blocking_stream();
   for (int i = 0; i <= most_device_; ++i)  // also of one that has given up
     if (const auto* pool = known_pool(i)) report.devices.push_back(pool->report());
+  report.who = holders_now();
   return report;
 }
 

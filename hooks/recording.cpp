@@ -6,9 +6,11 @@
 #include "config/environment.h"
 #include "config/pattern.h"
 #include "config/processes.h"
+#include "hooks/holders.h"
 #include "hooks/live.h"
 #include "stats/file_output.h"
 #include "stats/process_stamp.h"
+#include "stats/report_name.h"
 #include "support/printable.h"
 
 namespace gmlake::hooks {
@@ -35,6 +37,9 @@ std::string process_in_words() {
 
 void note_it(Action action, const pool::Origin& origin, int device, std::uint64_t pointer,
              std::uint64_t amount) {
+  if (auto* const ledger = ledger_in_use.load(std::memory_order_acquire))
+    note_holder(*ledger, action, origin, pointer, amount);
+  if (!record::is_on()) return;
   record::Entry entry;
   entry.action = action;
   entry.pointer = pointer;
@@ -54,8 +59,10 @@ void note_it(Action action, const pool::Origin& origin, int device, std::uint64_
 
 void begin_recording(const config::Config& config, const Live& live) {
   if (config.trace_file.empty()) return;
-  const auto path = config::expand_pattern(config.trace_file, config::process_pattern_values());
-  (void)begin_recording_to(live.own_name(whole_path(path), "trace.file"), config.trace_max_bytes);
+  const auto path =
+      whole_path(config::expand_pattern(config.trace_file, config::process_pattern_values()));
+  const stats::Naming naming(path);
+  (void)begin_recording_to(live.own_name(path, "trace.file"), config.trace_max_bytes);
 }
 
 int begin_recording_to(const std::string& path, Bytes most) {

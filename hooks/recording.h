@@ -12,6 +12,9 @@
 namespace gmlake::config {
 struct Config;
 }
+namespace gmlake::who {
+class Ledger;
+}
 
 namespace gmlake::hooks {
 
@@ -23,11 +26,14 @@ void begin_recording(const config::Config& config, const Live& live);
 // Another one begins now, to this file: 0 or errno.
 int begin_recording_to(const std::string& path, Bytes most);
 
+// Whose memory it is is noted as well (hooks/holders.h); null: it is not.
+extern constinit std::atomic<who::Ledger*> ledger_in_use;
+
 void note_it(Action action, const pool::Origin& origin, int device, std::uint64_t pointer,
              std::uint64_t amount);
 [[gnu::always_inline]] inline void note(Action action, const pool::Origin& origin, int device,
                                         std::uint64_t pointer, std::uint64_t amount = 0) {
-  if (record::is_on()) [[unlikely]]
+  if (record::is_on() || ledger_in_use.load(std::memory_order_acquire)) [[unlikely]]
     note_it(action, origin, device, pointer, amount);
 }
 inline std::uint64_t handle_number(const void* handle) {

@@ -7,12 +7,13 @@ The modules gmlake.torch, gmlake.cupy, gmlake.numba and gmlake.rmm make it the a
 same for all: the figures of this process. Importing it loads nothing and does not touch CUDA.
 """
 
+import contextlib
 import json
 
 from gmlake import _library
 from gmlake._version import version as __version__
 
-__all__ = ["__version__", "empty_cache", "library_path", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
+__all__ = ["__version__", "annotate", "empty_cache", "library_path", "max_memory_allocated", "max_memory_reserved", "memory_allocated",
            "memory_reserved", "stats"]
 
 
@@ -25,6 +26,16 @@ def stats():
     """The report as it is now, as docs/statistics.md explains it; an empty dict before gmlake has served anything."""
     text = _library.report()
     return json.loads(text) if text else {}
+
+
+@contextlib.contextmanager
+def annotate(name):
+    """What this thread asks for meanwhile is for `name`: so it stands in reports where stats.sample_bytes notes who holds memory."""
+    before = _library.annotate(name.encode())
+    try:
+        yield
+    finally:
+        _library.annotate(before)
 
 
 def memory_allocated(device=0):

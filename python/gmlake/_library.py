@@ -43,6 +43,7 @@ def load():
         ("gmlake_trim", ctypes.c_size_t, (ctypes.c_int, ctypes.c_size_t)),
         ("gmlake_memory", ctypes.c_int, (ctypes.c_int, ctypes.POINTER(Bytes))),
         ("gmlake_report", ctypes.c_size_t, (ctypes.c_char_p, ctypes.c_size_t)),
+        ("gmlake_annotate", ctypes.c_char_p, (ctypes.c_char_p,)),
         ("gmlake_allocate", ctypes.c_int, (ctypes.POINTER(pointer), ctypes.c_size_t, ctypes.c_int, pointer)),
         ("gmlake_free", None, (pointer, ctypes.c_size_t, ctypes.c_int, pointer)),
         ("gmlake_record_use", None, (pointer, pointer)),
@@ -60,6 +61,10 @@ def memory(device):
 
 def trim(device):
     return load().gmlake_trim(device, 0)
+
+
+def annotate(name):
+    return load().gmlake_annotate(name)
 
 
 def report():

@@ -87,6 +87,8 @@
   OPTION(stats, interval, ratio, 0, 0, 1000000,                                                                                    \
          "seconds after which gmlake run writes stats.file and stats.json_file again while the program runs; 0: at the end only")   \
   OPTION(stats, live_folder, text, "", 0, 0, "folder for that page; empty: one of the user's own in /dev/shm or XDG_RUNTIME_DIR") \
+  OPTION(stats, sample_bytes, size, 0, 0, 1024 * TiB,                                                                              \
+         "note who asked for memory: of each block of so many bytes, and of smaller ones one in so many; 0: of none")              \
   OPTION(trace, file, text, "", 0, 0,                                                                                            \
          "file for a recording of every allocation, free and event that gmlake replay reads, compressed, same % names as stats.file; empty: none") \
   OPTION(trace, max_bytes, size, GiB, 4 * MiB, 1024 * TiB,                                                                        \

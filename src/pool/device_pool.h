@@ -22,6 +22,7 @@
 #include "pool/shortage.h"
 #include "pool/supply.h"
 #include "stats/counters.h"
+#include "stats/holder.h"
 #include "support/result.h"
 
 namespace gmlake {
@@ -217,7 +218,7 @@ class DevicePool {
   std::string explain(const Shortage& shortage) const {
     return pool::explain(shortage, ordinal_, config_);
   }
-  std::string snapshot(const Shortage& shortage) const;
+  std::string snapshot(const Shortage& shortage, const stats::Holders& who) const;
   // Aborts with a message if the books do not balance. For tests.
   void check() const;
 

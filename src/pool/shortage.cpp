@@ -218,7 +218,7 @@ void DevicePool::add_regions(JsonWriter& json) const {
   });
 }
 
-std::string DevicePool::snapshot(const Shortage& s) const {
+std::string DevicePool::snapshot(const Shortage& s, const stats::Holders& who) const {
   JsonWriter json(1);
   json.object([&] {
     json.member("format", "gmlake-out-of-memory");
@@ -253,6 +253,7 @@ std::string DevicePool::snapshot(const Shortage& s) const {
       });
     });
     add_regions(json);
+    if (who.sample_bytes != 0) json.object("who", [&] { stats::add_holders(json, who); });
     stats::DeviceCounters all;
     {
       const Books::Opened books(books_.mutex());

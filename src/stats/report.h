@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "stats/counters.h"
+#include "stats/holder.h"
 #include "support/result.h"
 
 namespace gmlake::stats {
@@ -32,6 +33,7 @@ struct Report {
   bool one_stream = false;      // no context had a stream besides its legacy default one
   bool recovered = false;       // written by another process, from the page of one that has ended
   std::vector<DeviceReport> devices;
+  Holders who;
 };
 
 // All devices as one: every counter and driver call added up, the pairs side by side. Its `device`

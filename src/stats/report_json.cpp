@@ -98,6 +98,7 @@ std::string to_json(const Report& report) {
         });
     });
     json.object("total", [&] { add(json, total(report.devices)); });
+    if (report.who.sample_bytes != 0) json.object("who", [&] { add_holders(json, report.who); });
   });
   return json.take() + "\n";
 }

@@ -1,5 +1,6 @@
 // The report for people: whether it helped comes first, then how each allocation was served, then
 // what it cost. Parts stand under their total and add up to it; a part that is zero is left out.
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string_view>
@@ -151,6 +152,30 @@ void add_shortage(Page& page, const DeviceCounters& c) {
   page.row(grouped(c.out_of_memory), "allocations failed");
 }
 
+// Who held most of it at the peak.
+void add_who(Page& page, const Holders& who) {
+  constexpr std::size_t kMostShown = 10;
+  constexpr std::size_t kMostFrames = 6;
+  if (who.sample_bytes == 0) return;
+  page.heading(fmt::format("who held the {} that were live at the peak (stats.sample_bytes = {})",
+                           human_bytes(who.peak), human_bytes(who.sample_bytes)));
+  for (std::size_t i = 0; i < std::min(who.holders.size(), kMostShown); ++i) {
+    const auto& one = who.holders[i];
+    if (one.at_peak == 0) break;
+    const auto share = static_cast<double>(one.at_peak) / static_cast<double>(who.peak);
+    auto what = fmt::format("{:>6}  {}", percent(share),
+                            printable(one.library.empty() ? "code made at run time" : one.library));
+    if (!one.name.empty()) what += fmt::format(", for \"{}\"", printable(one.name));
+    if (one.live != 0)
+      what += fmt::format("; {} of it not freed, for {:.1f} s", human_bytes(one.live),
+                          one.oldest_seconds);
+    page.row(human_bytes(one.at_peak), what);
+    for (std::size_t f = 0; f < std::min(one.frames.size(), kMostFrames); ++f)
+      page.row("", fmt::format("        {}", printable(one.frames[f])));
+  }
+  if (who.lost != 0) page.row(grouped(who.lost), "blocks not noted for want of host memory");
+}
+
 void add_devices(Page& page, const std::vector<DeviceReport>& devices) {
   page.heading(fmt::format("{} devices; below they are added up", devices.size()));
   for (const auto& device : devices) {
@@ -185,6 +210,7 @@ std::string first_lines(const Report& report) {
       c.native_allocations == 0
           ? ""
           : fmt::format(", {} went past the pool", grouped(c.native_allocations))));
+  add_who(page, report.who);
   return page.take();
 }
 
@@ -214,6 +240,7 @@ std::string to_text(const Report& report, bool full) {
     add_shortage(page, sum.counters);
     add_native(page, sum.counters);
     add_processes(page, sum.counters);
+    add_who(page, report.who);
   }
   page.heading("docs/statistics.md explains each line");
   return page.take();

@@ -46,6 +46,13 @@ class JsonWriter {
     named_ = false;
   }
 
+  // In an array.
+  template <typename Value>
+  void element(const Value& value) {
+    next();
+    put(value);
+  }
+
   std::string take() { return std::move(text_); }
 
  private:

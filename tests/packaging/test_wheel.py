@@ -48,6 +48,20 @@ class Command(Wheel):
             said = harness.run(self.venv / "bin" / "gmlake", *words, env=self.environment())
             self.assertEqual(said.returncode, 0, said.stderr)
 
+    def test_names(self):
+        code = f"""
+import gmlake
+with gmlake.annotate("outer"):
+    with gmlake.annotate("inner"):
+        pass
+    {ALLOCATE.strip().replace(chr(10), chr(10) + "    ")}
+who = gmlake.stats()["who"]["holders"][0]
+assert (who["name"], who["live"]) == ("outer", 64 << 20), who
+"""
+        said = harness.run(self.venv / "bin" / "gmlake", "run", "--exec", "--", self.venv / "bin" / "python", "-c", code,
+                           env=self.environment(GMLAKE_STATS_REPORT="none", GMLAKE_STATS_SAMPLE_BYTES="1MiB"))
+        self.assertEqual((said.returncode, said.stderr), (0, ""))
+
     def test_figures(self):
         code = f"""
 import gmlake

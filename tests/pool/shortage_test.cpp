@@ -36,7 +36,7 @@ TEST(Shortage, ThePictureIsWhole) {
   EXPECT_EQ(bench.pool.try_allocate(GiB / 2, on_stream(1)), 0U);  // nothing is parked any more
 
   const auto shortage = bench.pool.shortage(2 * GiB);
-  const auto picture = json::parse(bench.pool.snapshot(shortage));
+  const auto picture = json::parse(bench.pool.snapshot(shortage, {}));
   EXPECT_EQ(picture["explanation"], bench.pool.explain(shortage));
   EXPECT_EQ(check_regions(picture), bench.counters().physical_bytes);
   EXPECT_EQ(picture["blocks"].size(), 50 + 3 + 1U);
@@ -89,7 +89,7 @@ TEST(Shortage, HitsGoOnDuringTheWalk) {
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(60);
   bool went_on = false;
   while (!went_on && std::chrono::steady_clock::now() < end) {
-    const auto picture = bench.pool.snapshot(shortage);
+    const auto picture = bench.pool.snapshot(shortage, {});
     const auto shows = [&](Bytes requested) {
       return picture.find("\"requested\": " + std::to_string(requested) + ",") != std::string::npos;
     };

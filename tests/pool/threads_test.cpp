@@ -51,7 +51,7 @@ class Crowd {
         const auto counters = bench_.counters();
         EXPECT_LE(counters.physical_bytes, 2 * GiB);
         EXPECT_FALSE(bench_.pool.picture().empty());
-        EXPECT_FALSE(bench_.pool.snapshot(bench_.pool.shortage(GiB)).empty());
+        EXPECT_FALSE(bench_.pool.snapshot(bench_.pool.shortage(GiB), {}).empty());
         (void)bench_.pool.reusable_bytes();
         (void)bench_.pool.trim(256 * MiB);
       }

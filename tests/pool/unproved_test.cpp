@@ -56,7 +56,7 @@ TEST(Unproved, AStreamThatIsGoneKeepsItsName) {
     m.device.finish_all();
     EXPECT_EQ(m.pool.trim(0), kSize);
   }
-  const auto picture = m.pool.snapshot(m.pool.shortage(0));
+  const auto picture = m.pool.snapshot(m.pool.shortage(0), {});
   EXPECT_NE(picture.find("\"timeline\": 1"), std::string::npos);
   EXPECT_EQ(picture.find("\"timeline\": 2"), std::string::npos) << "stream 10 has that of 9";
   const auto pairs = m.unproved().pairs;

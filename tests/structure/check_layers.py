@@ -16,6 +16,7 @@ MAY_INCLUDE = {
     "config": {"support"},
     "stats": {"support"},
     "record": {"support", "stats"},
+    "who": {"support", "stats"},
     "memory": {"support"},
     "stream": {"support", "driver/device.h"},
     "driver": {"support", "stats"},

@@ -1,0 +1,74 @@
+#include "hooks/holders.h"
+
+#include <exception>
+#include <new>
+
+#include "hooks/gmlake.h"
+#include "hooks/wrappers.h"
+#include "support/lasting.h"
+#include "support/no_cancel.h"
+
+namespace gmlake::hooks {
+
+constinit std::atomic<who::Ledger*> ledger_in_use{nullptr};
+
+namespace {
+
+constexpr std::size_t kMostHolders = 64;  // in a report
+
+who::Names& names() {
+  return lasting<who::Names>();
+}
+
+struct OfThread {
+  who::Name name = 0;
+  who::Ledger::Countdown until;
+};
+constinit thread_local OfThread here __attribute__((tls_model("initial-exec")));
+
+stats::StreamName name_of(const pool::Origin& origin) {
+  if (origin.host()) return {stats::StreamName::Kind::host, 0, origin.context};
+  return {origin.kind, origin.stream_id, origin.context};
+}
+
+}  // namespace
+
+void begin_noting(Bytes sample_bytes) {
+  if (sample_bytes == 0 || ledger_in_use.load()) return;
+  auto& ledger = lasting<who::Ledger>();
+  ledger.begin(sample_bytes);
+  ledger_in_use.store(&ledger, std::memory_order_release);
+}
+
+// Another thread may have had their locks. The ledger's is not taken any more.
+void noting_after_fork() {
+  if (auto* const ledger = ledger_in_use.exchange(nullptr)) ledger->end();
+  here.name = 0;
+  new (&names()) who::Names;
+}
+
+void note_holder(who::Ledger& ledger, Action action, const pool::Origin& origin,
+                 std::uint64_t pointer, Bytes bytes) {
+  if (action == Action::allocate || action == Action::allocate_natively)
+    ledger.allocated(pointer, bytes, name_of(origin), here.name, here.until);
+  else if (action == Action::free || action == Action::free_natively)
+    ledger.freed(pointer);
+}
+
+stats::Holders holders_now() {
+  const auto* ledger = ledger_in_use.load(std::memory_order_acquire);
+  return ledger ? ledger->holders(kMostHolders, names()) : stats::Holders{};
+}
+
+extern "C" GMLAKE_EXPORT const char* gmlake_annotate(const char* name) {
+  const NoCancel whole;
+  try {
+    const char* const before = names().text_of(here.name);
+    here.name = names().number_of(name);
+    return before;
+  } catch (const std::exception&) {  // no host memory: it stays as it is
+    return name;
+  }
+}
+
+}  // namespace gmlake::hooks

@@ -1,0 +1,40 @@
+// Who holds memory: the blocks that were asked for from one place in the program, or under one name
+// (gmlake_annotate), as far as they were noted (stats.sample_bytes).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "support/units.h"
+
+namespace gmlake {
+class JsonWriter;
+}
+
+namespace gmlake::stats {
+
+struct Holder {
+  std::string name;                 // as the program said; "": it said nothing
+  std::string library;              // that made the call
+  std::vector<std::string> frames;  // the calls that led there, the innermost first
+  Bytes live = 0;                   // requested bytes in blocks not yet freed
+  Bytes at_peak = 0;                // the same when all of them together had the most
+  Bytes allocated = 0;              // summed over its allocations
+  std::uint64_t blocks = 0;         // not yet freed, of those that were noted
+  double oldest_seconds = 0;        // age of the oldest of them
+  std::string stream;               // of the latest: "legacy", "per-thread", "host" or its number
+};
+
+// What has been noted. Small blocks stand for each other: their figures are estimates.
+struct Holders {
+  Bytes sample_bytes = 0;  // 0: nothing is noted
+  Bytes live = 0, peak = 0;
+  std::uint64_t lost = 0;       // not noted for want of host memory
+  std::vector<Holder> holders;  // those with the most at the peak first
+};
+
+// "sample_bytes" and so on, into an object.
+void add_holders(JsonWriter& json, const Holders& holders);
+
+}  // namespace gmlake::stats

@@ -1,0 +1,158 @@
+#include "who/ledger.h"
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "support/no_cancel.h"
+
+namespace gmlake::who {
+namespace {
+
+// The peak of each place is copied when all together have grown so much since it was: it is of a
+// moment at which they had at least this share of the most that they ever had.
+constexpr double kPeakStep = 1.01;
+
+std::string in_words(const stats::StreamName& stream) {
+  using Kind = stats::StreamName::Kind;
+  if (stream.kind == Kind::host) return "host";
+  if (stream.kind == Kind::legacy) return "legacy";
+  if (stream.kind == Kind::per_thread) return "per-thread";
+  return std::to_string(stream.id);
+}
+
+}  // namespace
+
+// The distance to the next one is a step in the mean, and never the same: a program's own period is
+// not to choose which of its blocks are noted.
+bool Ledger::is_due(Countdown& until, Bytes step) {
+  const bool begun = until.random != 0;
+  if (!begun)
+    until.random = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(&until)) | 1;
+  until.random ^= until.random << 13;
+  until.random ^= until.random >> 17;
+  until.random ^= until.random << 5;
+  const auto gap = static_cast<std::int64_t>(step * 2 * (until.random >> 8) >> 24);
+  until.left = std::max<std::int64_t>(until.left + gap, -static_cast<std::int64_t>(step));
+  return begun;
+}
+
+std::uint32_t Ledger::place_of(const Stack& stack, Name name) {
+  const auto hash = stack.hash() ^ name;
+  const auto [first, last] = by_hash_.equal_range(hash);
+  for (auto one = first; one != last; ++one)
+    if (places_[one->second].name == name && places_[one->second].stack == stack)
+      return one->second;
+  const bool full = places_.size() >= kMostPlaces;
+  if (full && places_.size() > kMostPlaces) return kMostPlaces;
+  places_.emplace_back();
+  if (!full) {
+    places_.back().stack = stack;
+    places_.back().name = name;
+    by_hash_.emplace(hash, static_cast<std::uint32_t>(places_.size() - 1));
+  }
+  return static_cast<std::uint32_t>(places_.size() - 1);
+}
+
+void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream,
+                  Name name) noexcept {
+  const NoCancel whole;
+  const auto stack = Stack::here();
+  try {
+    const Lock lock(mutex_);
+    remove(address);  // of a block whose free was not seen
+    const auto number = place_of(stack, name);
+    blocks_.emplace(address, Block{number, bytes, Clock::now()});
+    seen_[slot_of(address)].fetch_add(1, std::memory_order_relaxed);
+    auto& place = places_[number];
+    place.stream = stream;
+    place.live += bytes;
+    place.allocated += bytes;
+    ++place.blocks;
+    live_ += bytes;
+    if (static_cast<double>(live_) < static_cast<double>(peak_) * kPeakStep) return;
+    peak_ = live_;
+    for (auto& one : places_) one.at_peak = one.live;
+  } catch (const std::exception&) {
+    lost_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void Ledger::remove(std::uint64_t address) {
+  const auto block = blocks_.find(address);
+  if (block == blocks_.end()) return;
+  auto& place = places_[block->second.place];
+  place.live -= block->second.bytes;
+  --place.blocks;
+  live_ -= block->second.bytes;
+  blocks_.erase(block);
+  seen_[slot_of(address)].fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Ledger::forget(std::uint64_t address) noexcept {
+  const NoCancel whole;
+  const Lock lock(mutex_);
+  remove(address);
+}
+
+std::vector<Ledger::Seen> Ledger::seen(stats::Holders& all) const {
+  const auto now = Clock::now();
+  const Lock lock(mutex_);
+  all.sample_bytes = sample_bytes_.load(std::memory_order_relaxed);
+  all.live = live_;
+  all.peak = peak_;
+  all.lost = lost_.load(std::memory_order_relaxed);
+  std::vector<Seen> seen;
+  for (const auto& place : places_) seen.push_back({place, 0});
+  for (const auto& [address, block] : blocks_) {
+    const std::chrono::duration<double> age = now - block.since;
+    auto& oldest = seen[block.place].oldest_seconds;
+    oldest = std::max(oldest, age.count());
+  }
+  return seen;
+}
+
+// A request that the pool does not have at once comes here by way of the runtime, others do not:
+// from where the program called on it is the same place.
+stats::Holders Ledger::holders(std::size_t most, const Names& names) const {
+  stats::Holders all;
+  std::unordered_map<std::uintptr_t, who::Place> known;
+  std::map<std::pair<Name, std::vector<std::string>>, std::size_t> by_calls;
+  for (const auto& [place, oldest_seconds] : seen(all)) {
+    std::string library;
+    std::vector<std::string> frames;
+    for (std::size_t f = 0; f < place.stack.depth; ++f) {
+      const auto address = place.stack.frames[f];
+      const auto [found, fresh] = known.try_emplace(address);
+      if (fresh) found->second = who::place_of(address);
+      if (frames.empty() && found->second.between) continue;
+      if (frames.empty()) library = found->second.library;
+      frames.push_back(found->second.text);
+    }
+    const auto [same, fresh] =
+        by_calls.try_emplace(std::pair(place.name, frames), all.holders.size());
+    if (fresh) {
+      auto& added = all.holders.emplace_back();
+      if (const char* name = names.text_of(place.name)) added.name = name;
+      added.library = std::move(library);
+      added.frames = std::move(frames);
+    }
+    auto& holder = all.holders[same->second];
+    holder.live += place.live;
+    holder.at_peak += place.at_peak;
+    holder.allocated += place.allocated;
+    holder.blocks += place.blocks;
+    holder.oldest_seconds = std::max(holder.oldest_seconds, oldest_seconds);
+    holder.stream = in_words(place.stream);
+  }
+  const auto weight = [](const stats::Holder& one) { return std::max(one.at_peak, one.live); };
+  std::stable_sort(all.holders.begin(), all.holders.end(),
+                   [&](const auto& a, const auto& b) { return weight(a) > weight(b); });
+  all.holders.resize(std::min(all.holders.size(), most));
+  return all;
+}
+
+}  // namespace gmlake::who

@@ -1,0 +1,105 @@
+// Who asked for the blocks that are live: each of sample_bytes and more is noted, and of smaller
+// ones one for each sample_bytes that a thread has asked for, which then stands for so much. A
+// place is the calls that led to the request, and the name that the program gave (gmlake_annotate).
+//
+// Thread-safe. A request or a free that is not noted takes no lock and no memory; one that is takes
+// the ledger's, the unwinder's time (some microseconds) and a few hundred bytes of host memory,
+// which it does without if there are none: then it is lost, and counted. Takes no lock of others
+// and makes no call of the loader with its own held.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "stats/holder.h"
+#include "stats/unproved.h"
+#include "support/ranked_mutex.h"
+#include "who/names.h"
+#include "who/stack.h"
+
+namespace gmlake::who {
+
+class Ledger {
+ public:
+  // From now on. Once, before the first block.
+  void begin(Bytes sample_bytes) { sample_bytes_.store(sample_bytes, std::memory_order_release); }
+  bool is_on() const { return sample_bytes_.load(std::memory_order_relaxed) != 0; }
+  // For good: in a forked child, where another thread may have had the lock.
+  void end() { sample_bytes_.store(0, std::memory_order_relaxed); }
+
+  // Of a thread: what it has to ask for until a small block is noted.
+  struct Countdown {
+    std::int64_t left = 0;
+    std::uint32_t random = 0;
+  };
+  // The block has been given out / is about to be given back.
+  void allocated(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name,
+                 Countdown& until) {
+    const Bytes step = sample_bytes_.load(std::memory_order_relaxed);
+    if (step == 0) return;
+    if (bytes >= step) return note(address, bytes, stream, name);
+    until.left -= static_cast<std::int64_t>(bytes);
+    if (until.left >= 0) return;
+    if (is_due(until, step)) note(address, step, stream, name);
+  }
+  void freed(std::uint64_t address) {
+    if (seen_[slot_of(address)].load(std::memory_order_relaxed) != 0) forget(address);
+  }
+
+  // The places with the most, so many. Their calls get their names here, by the loader: no lock of
+  // ours is held then.
+  stats::Holders holders(std::size_t most, const Names& names) const GMLAKE_EXCLUDES(mutex_);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::size_t kMostPlaces = 2048;  // all further ones are one
+  static constexpr std::size_t kSlots = 4096;
+
+  struct Place {
+    Stack stack;
+    Name name = 0;
+    stats::StreamName stream;
+    Bytes live = 0, at_peak = 0, allocated = 0;
+    std::uint64_t blocks = 0;
+  };
+  struct Block {
+    std::uint32_t place;
+    Bytes bytes;
+    Clock::time_point since;
+  };
+
+  struct Seen {
+    Place place;
+    double oldest_seconds = 0;
+  };
+  std::vector<Seen> seen(stats::Holders& all) const GMLAKE_EXCLUDES(mutex_);
+
+  // By address: how many noted blocks there may be. No block of a busy program is looked for in
+  // vain.
+  static std::size_t slot_of(std::uint64_t address) {
+    return static_cast<std::size_t>((address >> 9) * 0x9e3779b97f4a7c15 >> 52);
+  }
+  static bool is_due(Countdown& until, Bytes step);
+  void note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name) noexcept
+      GMLAKE_EXCLUDES(mutex_);
+  void forget(std::uint64_t address) noexcept GMLAKE_EXCLUDES(mutex_);
+  void remove(std::uint64_t address) GMLAKE_REQUIRES(mutex_);
+  std::uint32_t place_of(const Stack& stack, Name name) GMLAKE_REQUIRES(mutex_);
+
+  std::atomic<Bytes> sample_bytes_{0};
+  std::atomic<std::uint64_t> lost_{0};
+  std::array<std::atomic<std::uint32_t>, kSlots> seen_{};
+  mutable RankedMutex<Rank::last> mutex_;
+  std::deque<Place> places_ GMLAKE_GUARDED_BY(mutex_);
+  std::unordered_multimap<std::size_t, std::uint32_t> by_hash_ GMLAKE_GUARDED_BY(mutex_);
+  std::unordered_map<std::uint64_t, Block> blocks_ GMLAKE_GUARDED_BY(mutex_);
+  Bytes live_ GMLAKE_GUARDED_BY(mutex_) = 0;
+  Bytes peak_ GMLAKE_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace gmlake::who

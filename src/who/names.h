@@ -1,0 +1,40 @@
+// The names that the program gives to what it asks for (gmlake_annotate): each kept once, for good.
+// Thread-safe.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "support/ranked_mutex.h"
+
+namespace gmlake::who {
+
+using Name = std::uint32_t;  // 0: none
+
+class Names {
+ public:
+  // None where there are kMost already. Throws std::bad_alloc.
+  Name number_of(const char* name) GMLAKE_EXCLUDES(mutex_) {
+    constexpr std::size_t kMost = 4096;
+    if (!name || !*name) return 0;
+    const Lock lock(mutex_);
+    const auto known = std::find(names_.begin(), names_.end(), name);
+    if (known != names_.end()) return static_cast<Name>(known - names_.begin() + 1);
+    if (names_.size() == kMost) return 0;
+    names_.emplace_back(name);
+    return static_cast<Name>(names_.size());
+  }
+  // Null for none.
+  const char* text_of(Name name) const GMLAKE_EXCLUDES(mutex_) {
+    const Lock lock(mutex_);
+    return name == 0 ? nullptr : names_[name - 1].c_str();
+  }
+
+ private:
+  mutable RankedMutex<Rank::last> mutex_;
+  std::deque<std::string> names_ GMLAKE_GUARDED_BY(mutex_);  // they keep their addresses
+};
+
+}  // namespace gmlake::who

@@ -1,0 +1,2 @@
+# Who asked for the memory that is live: calls and names, of a sample of the blocks.
+gmlake_layer(who SOURCES who/ledger.cpp who/stack.cpp USES gmlake_stats gmlake_support)
