@@ -27,6 +27,9 @@ class Live {
   // there as well.
   std::string own_name(const std::string& name, const char* option) const;
 
+  // Whether there is anything to be written at the end.
+  bool writes() const { return facts_.text_report || !facts_.json_file.empty(); }
+
  private:
   bool begun_ = false;
   stats::PageFacts facts_;

@@ -237,7 +237,7 @@ stats::Report Process::report_now() const {
 void Process::report() {
   const NoCancel whole;
   (void)record::end();
-  if (has_pools()) live_.write(report_now());
+  if (has_pools() && live_.writes()) live_.write(report_now());
   live_.end();
 }
 

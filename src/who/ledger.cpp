@@ -60,34 +60,65 @@ std::uint32_t Ledger::place_of(const Stack& stack, Name name) {
 void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream,
                   Name name) noexcept {
   const NoCancel whole;
-  const auto stack = Stack::here();
+  const void* const frame = __builtin_frame_address(0);
   try {
+    if (note_known(frame, address, bytes, stream, name)) return;
+    Known calls;
+    const auto stack = Stack::here(frame, calls.chain);
     const Lock lock(mutex_);
-    remove(address);  // of a block whose free was not seen
-    const auto number = place_of(stack, name);
-    blocks_.emplace(address, Block{number, bytes, Clock::now()});
-    seen_[slot_of(address)].fetch_add(1, std::memory_order_relaxed);
-    auto& place = places_[number];
-    place.stream = stream;
-    place.live += bytes;
-    place.allocated += bytes;
-    ++place.blocks;
-    live_ += bytes;
-    if (static_cast<double>(live_) < static_cast<double>(peak_) * kPeakStep) return;
-    peak_ = live_;
-    for (auto& one : places_) one.at_peak = one.live;
+    calls.name = name;
+    calls.place = place_of(stack, name);
+    if (known_.empty()) known_.resize(kFrames);
+    auto& ways = known_[ways_of(frame)];
+    ways.calls[ways.next++ % kWays] = calls;
+    add(calls.place, address, bytes, stream);
   } catch (const std::exception&) {
     lost_.fetch_add(1, std::memory_order_relaxed);
   }
 }
 
+bool Ledger::note_known(const void* frame, std::uint64_t address, Bytes bytes,
+                        const stats::StreamName& stream, Name name) {
+  const Lock lock(mutex_);
+  if (known_.empty()) return false;
+  for (const auto& known : known_[ways_of(frame)].calls) {
+    if (known.name != name || !known.chain.leads_to(frame)) continue;
+    add(known.place, address, bytes, stream);
+    return true;
+  }
+  return false;
+}
+
+void Ledger::add(std::uint32_t number, std::uint64_t address, Bytes bytes,
+                 const stats::StreamName& stream) {
+  const auto [block, fresh] = blocks_.try_emplace(address);
+  if (fresh)
+    seen_[slot_of(address)].fetch_add(1, std::memory_order_relaxed);
+  else
+    leave(block->second);  // its free was not seen
+  block->second = {number, bytes, Clock::now()};
+  auto& place = places_[number];
+  place.stream = stream;
+  place.live += bytes;
+  place.allocated += bytes;
+  ++place.blocks;
+  live_ += bytes;
+  if (static_cast<double>(live_) < static_cast<double>(peak_) * kPeakStep) return;
+  peak_ = live_;
+  for (auto& one : places_) one.at_peak = one.live;
+}
+
+void Ledger::leave(const Block& block) {
+  auto& place = places_[block.place];
+  place.live -= block.bytes;
+  --place.blocks;
+  live_ -= block.bytes;
+}
+
 void Ledger::remove(std::uint64_t address) {
   const auto block = blocks_.find(address);
   if (block == blocks_.end()) return;
-  auto& place = places_[block->second.place];
-  place.live -= block->second.bytes;
-  --place.blocks;
-  live_ -= block->second.bytes;
+  leave(block->second);
   blocks_.erase(block);
   seen_[slot_of(address)].fetch_sub(1, std::memory_order_relaxed);
 }

@@ -3,8 +3,8 @@
 // place is the calls that led to the request, and the name that the program gave (gmlake_annotate).
 //
 // Thread-safe. A request or a free that is not noted takes no lock and no memory; one that is takes
-// the ledger's, the unwinder's time (some microseconds) and a few hundred bytes of host memory,
-// which it does without if there are none: then it is lost, and counted. Takes no lock of others
+// the ledger's and some host memory, and where it is new to the thread the unwinder's time (some
+// microseconds). Where there is no host memory it is lost, and counted. Takes no lock of others
 // and makes no call of the loader with its own held.
 #pragma once
 
@@ -73,6 +73,22 @@ class Ledger {
     Clock::time_point since;
   };
 
+  // Calls that were made before: the places that they led to.
+  struct Known {
+    Chain chain;
+    Name name = 0;
+    std::uint32_t place = 0;
+  };
+  // Calls from several places of one function have a frame in common.
+  static constexpr std::size_t kFrames = 64, kWays = 8;
+  struct Ways {
+    std::array<Known, kWays> calls;
+    std::size_t next = 0;
+  };
+  static std::size_t ways_of(const void* frame) {
+    return reinterpret_cast<std::uintptr_t>(frame) * 0x9e3779b97f4a7c15 >> 58;
+  }
+
   struct Seen {
     Place place;
     double oldest_seconds = 0;
@@ -88,6 +104,11 @@ class Ledger {
   void note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name) noexcept
       GMLAKE_EXCLUDES(mutex_);
   void forget(std::uint64_t address) noexcept GMLAKE_EXCLUDES(mutex_);
+  bool note_known(const void* frame, std::uint64_t address, Bytes bytes,
+                  const stats::StreamName& stream, Name name) GMLAKE_EXCLUDES(mutex_);
+  void add(std::uint32_t place, std::uint64_t address, Bytes bytes, const stats::StreamName& stream)
+      GMLAKE_REQUIRES(mutex_);
+  void leave(const Block& block) GMLAKE_REQUIRES(mutex_);  // its place, which has it no more
   void remove(std::uint64_t address) GMLAKE_REQUIRES(mutex_);
   std::uint32_t place_of(const Stack& stack, Name name) GMLAKE_REQUIRES(mutex_);
 
@@ -98,6 +119,7 @@ class Ledger {
   std::deque<Place> places_ GMLAKE_GUARDED_BY(mutex_);
   std::unordered_multimap<std::size_t, std::uint32_t> by_hash_ GMLAKE_GUARDED_BY(mutex_);
   std::unordered_map<std::uint64_t, Block> blocks_ GMLAKE_GUARDED_BY(mutex_);
+  std::vector<Ways> known_ GMLAKE_GUARDED_BY(mutex_);  // kFrames
   Bytes live_ GMLAKE_GUARDED_BY(mutex_) = 0;
   Bytes peak_ GMLAKE_GUARDED_BY(mutex_) = 0;
 };

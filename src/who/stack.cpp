@@ -24,16 +24,8 @@ bool is_ours(std::uintptr_t address) {
          address < reinterpret_cast<std::uintptr_t>(&_end);
 }
 
-_Unwind_Reason_Code add(_Unwind_Context* context, void* out) {
-  auto& stack = *static_cast<Stack*>(out);
-  int before = 0;
-  auto address = static_cast<std::uintptr_t>(_Unwind_GetIPInfo(context, &before));
-  if (address == 0) return _URC_END_OF_STACK;
-  if (before == 0) --address;  // behind the call: perhaps in another function already
-  if (stack.depth == 0 && is_ours(address)) return _URC_NO_REASON;
-  stack.frames[stack.depth++] = address;
-  return stack.depth == Stack::kMost ? _URC_END_OF_STACK : _URC_NO_REASON;
-}
+// x86-64: a call leaves its return address below the frame of who calls.
+constexpr std::size_t kReturnAddress = sizeof(std::uintptr_t);
 
 const char* without_folder(const char* path) {
   const char* slash = std::strrchr(path, '/');
@@ -49,10 +41,36 @@ std::string readable(const char* symbol) {
 
 }  // namespace
 
-Stack Stack::here() {
-  Stack stack;
-  (void)_Unwind_Backtrace(add, &stack);
-  return stack;
+Stack Stack::here(const void* frame, Chain& chain) {
+  struct Walk {
+    Stack stack;
+    Chain& chain;
+    bool is_whole = true;
+  } walk{{}, chain};
+  chain.frame_ = frame;
+  chain.count_ = 0;
+  (void)_Unwind_Backtrace(
+      [](_Unwind_Context* context, void* out) {
+        auto& [stack, to, is_whole] = *static_cast<Walk*>(out);
+        int before = 0;
+        auto address = static_cast<std::uintptr_t>(_Unwind_GetIPInfo(context, &before));
+        if (address == 0) return _URC_END_OF_STACK;
+        const auto slot = static_cast<std::uintptr_t>(_Unwind_GetCFA(context)) - kReturnAddress;
+        if (slot > reinterpret_cast<std::uintptr_t>(to.frame_)) {
+          is_whole = is_whole && to.count_ < Chain::kMost && Chain::value_at(slot) == address;
+          if (is_whole) {
+            to.slots_[to.count_] = slot;
+            to.values_[to.count_++] = address;
+          }
+        }
+        if (before == 0) --address;  // behind the call: perhaps in another function already
+        if (stack.depth == 0 && is_ours(address)) return _URC_NO_REASON;
+        stack.frames[stack.depth++] = address;
+        return stack.depth == kMost ? _URC_END_OF_STACK : _URC_NO_REASON;
+      },
+      &walk);
+  if (!walk.is_whole || chain.count_ == 0) chain.frame_ = nullptr;
+  return walk.stack;
 }
 
 Place place_of(std::uintptr_t address) {

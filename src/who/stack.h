@@ -10,6 +10,32 @@
 
 namespace gmlake::who {
 
+// Where on the calling thread's stack the return addresses of its calls lie, from a frame on. To go
+// through the unwind tables takes microseconds; the calls that led to a frame are the same again
+// where it is at the same place and each return address is where it was. They are looked at from
+// the innermost on, so that each is of a frame that the calls so far have told the size of.
+class Chain {
+ public:
+  bool leads_to(const void* frame) const {
+    if (frame != frame_) return false;
+    for (std::size_t i = 0; i < count_; ++i)
+      if (value_at(slots_[i]) != values_[i]) return false;
+    return true;
+  }
+
+ private:
+  friend struct Stack;
+  static constexpr std::size_t kMost = 48;  // this library's own calls are among them
+  [[gnu::no_sanitize("address", "thread")]] static std::uintptr_t value_at(std::uintptr_t slot) {
+    return *reinterpret_cast<const volatile std::uintptr_t*>(slot);
+  }
+
+  const void* frame_ = nullptr;  // null: leads nowhere
+  std::size_t count_ = 0;
+  std::array<std::uintptr_t, kMost> slots_;
+  std::array<std::uintptr_t, kMost> values_;
+};
+
 struct Stack {
   static constexpr std::size_t kMost = 32;  // the innermost ones; what is further out is left out
 
@@ -17,7 +43,9 @@ struct Stack {
   std::size_t depth = 0;
 
   // Of the calling thread, without this library's own frames. Ends where code has no unwind tables.
-  static Stack here();
+  // `frame` is the caller's (__builtin_frame_address(0)), to which `chain` leads then, if that can
+  // be told.
+  static Stack here(const void* frame, Chain& chain);
 
   bool operator==(const Stack& other) const {
     if (depth != other.depth) return false;

@@ -50,10 +50,10 @@ TEST(Ledger, APeriodOfTheStepIsNoTrap) {
   Scene s(MiB);
   const Name rare = s.names.number_of("rare");
   const Name common = s.names.number_of("common");
-  for (std::uint64_t i = 1; i <= 64'000; ++i)
+  for (std::uint64_t i = 1; i <= 512'000; ++i)
     s.ask(i * 65536, 64 * KiB, i % 16 == 0 ? rare : common);
   for (const auto& one : s.holders().holders) {
-    const double asked = (one.name == "rare" ? 1.0 : 15.0) / 16 * 64'000 * 64 * KiB;
+    const double asked = (one.name == "rare" ? 1.0 : 15.0) / 16 * 512'000 * 64 * KiB;
     EXPECT_NEAR(static_cast<double>(one.allocated) / asked, 1, 0.15) << one.name;
   }
 }
