@@ -280,11 +280,13 @@ CUresult primary_ctx_release_v2(CUdevice device) {
 }
 CUresult primary_ctx_reset(CUdevice device) {
   GMLAKE_REAL(primary_ctx_reset);
-  return end(*real, {.primary_of = device}, [&] { return real->primary_ctx_reset(device); });
+  return end(*real, {.primary_of = device, .reset = true},
+             [&] { return real->primary_ctx_reset(device); });
 }
 CUresult primary_ctx_reset_v2(CUdevice device) {
   GMLAKE_REAL(primary_ctx_reset_v2);
-  return end(*real, {.primary_of = device}, [&] { return real->primary_ctx_reset_v2(device); });
+  return end(*real, {.primary_of = device, .reset = true},
+             [&] { return real->primary_ctx_reset_v2(device); });
 }
 
 }  // namespace gmlake::hooks

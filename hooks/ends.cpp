@@ -108,7 +108,12 @@ Ends::Ends(const RealDriver& real, const Ending& what) : real_(real), what_(what
   forget_identities();
 }
 
+Ends::~Ends() {
+  if (!settled_) settle(false);  // the thread was cancelled in the call
+}
+
 void Ends::settle(bool succeeded) {
+  settled_ = true;
   if (what_.stream) {
     if (watched_) stream_ended(succeeded || GMLAKE_FAULT(failed_end_is_end));
     if (succeeded) captures_end(what_.stream);
@@ -176,7 +181,12 @@ void Ends::contexts_end() {
       primaries_[static_cast<unsigned>(device)] = primary_of(real_, device);
   leave(what_.context);
   if (!references().has(what_.reference)) leave(what_.reference);
-  for (auto* const primary : primaries_) leave(primary);
+  // A release ends a primary context only if it is the last, and natively waits for nothing if not.
+  int device = what_.reset ? what_.primary_of : Ending::kNoDevice;
+  if (device == Ending::kAnyDevice && real_.table.cuCtxGetDevice_(&device) != CUDA_SUCCESS)
+    device = Ending::kNoDevice;
+  if (device >= 0 && device < Process::kMostDevices)
+    leave(primaries_[static_cast<unsigned>(device)]);
 }
 
 // Nothing of ours is to go away under a thread that is calling the driver about it. What it may be

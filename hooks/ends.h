@@ -28,11 +28,13 @@ struct Ending {
   CUcontext reference = nullptr;  // to a context: gone with the last one (cuCtxDetach)
   CUgreenCtx green = nullptr;
   int primary_of = kNoDevice;
+  bool reset = false;  // it ends whoever has it
 };
 
 class Ends {
  public:
   Ends(const RealDriver& real, const Ending& what);
+  ~Ends();
   Ends(const Ends&) = delete;
   Ends& operator=(const Ends&) = delete;
   // The call has been made.
@@ -52,6 +54,7 @@ class Ends {
 
   const RealDriver& real_;
   Ending what_;
+  bool settled_ = false;
   bool watched_ = false;          // whether anything is known that could be forgotten
   std::optional<Caller> caller_;  // the stream
   std::optional<KnownStreams::Known> known_;

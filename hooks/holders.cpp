@@ -53,6 +53,8 @@ void note_holder(who::Ledger& ledger, Action action, const pool::Origin& origin,
     ledger.allocated(pointer, bytes, name_of(origin), here.name, here.until);
   else if (action == Action::free || action == Action::free_natively)
     ledger.freed(pointer);
+  else if (action == Action::context_ends)
+    ledger.forget_context(reinterpret_cast<const void*>(pointer));
 }
 
 stats::Holders holders_now() {

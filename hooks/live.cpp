@@ -49,8 +49,9 @@ void Live::begin(const config::Config& config, const stats::Report& described) {
     log::info("there is no room for a live page: gmlake stats will not see this process");
 }
 
-std::string Live::own_name(const std::string& name, const char* option) const {
-  auto own = stats::name_for(name, {getpid(), facts_.since, page_.path()});
+std::string Live::own_name(const stats::Naming& naming, const std::string& name,
+                           const char* option) const {
+  auto own = naming.name_for({getpid(), facts_.since, page_.path()});
   if (own != name)
     log::warning(
         "another process of this run writes {}, so that what this one writes goes to {}; "
@@ -62,11 +63,12 @@ std::string Live::own_name(const std::string& name, const char* option) const {
 void Live::write(const stats::Report& report) const {
   if (facts_.text_report) {
     const stats::Naming naming(facts_.text_file);
-    (void)stats::write_text(report, own_name(facts_.text_file, "stats.file"), facts_.full_text);
+    (void)stats::write_text(report, own_name(naming, facts_.text_file, "stats.file"),
+                            facts_.full_text);
   }
   if (!facts_.json_file.empty()) {
     const stats::Naming naming(facts_.json_file);
-    (void)stats::write_json(report, own_name(facts_.json_file, "stats.json_file"));
+    (void)stats::write_json(report, own_name(naming, facts_.json_file, "stats.json_file"));
   }
 }
 

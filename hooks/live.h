@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "stats/live_page.h"
+#include "stats/report_name.h"
 
 namespace gmlake::hooks {
 
@@ -25,7 +26,8 @@ class Live {
   void after_fork() { page_.after_fork(); }
   // The name under which this process writes what `option` names so, if others of its run write
   // there as well.
-  std::string own_name(const std::string& name, const char* option) const;
+  std::string own_name(const stats::Naming& naming, const std::string& name,
+                       const char* option) const;
 
   // Whether there is anything to be written at the end.
   bool writes() const { return facts_.text_report || !facts_.json_file.empty(); }

@@ -62,7 +62,7 @@ void begin_recording(const config::Config& config, const Live& live) {
   const auto path =
       whole_path(config::expand_pattern(config.trace_file, config::process_pattern_values()));
   const stats::Naming naming(path);
-  (void)begin_recording_to(live.own_name(path, "trace.file"), config.trace_max_bytes);
+  (void)begin_recording_to(live.own_name(naming, path, "trace.file"), config.trace_max_bytes);
 }
 
 int begin_recording_to(const std::string& path, Bytes most) {

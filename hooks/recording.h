@@ -1,5 +1,5 @@
-// What the doors note of the program's calls where it is recorded (trace.file, record/recorder.h):
-// off, a look at one word.
+// What the doors note of the program's calls where it is recorded (trace.file, record/recorder.h),
+// or where it is noted who holds memory (hooks/holders.h): off, a look at two words.
 //
 // What may let others do something is noted before it is done (a free, an event's recording), what
 // others' doing led to is noted after (an allocation, a wait that has been made): so no note stands

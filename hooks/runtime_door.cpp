@@ -46,15 +46,15 @@ template <typename Native, typename Otherwise>
   const auto address = reinterpret_cast<CUdeviceptr>(at);
   auto* const owner = caller ? Process::get().owner(address) : nullptr;
   if (!owner) return otherwise();
+  if (caller->legacy()) {  // which asks who calls again
+    const std::optional<Caller> legacy = *caller;
+    return give_back(*owner, legacy, address) == CUDA_SUCCESS ? cudaSuccess : native();
+  }
   bool known = true;
-  bool placed = true;
   (void)guarded([&] {
-    placed = !caller->legacy() || stand_between_streams(*caller);
-    if (!placed) return;
     note(Action::free, caller->origin, owner->ordinal(), address);
     known = owner->free(address, caller->origin);
   });
-  if (!placed) return otherwise();
   return known ? cudaSuccess : native();
 }
 
@@ -227,7 +227,7 @@ cudaError_t rt_stream_destroy(cudaStream_t stream, const RealRuntime& runtime) {
 cudaError_t rt_device_reset(const RealRuntime& runtime) {
   const auto native = [&] { return runtime.rt_device_reset(); };
   const auto* real = sees_ends(runtime);
-  return real ? end(*real, {.primary_of = Ending::kAnyDevice}, native) : native();
+  return real ? end(*real, {.primary_of = Ending::kAnyDevice, .reset = true}, native) : native();
 }
 
 }  // namespace gmlake::hooks

@@ -118,7 +118,10 @@ void Books::followed(const stream::Batch& batch, const Status& recorded) {
     return;
   }
   timelines_.not_recorded(batch);
-  if (recorded.error().kind == ErrorKind::captured) ++counters_.fences_captured;
+  if (recorded.error().kind == ErrorKind::captured)
+    ++counters_.fences_captured;
+  else if (recorded.error().kind == ErrorKind::limit)  // work may be given before it can be
+    fronts_.of(batch.timeline).worked_since.store(true, std::memory_order_relaxed);
 }
 
 void Books::advance(const stream::Point& point) {

@@ -28,10 +28,10 @@ struct Holder {
 
 // What has been noted. Small blocks stand for each other: their figures are estimates.
 struct Holders {
-  Bytes sample_bytes = 0;  // 0: nothing is noted
-  Bytes live = 0, peak = 0;
+  Bytes sample_bytes = 0;       // 0: nothing is noted
+  Bytes live = 0, peak = 0;     // the peak to a hundredth
   std::uint64_t lost = 0;       // not noted for want of host memory
-  std::vector<Holder> holders;  // those with the most at the peak first
+  std::vector<Holder> holders;  // those with the most, at the peak or now, first
 };
 
 // "sample_bytes" and so on, into an object.

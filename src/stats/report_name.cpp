@@ -1,6 +1,7 @@
 #include "stats/report_name.h"
 
 #include <cerrno>
+#include <chrono>
 #include <tuple>
 
 #include <fcntl.h>
@@ -42,28 +43,37 @@ bool is_claimed(const std::string& path, const PageView& own) {
 
 }  // namespace
 
-Naming::Naming(const std::string& path) {
-  constexpr int kTries = 200;
-  constexpr useconds_t kBetween = 1000;
+Naming::Naming(const std::string& path) : path_(path) {
+  using namespace std::chrono_literals;
+  constexpr auto kLongest = 500ms;
   if (path.empty() || is_device_path(path) || make_folders_above(path) != 0) return;
   const auto slash = path.rfind('/');
   const auto folder = slash == std::string::npos ? std::string(".") : path.substr(0, slash + 1);
   folder_ = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  for (int i = 0; folder_ >= 0 && flock(folder_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-       ++i)
-    if (i == kTries || usleep(kBetween) != 0) break;
+  const auto latest = std::chrono::steady_clock::now() + kLongest;
+  while (folder_ >= 0 && flock(folder_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EINTR) continue;
+    if (errno != EWOULDBLOCK) break;
+    is_alone_ = std::chrono::steady_clock::now() < latest;
+    if (!is_alone_) break;
+    (void)usleep(1000);
+  }
 }
 
+// A child that was forked meanwhile has the descriptor as well, so closing it is not enough.
 Naming::~Naming() {
-  if (folder_ >= 0) (void)close(folder_);  // and the lock goes with it
+  if (folder_ < 0) return;
+  (void)flock(folder_, LOCK_UN);
+  (void)close(folder_);
 }
 
-std::string name_for(const std::string& path, const Writer& writer) {
+std::string Naming::name_for(const std::string& path, const Writer& writer) const {
   if (path.empty()) return path;
   std::string ignored;
   const auto own = writer.page.empty() ? std::nullopt : read_page(writer.page, ignored, false);
   const bool is_own = own && own->written;
-  if ((is_own || !is_written_beside(path, writer.since)) && (!own || !is_claimed(path, *own)))
+  if ((is_own || (is_alone_ && !is_written_beside(path, writer.since))) &&
+      (!own || !is_claimed(path, *own)))
     return path;
   return inserted_in_name(path, std::to_string(writer.process));
 }

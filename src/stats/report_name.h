@@ -18,9 +18,9 @@ struct Writer {
   std::string page;         // the path of its own page, "" without one
 };
 
-// For the time of a scope nobody else chooses a name in the folder of `path`, which is made if it
-// is not there. Where the folder can not be locked, or another has it for more than a moment (it
-// may be stopped, or not gmlake at all), nobody waits.
+// A name, for the time of a scope in which no other process chooses one in that folder, which is
+// made if it is not there. Who can not have the folder for himself for want of time (somebody may
+// be stopped in it) has his number in his name; where folders can not be locked nobody waits.
 class Naming {
  public:
   explicit Naming(const std::string& path);
@@ -28,11 +28,15 @@ class Naming {
   Naming(const Naming&) = delete;
   Naming& operator=(const Naming&) = delete;
 
- private:
-  int folder_ = -1;
-};
+  // `path`, or one with the process's number in it. What is no regular file has one name.
+  std::string name_for(const Writer& writer) const { return name_for(path_, writer); }
+  // The same of another one in that folder.
+  std::string name_for(const std::string& path, const Writer& writer) const;
 
-// `path`, or one with the process's number in it. What is no regular file has one name.
-std::string name_for(const std::string& path, const Writer& writer);
+ private:
+  const std::string path_;
+  int folder_ = -1;
+  bool is_alone_ = true;
+};
 
 }  // namespace gmlake::stats

@@ -161,10 +161,12 @@ void add_who(Page& page, const Holders& who) {
                            human_bytes(who.peak), human_bytes(who.sample_bytes)));
   for (std::size_t i = 0; i < std::min(who.holders.size(), kMostShown); ++i) {
     const auto& one = who.holders[i];
-    if (one.at_peak == 0) break;
+    if (one.at_peak == 0) continue;
     const auto share = static_cast<double>(one.at_peak) / static_cast<double>(who.peak);
     auto what = fmt::format("{:>6}  {}", percent(share),
-                            printable(one.library.empty() ? "code made at run time" : one.library));
+                            one.frames.empty() ? std::string("unknown, or beyond the first places")
+                            : one.library.empty() ? std::string("code made at run time")
+                                                  : printable(one.library));
     if (!one.name.empty()) what += fmt::format(", for \"{}\"", printable(one.name));
     if (one.live != 0)
       what += fmt::format("; {} of it not freed, for {:.1f} s", human_bytes(one.live),

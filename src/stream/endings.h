@@ -17,6 +17,11 @@ namespace gmlake::stream {
 
 class Endings {
  public:
+  Endings() {  // or it could throw where something is entered already
+    inside_.reserve(kLast);
+    ending_.reserve(kLast);
+  }
+
   // A count of those that have ended. To be taken before the look-up.
   using Moment = std::uint64_t;
   Moment now() const { return ended_; }
@@ -72,7 +77,7 @@ class Endings {
     return false;
   }
 
-  std::vector<Inside> inside_;  // at most one a thread, and those of events in use
+  std::vector<Inside> inside_;  // a few for each thread that is in a call
   std::vector<const void*> ending_;
   std::array<const void*, kLast> last_{};
   Moment ended_ = 0;

@@ -1,6 +1,7 @@
 #include "stream/fences.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "support/fault.h"
 #include "support/no_cancel.h"
@@ -24,8 +25,8 @@ Fences::~Fences() {
 }
 
 std::shared_ptr<Fences::Follower> Fences::hold(const Pending& pending) {
-  ++pending.follower->holders;
   endings_.enter(pending.follower->context);
+  ++pending.follower->holders;
   return pending.follower;
 }
 
@@ -35,19 +36,20 @@ void Fences::let_go(const std::shared_ptr<Follower>& follower) {
 }
 
 void Fences::exit_from(const void* handle) {
-  if (endings_.exit(handle)) exited_.notify_all();
+  if (endings_.exit(handle)) changed_.notify_all();
 }
 
-bool Fences::enter(driver::Context context, Endings::Moment looked_up) {
+bool Fences::enter(const void* handle, Endings::Moment looked_up, bool wait) {
   const Lock lock(mutex_);
-  const bool may = endings_.may_enter(context, looked_up);
-  if (may) endings_.enter(context);
+  while (wait && endings_.is_ending(handle)) changed_.wait(mutex_);
+  const bool may = endings_.may_enter(handle, looked_up);
+  if (may) endings_.enter(handle);
   return may;
 }
 
-void Fences::exit(driver::Context context) {
+void Fences::exit(const void* handle) {
   const Lock lock(mutex_);
-  exit_from(context);
+  exit_from(handle);
 }
 
 void Fences::keep(const std::shared_ptr<Follower>& follower) {
@@ -67,15 +69,15 @@ void Fences::retire_to(Line& line, std::uint64_t value) {
 
 Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_time,
                       Endings::Moment closed) {
-  auto* const by_handle = batch.follow.whole_context ? nullptr : batch.follow.stream;
+  const Stay stay(*this, batch.follow.context, closed, false);
+  std::optional<Stay> stream_stays;
+  if (!batch.follow.whole_context && batch.follow.stream)
+    stream_stays.emplace(*this, batch.follow.stream, closed, false);
+  if (!stay || (stream_stays && !*stream_stays))
+    return fail(ErrorKind::limit, "it is ending, or has ended");
   std::shared_ptr<Follower> follower;
   {
     const Lock lock(mutex_);
-    if (!endings_.may_enter(batch.follow.context, closed) ||
-        (by_handle && !endings_.may_enter(by_handle, closed)))
-      return fail(ErrorKind::limit, "it is ending, or has ended");
-    endings_.enter(batch.follow.context);
-    if (by_handle) endings_.enter(by_handle);
     auto& idle = idle_[batch.follow.context];
     if (!idle.empty()) {
       follower = std::move(idle.back());
@@ -99,7 +101,6 @@ Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_tim
   }
 
   const Lock lock(mutex_);
-  if (follower) ++follower->holders;
   if (batch.timeline >= lines_.size()) lines_.resize(batch.timeline + 1);
   auto& line = lines_[batch.timeline];
   // An event for later frees that another thread has recorded meanwhile follows these as well.
@@ -111,12 +112,7 @@ Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_tim
     if (line.pending.size() > kManyPending && has_fired(line)) retire(line);
   } else if (follower) {
     follower->in_line = false;
-  }
-  if (by_handle) exit_from(by_handle);
-  if (follower) {
-    let_go(follower);
-  } else {
-    exit_from(batch.follow.context);
+    keep(follower);
   }
   return recorded;
 }
@@ -224,26 +220,36 @@ std::optional<Point> Fences::wait_oldest(const Which& which, const std::function
   const Lock lock(mutex_);
   const Pending* oldest = nullptr;
   Point point;
-  for (Timeline t = 0; t < lines_.size(); ++t) {
-    const auto& pending = lines_[t].pending;
-    const auto first = std::find_if(pending.begin(), pending.end(),
-                                    [](const Pending& fence) { return fence.in_time; });
-    if (first == pending.end() || endings_.is_ending(first->follower->context) || !which(t))
-      continue;
-    if (oldest && first->number > oldest->number) continue;
-    oldest = &*first;
-    point = {t, first->value};
+  for (bool some_end = true; !oldest && some_end;) {
+    some_end = false;
+    for (Timeline t = 0; t < lines_.size(); ++t) {
+      const auto& pending = lines_[t].pending;
+      const auto first = std::find_if(pending.begin(), pending.end(),
+                                      [](const Pending& fence) { return fence.in_time; });
+      if (first == pending.end() || !which(t)) continue;
+      const bool ends = endings_.is_ending(first->follower->context);
+      some_end = some_end || ends;
+      if (ends || (oldest && first->number > oldest->number)) continue;
+      oldest = &*first;
+      point = {t, first->value};
+    }
+    if (!oldest && some_end) changed_.wait(mutex_);
   }
   if (!oldest) return {};
   const auto follower = hold(*oldest);
   mutex_.unlock();
   const auto waited = device_.wait(follower->event);
   mutex_.lock();
-  if (waited) {
-    over();
-    auto& line = lines_[point.timeline];
-    retire_to(line, point.value);
-    line.since = Clock::now();
+  try {
+    if (waited) {
+      over();
+      auto& line = lines_[point.timeline];
+      retire_to(line, point.value);
+      line.since = Clock::now();
+    }
+  } catch (...) {
+    let_go(follower);
+    throw;
   }
   let_go(follower);
   return waited ? std::optional(point) : std::nullopt;
@@ -279,17 +285,19 @@ void Fences::leave(const void* handle) {
   const NoCancel whole;
   const Lock lock(mutex_);
   endings_.begin(handle);
-  while (endings_.is_entered(handle)) exited_.wait(mutex_);
+  while (endings_.is_entered(handle)) changed_.wait(mutex_);
 }
 
 void Fences::stay(const void* handle) {
   const Lock lock(mutex_);
   endings_.cancel(handle);
+  changed_.notify_all();
 }
 
 void Fences::forget_stream(driver::Stream stream) {
   const Lock lock(mutex_);
   endings_.end(stream);
+  changed_.notify_all();
 }
 
 void Fences::forget_context(driver::Context context) {
@@ -299,6 +307,7 @@ void Fences::forget_context(driver::Context context) {
                   [&](const Pending& fence) { return fence.follower->context == context; });
   idle_.erase(context);
   endings_.end(context);
+  changed_.notify_all();
 }
 
 }  // namespace gmlake::stream

@@ -65,13 +65,14 @@ class Fences {
   Status follow(const Batch& batch, Snapshot before, Time now, bool in_time, Endings::Moment closed)
       GMLAKE_EXCLUDES(mutex_);
 
-  // While it lives the context does not end. False: it is ending, or has ended since.
+  // While it lives the context or stream does not end. False: it is ending, or has ended since it
+  // was looked up. With `wait` it is known which: until then the host waits.
   class Stay {
    public:
-    Stay(Fences& fences, driver::Context context, Endings::Moment looked_up)
-        : fences_(fences), context_(context), stays_(fences.enter(context, looked_up)) {}
+    Stay(Fences& fences, const void* handle, Endings::Moment looked_up, bool wait)
+        : fences_(fences), handle_(handle), stays_(fences.enter(handle, looked_up, wait)) {}
     ~Stay() {
-      if (stays_) fences_.exit(context_);
+      if (stays_) fences_.exit(handle_);
     }
     Stay(const Stay&) = delete;
     Stay& operator=(const Stay&) = delete;
@@ -79,7 +80,7 @@ class Fences {
 
    private:
     Fences& fences_;
-    const driver::Context context_;
+    const void* const handle_;
     const bool stays_;
   };
 
@@ -101,7 +102,8 @@ class Fences {
   Answers ask(const Snapshot& known, Time now, Stake stake) GMLAKE_EXCLUDES(mutex_);
 
   // Waits on the host for the oldest pending fence, recorded in time, of a timeline that `which`
-  // names. `over()` is called, under the lock, when it has passed and is about to be pending no
+  // names; where there are only those of contexts that are ending, until they have ended, or have
+  // not. `over()` is called, under the lock, when it has passed and is about to be pending no
   // more. Nothing: none is pending, or waiting failed. To be called without any lock.
   std::optional<Point> wait_oldest(const Which& which, const std::function<void()>& over)
       GMLAKE_EXCLUDES(mutex_);
@@ -156,14 +158,14 @@ class Fences {
   std::shared_ptr<Follower> hold(const Pending& pending) GMLAKE_REQUIRES(mutex_);
   void let_go(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
   void keep(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
-  bool enter(driver::Context context, Endings::Moment looked_up) GMLAKE_EXCLUDES(mutex_);
-  void exit(driver::Context context) GMLAKE_EXCLUDES(mutex_);
+  bool enter(const void* handle, Endings::Moment looked_up, bool wait) GMLAKE_EXCLUDES(mutex_);
+  void exit(const void* handle) GMLAKE_EXCLUDES(mutex_);
   void exit_from(const void* handle) GMLAKE_REQUIRES(mutex_);
 
   driver::Device& device_;
   const double ask_again_;
   mutable Mutex mutex_;
-  std::condition_variable_any exited_;
+  std::condition_variable_any changed_;  // somebody has gone out, or what was ending has ended
   std::deque<Line> lines_ GMLAKE_GUARDED_BY(mutex_);  // by timeline; they keep their addresses
   std::uint64_t recorded_ GMLAKE_GUARDED_BY(mutex_) = 0;
   // An event belongs to its context.

@@ -57,8 +57,7 @@ std::uint32_t Ledger::place_of(const Stack& stack, Name name) {
   return static_cast<std::uint32_t>(places_.size() - 1);
 }
 
-void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream,
-                  Name name) noexcept {
+void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name) {
   const NoCancel whole;
   const void* const frame = __builtin_frame_address(0);
   try {
@@ -96,7 +95,8 @@ void Ledger::add(std::uint32_t number, std::uint64_t address, Bytes bytes,
     seen_[slot_of(address)].fetch_add(1, std::memory_order_relaxed);
   else
     leave(block->second);  // its free was not seen
-  block->second = {number, bytes, Clock::now()};
+  const bool of_host = stream.kind == stats::StreamName::Kind::host;
+  block->second = {number, bytes, Clock::now(), of_host ? stream.context : nullptr};
   auto& place = places_[number];
   place.stream = stream;
   place.live += bytes;
@@ -123,10 +123,24 @@ void Ledger::remove(std::uint64_t address) {
   seen_[slot_of(address)].fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Ledger::forget(std::uint64_t address) noexcept {
+void Ledger::forget(std::uint64_t address) {
   const NoCancel whole;
   const Lock lock(mutex_);
   remove(address);
+}
+
+void Ledger::forget_context(const void* context) {
+  const NoCancel whole;
+  const Lock lock(mutex_);
+  for (auto block = blocks_.begin(); block != blocks_.end();) {
+    if (block->second.context != context) {
+      ++block;
+      continue;
+    }
+    leave(block->second);
+    seen_[slot_of(block->first)].fetch_sub(1, std::memory_order_relaxed);
+    block = blocks_.erase(block);
+  }
 }
 
 std::vector<Ledger::Seen> Ledger::seen(stats::Holders& all) const {

@@ -28,7 +28,6 @@ class Ledger {
  public:
   // From now on. Once, before the first block.
   void begin(Bytes sample_bytes) { sample_bytes_.store(sample_bytes, std::memory_order_release); }
-  bool is_on() const { return sample_bytes_.load(std::memory_order_relaxed) != 0; }
   // For good: in a forked child, where another thread may have had the lock.
   void end() { sample_bytes_.store(0, std::memory_order_relaxed); }
 
@@ -51,6 +50,9 @@ class Ledger {
     if (seen_[slot_of(address)].load(std::memory_order_relaxed) != 0) forget(address);
   }
 
+  // The context has ended, and its blocks that are no stream's with it.
+  void forget_context(const void* context) GMLAKE_EXCLUDES(mutex_);
+
   // The places with the most, so many. Their calls get their names here, by the loader: no lock of
   // ours is held then.
   stats::Holders holders(std::size_t most, const Names& names) const GMLAKE_EXCLUDES(mutex_);
@@ -71,6 +73,7 @@ class Ledger {
     std::uint32_t place;
     Bytes bytes;
     Clock::time_point since;
+    const void* context;  // that it ends with; null for a stream's
   };
 
   // Calls that were made before: the places that they led to.
@@ -101,9 +104,9 @@ class Ledger {
     return static_cast<std::size_t>((address >> 9) * 0x9e3779b97f4a7c15 >> 52);
   }
   static bool is_due(Countdown& until, Bytes step);
-  void note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name) noexcept
+  void note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name)
       GMLAKE_EXCLUDES(mutex_);
-  void forget(std::uint64_t address) noexcept GMLAKE_EXCLUDES(mutex_);
+  void forget(std::uint64_t address) GMLAKE_EXCLUDES(mutex_);
   bool note_known(const void* frame, std::uint64_t address, Bytes bytes,
                   const stats::StreamName& stream, Name name) GMLAKE_EXCLUDES(mutex_);
   void add(std::uint32_t place, std::uint64_t address, Bytes bytes, const stats::StreamName& stream)

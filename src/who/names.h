@@ -2,10 +2,11 @@
 // Thread-safe.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 
 #include "support/ranked_mutex.h"
 
@@ -20,11 +21,10 @@ class Names {
     constexpr std::size_t kMost = 4096;
     if (!name || !*name) return 0;
     const Lock lock(mutex_);
-    const auto known = std::find(names_.begin(), names_.end(), name);
-    if (known != names_.end()) return static_cast<Name>(known - names_.begin() + 1);
+    if (const auto known = numbers_.find(name); known != numbers_.end()) return known->second;
     if (names_.size() == kMost) return 0;
     names_.emplace_back(name);
-    return static_cast<Name>(names_.size());
+    return numbers_[names_.back()] = static_cast<Name>(names_.size());
   }
   // Null for none.
   const char* text_of(Name name) const GMLAKE_EXCLUDES(mutex_) {
@@ -35,6 +35,7 @@ class Names {
  private:
   mutable RankedMutex<Rank::last> mutex_;
   std::deque<std::string> names_ GMLAKE_GUARDED_BY(mutex_);  // they keep their addresses
+  std::unordered_map<std::string_view, Name> numbers_ GMLAKE_GUARDED_BY(mutex_);
 };
 
 }  // namespace gmlake::who

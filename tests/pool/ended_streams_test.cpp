@@ -2,6 +2,7 @@
 // place.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <thread>
 
 #include "pool/bench.h"
@@ -187,6 +188,36 @@ TEST(EndedStreams, AreNotFollowedByAThreadThatLookedThemUpBefore) {
 
 TEST(EndedStreams, NorIsTheirContext) {
   ends_beside(true);
+}
+
+// Its context was about to end, so nothing was recorded; it did not end, and got more work. What is
+// recorded then stands behind that, which natively nobody waits for.
+TEST(EndedStreams, WhatCouldNotBeFollowedInTimeIsAskedAndNotWaitedFor) {
+  Bench bench;
+  bench.use_and_free(bench.get(800 * MiB, on_stream(1)), on_stream(1));
+  bench.pool.leave_context(kContext);
+  bench.give_work(on_stream(1));
+  bench.pool.stay_in_context(kContext);
+  EXPECT_FALSE(bench.pool.allocate(600 * MiB, on_stream(2)));
+  EXPECT_EQ(bench.device.calls["cuEventSynchronize"], 0U);
+  EXPECT_EQ(bench.device.calls["cuStreamWaitEvent"], 0U);
+  bench.device.finish_all();
+  EXPECT_TRUE(bench.pool.allocate(600 * MiB, on_stream(2)));
+}
+
+// Another thread wants memory whose work is the ending context's: that ends with it.
+TEST(EndedStreams, WhoeverNeedsTheMemoryOfAnEndingContextWaitsForIt) {
+  Bench bench;
+  bench.use_and_free(bench.get(800 * MiB, on_stream(1)), on_stream(1));
+  bench.give_work(on_stream(1));  // follows the free
+  auto elsewhere = on_stream(2);
+  elsewhere.context = reinterpret_cast<void*>(0x200);
+  bench.pool.leave_context(kContext);
+  std::thread thread([&] { EXPECT_TRUE(bench.pool.allocate(600 * MiB, elsewhere)); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  bench.device.forget_context(kContext);
+  bench.pool.forget_context(kContext);
+  thread.join();
 }
 
 }  // namespace

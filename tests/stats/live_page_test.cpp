@@ -192,12 +192,12 @@ TEST_F(LivePageTest, WhoWritesBesideAnotherTakesANameOfHisOwn) {
   const auto path = folder_ + "/report.json";
   const auto now = nanoseconds_since_1970();
   constexpr std::uint64_t kSecond = 1'000'000'000;
-  EXPECT_EQ(name_for(path, {42, now, ""}), path);
+  EXPECT_EQ(Naming(path).name_for({42, now, ""}), path);
   std::ofstream(path) << "x";
-  EXPECT_EQ(name_for(path, {42, now - kSecond, ""}), folder_ + "/report.42.json");
-  EXPECT_EQ(name_for(path, {42, now + kSecond, ""}), path) << "of an earlier run";
-  EXPECT_EQ(name_for("/dev/null", {42, now - kSecond, ""}), "/dev/null");
-  EXPECT_EQ(name_for("", {42, now, ""}), "");
+  EXPECT_EQ(Naming(path).name_for({42, now - kSecond, ""}), folder_ + "/report.42.json");
+  EXPECT_EQ(Naming(path).name_for({42, now + kSecond, ""}), path) << "of an earlier run";
+  EXPECT_EQ(Naming("/dev/null").name_for({42, now - kSecond, ""}), "/dev/null");
+  EXPECT_EQ(Naming("").name_for({42, now, ""}), "");
 }
 
 }  // namespace

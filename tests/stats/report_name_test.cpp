@@ -51,7 +51,7 @@ TEST_F(ReportName, EachOfManyAtOnceHasItsOwn) {
       char none = 0;
       (void)!read(gate[0], &none, 1);  // until all are there
       const Naming naming(path);
-      const auto own = name_for(path, {getpid(), since, ""});
+      const auto own = naming.name_for({getpid(), since, ""});
       _exit(replace_file(own, std::to_string(getpid())));
     }
     (void)close(gate[0]);
@@ -72,6 +72,8 @@ TEST_F(ReportName, AFolderThatCanNotBeLockedIsNoReasonToWait) {
   const auto path = in_folder("report.json");
   const Naming first(path);
   const Naming second(path);  // after a moment
+  EXPECT_EQ(first.name_for({1, 0, ""}), path);
+  EXPECT_EQ(second.name_for({2, 0, ""}), in_folder("report.2.json"));
 }
 
 }  // namespace

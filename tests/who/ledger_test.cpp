@@ -88,6 +88,19 @@ TEST(Ledger, ThePeakIsOfOneMoment) {
     EXPECT_EQ(one.at_peak, one.name == "first" ? 100 * MiB : 0) << one.name;
 }
 
+TEST(Ledger, AContextTakesItsHostsBlocksAlong) {
+  Scene s(MiB);
+  int context = 0;
+  using Kind = stats::StreamName::Kind;
+  s.ledger.allocated(1 * GiB, 8 * MiB, {Kind::host, 0, &context}, 0, s.until);
+  s.ledger.allocated(2 * GiB, 4 * MiB, {Kind::created, 7, &context}, 0, s.until);
+  s.ledger.allocated(3 * GiB, 2 * MiB, {Kind::host, 0, &s}, 0, s.until);
+  s.ledger.forget_context(&context);
+  EXPECT_EQ(s.holders().live, 6 * MiB);
+  s.ledger.freed(1 * GiB);
+  EXPECT_EQ(s.holders().live, 6 * MiB);
+}
+
 // More places than are kept: the others are one.
 TEST(Ledger, PlacesAreBounded) {
   Scene s(MiB);

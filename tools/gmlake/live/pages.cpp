@@ -73,6 +73,10 @@ void each_ended(const std::vector<std::string>& folders,
     }
 }
 
+std::string folder_of(const std::string& path) {
+  return path.substr(0, path.rfind('/') + 1);
+}
+
 // False: its text has nowhere to go but to whoever asks.
 bool write_reports(stats::PageView& page, const Held& held, const std::string& run) {
   const auto& report = page.report;
@@ -80,13 +84,13 @@ bool write_reports(stats::PageView& page, const Held& held, const std::string& r
   const stats::Writer writer{report.process, page.since, page.path};
   if (!page.json_file.empty()) {
     const stats::Naming naming(page.json_file);
-    (void)stats::write_json(report, stats::name_for(page.json_file, writer));
+    (void)stats::write_json(report, naming.name_for(writer));
     held.forget_json();
   }
   if (!page.text_report) return true;
   if (page.text_file.empty() && (run.empty() || page.run != run)) return false;
   const stats::Naming naming(page.text_file);
-  (void)stats::write_text(report, stats::name_for(page.text_file, writer), page.full_text);
+  (void)stats::write_text(report, naming.name_for(writer), page.full_text);
   return true;
 }
 
@@ -133,11 +137,15 @@ void write_reports_meanwhile(const std::vector<std::string>& folders, const std:
     const Held held(page.path);
     if (!held) continue;
     const stats::Writer writer{page.report.process, page.since, page.path};
-    const stats::Naming naming(page.json_file.empty() ? page.text_file : page.json_file);
-    const auto text = stats::name_for(page.text_report ? page.text_file : "", writer);
-    const auto json = stats::name_for(page.json_file, writer);
+    const auto text = page.text_report ? page.text_file : "";
+    const auto& json = page.json_file;
+    const stats::Naming naming(text);
+    // Whoever has the folder has it for both.
+    std::optional<stats::Naming> elsewhere;
+    if (text.empty() || folder_of(json) != folder_of(text)) elsewhere.emplace(json);
     // One that another process may take in the end is not for us to begin.
-    const bool own = text == (page.text_report ? page.text_file : "") && json == page.json_file;
+    const bool own = naming.name_for(writer) == text &&
+                     (elsewhere ? *elsewhere : naming).name_for(json, writer) == json;
     if (!own || !held.note_written()) continue;
     if (!text.empty()) (void)stats::write_text(page.report, text, page.full_text);
     if (!json.empty()) (void)stats::write_json(page.report, json);
