@@ -77,6 +77,16 @@ def shortage(explanation="out of memory on device 0: 8 MiB were asked for"):
             "counters": {"allocations": 7, "out_of_memory": 1}}
 
 
+def holders(name="forward"):
+    """`who` of a report: two names, three places, of which one is not freed."""
+    def one(name, frames, **figures):
+        return {"name": name, "library": "libtorch.so", "frames": [*frames, "main (train)"], "blocks": 1, "oldest_seconds": 2.5, "stream": "7", **figures}
+    return {"sample_bytes": MIB, "live": 4 * MIB, "peak": 12 * MIB, "lost": 0, "holders": [
+        one(name, ["empty (libtorch.so)", "attention (train)"], at_peak=6 * MIB, live=0, allocated=60 * MIB),
+        one(name, ["empty (libtorch.so)", "mlp (train)"], at_peak=2 * MIB, live=0, allocated=20 * MIB),
+        one("", ["weights (train)"], at_peak=4 * MIB, live=4 * MIB, allocated=4 * MIB)]}
+
+
 def report(executable="train", **counters):
     devices = [{"device": i, "counters": {"allocations": 3, "peak_live_bytes": MIB, **counters}} for i in range(2)]
     total = {"counters": {"allocations": 6, "peak_live_bytes": 2 * MIB, "peak_physical_bytes": 4 * MIB}}

@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 from browser import Browser
-from pictures import EVIL, Pictures, report, shortage, snapshot
+from pictures import EVIL, MIB, Pictures, holders, report, shortage, snapshot
 
 TIMELINE, MAP, FLAME = "#timeline canvas", "#map canvas", "#flame canvas"
 # So many steps are a million events.
@@ -167,6 +167,22 @@ class Shortage(InBrowser):
             self.assertEqual(int(browser.data("selected")), 0)
             self.assertIn("at 0x300000000: live; block of 4.000 MiB", browser.ask("document.querySelector('#map .details').textContent"))
             self.shot(browser, "oom-dark" if dark else "oom")
+
+
+class Holders(InBrowser):
+    def test_a_flame_graph_of_a_report_and_of_an_out_of_memory(self):
+        for made in ({**report(), "who": holders(EVIL)}, {**shortage(), "who": holders()}):
+            browser = self.opened(self.write("who.json", made))
+            self.assertGreater(browser.ask(COLOURS + f"('{FLAME}')"), 4)
+            self.assertEqual(browser.ask("gmlake.state.flame.root.bytes"), 12 * MIB)
+            self.shot(browser, f"holders-{made['format']}")
+            browser.ask("(() => {const s = document.querySelector('#flame select'); s.value = 'live'; s.dispatchEvent(new Event('change'));})()")
+            browser.settle()
+            self.assertEqual(browser.ask("gmlake.state.flame.root.bytes"), 4 * MIB)
+            browser.click(FLAME, x=0.3, y=0.4)
+            self.assertNotEqual(browser.ask("gmlake.state.flame.into.name"), "all")
+            self.assertIsNone(browser.data("evil"))
+            self.assertEqual(browser.problems(), [])
 
 
 class Figures(InBrowser):

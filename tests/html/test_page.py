@@ -5,7 +5,7 @@ import json
 import re
 import unittest
 
-from pictures import EVIL, MIB, Pictures, data_of, frames, report, shortage, snapshot
+from pictures import EVIL, MIB, Pictures, data_of, frames, holders, report, shortage, snapshot
 
 
 class Page(Pictures):
@@ -76,6 +76,17 @@ class Page(Pictures):
         self.assertEqual(document["windows"][0][3], [[8 * MIB, 4 * MIB], [16 * MIB, 4 * MIB]])
         self.assertEqual([block[3] for block in document["blocks"]], [True, False, False])
         self.assertEqual({row[0]: row[3] for row in document["figures"]}["allocations"], [7])
+
+    def test_who_holds_the_memory(self):
+        for made in ({**report(), "who": holders()}, {**shortage(), "who": holders()}):
+            document, = self.data(self.write("with.json", made))
+            who = document["who"]
+            self.assertEqual(who["at_peak"], [6 * MIB, 2 * MIB, 4 * MIB])
+            self.assertEqual(who["live"], [0, 0, 4 * MIB])
+            in_words = [[who["frames"][frame] for frame in stack] for stack in who["stacks"]]
+            self.assertEqual(in_words[0], ["empty (libtorch.so)", "attention (train)", "main (train)", '"forward"'])
+            self.assertEqual(in_words[2], ["weights (train)", "main (train)"])
+        self.assertIsNone(self.data(self.write("without.json", report()))[0]["who"])
 
     def test_reports_and_many_inputs(self):
         processes = {"format": "gmlake-processes", "version": 1, "processes": [report(), report("other")]}

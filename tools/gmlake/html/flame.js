@@ -2,14 +2,42 @@
 
 const kBar = 19;
 
-class Flame {
+// Of a trace: its blocks by stack.
+class TraceStacks {
   constructor(trace) {
     this.trace = trace;
-    this.kind = 'live';
     this.instant = trace.peak;
+    this.stacks = trace.about.stacks;
+    this.kinds = [['live', 'bytes live at the instant'], ['all', 'bytes allocated in all']];
+  }
+  text(frame) { return frame < 0 ? 'no stack' : this.trace.frameText(frame); }
+  bytes(kind) {
+    const trace = this.trace, bytes = new Float64Array(this.stacks.length);
+    for (let b = 0; b < trace.blocks; ++b)
+      if (kind === 'all' || (trace.start[b] <= this.instant && trace.end[b] > this.instant))
+        bytes[trace.stack[b]] += trace.size[b];
+    return bytes;
+  }
+}
+
+// Of what the library noted (stats.sample_bytes): the program's names stand outside its calls.
+class HolderStacks {
+  constructor(who) {
+    this.who = who;
+    this.stacks = who.stacks;
+    this.kinds = [['at_peak', 'bytes at the peak'], ['live', 'bytes not freed'], ['allocated', 'bytes allocated in all']];
+  }
+  text(frame) { return frame < 0 ? 'calls unknown' : this.who.frames[frame]; }
+  bytes(kind) { return Float64Array.from(this.who[kind]); }
+}
+
+class Flame {
+  constructor(source) {
+    this.source = source;
+    this.kind = source.kinds[0][0];
     this.board = new Board(8 * kBar, 'Flame graph. Enter or click goes into a call, Escape comes back, arrows move.', (...of) => this.draw(...of));
     this.panel = panel('flame', 'Flame graph',
-      choice('What is counted', [['live', 'bytes live at the instant'], ['all', 'bytes allocated in all']], kind => {
+      choice('What is counted', source.kinds, kind => {
         this.kind = kind;
         this.build();
       }), element('button', {onclick: () => this.enter(this.root)}, 'All'));
@@ -24,25 +52,22 @@ class Flame {
   }
 
   show(instant) {
-    this.instant = instant;
+    this.source.instant = instant;
     if (this.kind === 'live') this.build();
   }
 
   build() {
-    const trace = this.trace, bytes = new Float64Array(trace.about.stacks.length);
-    for (let b = 0; b < trace.blocks; ++b)
-      if (this.kind === 'all' || (trace.start[b] <= this.instant && trace.end[b] > this.instant))
-        bytes[trace.stack[b]] += trace.size[b];
+    const source = this.source, bytes = source.bytes(this.kind);
     this.root = {name: 'all', bytes: 0, children: new Map(), parent: null, depth: 0};
     let deepest = 0;
-    trace.about.stacks.forEach((frames, stack) => {
+    source.stacks.forEach((frames, stack) => {
       if (bytes[stack] === 0) return;
       let node = this.root;
       node.bytes += bytes[stack];
       const path = frames.length ? [...frames].reverse() : [-1];
       for (const frame of path) {
         if (!node.children.has(frame))
-          node.children.set(frame, {name: frame < 0 ? 'no stack' : trace.frameText(frame), bytes: 0, children: new Map(),
+          node.children.set(frame, {name: source.text(frame), bytes: 0, children: new Map(),
             parent: node, depth: node.depth + 1});
         node = node.children.get(frame);
         node.bytes += bytes[stack];

@@ -5,7 +5,7 @@ const views = {
     const trace = state.trace = new Trace(about, about.column);
     const map = state.map = new AddressMap(about.ranges, 'Address map',
       'Blocks that are live at the chosen instant, by address, coloured as above. At an upright mark addresses that were never used are left out.');
-    if (trace.stack) state.flame = new Flame(trace);
+    if (trace.stack) state.flame = new Flame(new TraceStacks(trace));
     const words = element('p', {});
     map.panel.append(words);
     if (about.moved)
@@ -38,13 +38,19 @@ const views = {
   },
   oom(about, state) {
     state.map = shortageMap(about);
-    return [shortagePanel(about), state.map.panel, figuresPanel(about.figures, about.columns_of_figures)];
+    return [shortagePanel(about), state.map.panel, ...holdersPanels(about, state), figuresPanel(about.figures, about.columns_of_figures)];
   },
-  report(about) {
+  report(about, state) {
     const panels = about.series.length > 0 ? [historyPanel(about.series)] : [];
-    return panels.concat(figuresPanel(about.figures, about.columns_of_figures));
+    return panels.concat(holdersPanels(about, state), figuresPanel(about.figures, about.columns_of_figures));
   },
 };
+
+function holdersPanels(about, state) {
+  if (!about.who) return [];
+  state.flame = new Flame(new HolderStacks(about.who));
+  return [state.flame.panel];
+}
 
 // Of a snapshot: allocations that failed, and how things stood.
 function failuresPanel(about, line) {

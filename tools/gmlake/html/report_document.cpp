@@ -1,4 +1,6 @@
 // Reports as the page has them, from files and from pages of processes.
+#include <map>
+
 #include <spdlog/fmt/fmt.h>
 
 #include "html/documents.h"
@@ -33,6 +35,33 @@ json counter_rows(const std::vector<const json*>& counters) {
   return rows;
 }
 
+// Frames have numbers; the name that the program gave is the outermost.
+json holders_of(const json& file) {
+  const auto who = file.find("who");
+  if (who == file.end()) return nullptr;
+  std::map<std::string, std::size_t> numbers;
+  auto frames = json::array(), stacks = json::array();
+  const auto number_of = [&](const std::string& text) {
+    const auto [known, fresh] = numbers.try_emplace(text, frames.size());
+    if (fresh) frames.push_back(text);
+    return known->second;
+  };
+  json figures{{"at_peak", json::array()}, {"live", json::array()}, {"allocated", json::array()}};
+  for (const auto& holder : who->at("holders")) {
+    auto stack = json::array();
+    for (const auto& frame : holder.at("frames"))
+      stack.push_back(number_of(frame.get<std::string>()));
+    const auto name = holder.at("name").get<std::string>();
+    if (!name.empty()) stack.push_back(number_of("\"" + name + "\""));
+    stacks.push_back(std::move(stack));
+    for (auto& [key, values] : figures.items())
+      values.push_back(holder.at(key).get<std::uint64_t>());
+  }
+  figures["frames"] = std::move(frames);
+  figures["stacks"] = std::move(stacks);
+  return figures;
+}
+
 Document report_document(const std::string& name, const json& report) {
   if (report.value("format", "") != "gmlake-report")
     throw std::runtime_error("no report of gmlake's");
@@ -61,6 +90,7 @@ Document report_document(const std::string& name, const json& report) {
                    human_bytes(total.at("peak_live_bytes").get<std::uint64_t>()),
                    human_bytes(total.at("peak_physical_bytes").get<std::uint64_t>()))},
       {"series", json::array()},
+      {"who", holders_of(report)},
       {"figures", counter_rows(counters)},
       {"columns_of_figures", columns}};
   return document;

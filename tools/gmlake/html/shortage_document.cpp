@@ -68,6 +68,7 @@ Document shortage_document(const std::string& name, const json& file) {
                     {"windows", std::move(windows)},
                     {"blocks", std::move(blocks)},
                     {"timelines", std::move(timelines)},
+                    {"who", holders_of(file)},
                     {"figures", counter_rows({&file.at("counters")})},
                     {"columns_of_figures", {fmt::format("device {}", device)}}};
   return document;
