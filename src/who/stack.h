@@ -26,7 +26,8 @@ class Chain {
  private:
   friend struct Stack;
   static constexpr std::size_t kMost = 48;  // this library's own calls are among them
-  [[gnu::no_sanitize("address", "thread")]] static std::uintptr_t value_at(std::uintptr_t slot) {
+  __attribute__((no_sanitize("address", "thread"))) static std::uintptr_t value_at(
+      std::uintptr_t slot) {
     return *reinterpret_cast<const volatile std::uintptr_t*>(slot);
   }
 
