@@ -265,8 +265,10 @@ class Terminal(Live):
     """What needs one: gmlake top, and gmlake run as a job of a shell."""
 
     def tmux(self, *arguments):
+        # tmux itself is no place for a sanitizer.
+        environment = self.environment(False, TERM="xterm", PS1="$ ", LD_PRELOAD=None)
         return subprocess.run(["tmux", "-f", "/dev/null", "-S", self.folder / "tmux", *map(str, arguments)], text=True,
-                              env=self.environment(False, TERM="xterm", PS1="$ "), capture_output=True, check=True).stdout
+                              env=environment, capture_output=True, check=True).stdout
 
     def start(self, *command):
         self.tmux("new-session", "-d", "-x", 120, "-y", 24, *command)
