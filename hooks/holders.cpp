@@ -42,7 +42,7 @@ void begin_noting(Bytes sample_bytes) {
 
 // Another thread may have had their locks. The ledger's is not taken any more.
 void noting_after_fork() {
-  if (auto* const ledger = ledger_in_use.exchange(nullptr)) ledger->end();
+  ledger_in_use.store(nullptr);
   here.name = 0;
   new (&names()) who::Names;
 }

@@ -9,6 +9,7 @@
 namespace gmlake::pool {
 
 using Kind = stats::StreamName::Kind;
+using IfEnding = stream::Fences::IfEnding;
 
 namespace {
 
@@ -251,7 +252,7 @@ bool Follower::wait_oldest(bool of_contexts) {
 }
 
 bool Follower::wait_for_context(driver::Context context, Moment looked_up) {
-  const stream::Fences::Stay stay(fences_, context, looked_up, true);
+  const stream::Fences::Stay stay(fences_, context, looked_up, IfEnding::wait);
   if (!stay) return false;
   const auto event = device_.create_event(context);
   if (!event) return false;
@@ -277,7 +278,7 @@ bool Follower::wait_unfollowed() {
   }
   if (!closed) return false;
   const auto& batch = closed->batch;
-  const stream::Fences::Stay stay(fences_, batch.follow.context, moment, true);
+  const stream::Fences::Stay stay(fences_, batch.follow.context, moment, IfEnding::wait);
   const bool waited = stay && device_.wait_context(batch.follow.context);
   const Books::Opened books(books_.mutex());
   if (!waited) {

@@ -39,9 +39,9 @@ void Fences::exit_from(const void* handle) {
   if (endings_.exit(handle)) changed_.notify_all();
 }
 
-bool Fences::enter(const void* handle, Endings::Moment looked_up, bool wait) {
+bool Fences::enter(const void* handle, Endings::Moment looked_up, IfEnding ending) {
   const Lock lock(mutex_);
-  while (wait && endings_.is_ending(handle)) changed_.wait(mutex_);
+  while (ending == IfEnding::wait && endings_.is_ending(handle)) changed_.wait(mutex_);
   const bool may = endings_.may_enter(handle, looked_up);
   if (may) endings_.enter(handle);
   return may;
@@ -69,10 +69,10 @@ void Fences::retire_to(Line& line, std::uint64_t value) {
 
 Status Fences::follow(const Batch& batch, Snapshot before, Time now, bool in_time,
                       Endings::Moment closed) {
-  const Stay stay(*this, batch.follow.context, closed, false);
+  const Stay stay(*this, batch.follow.context, closed, IfEnding::refuse);
   std::optional<Stay> stream_stays;
   if (!batch.follow.whole_context && batch.follow.stream)
-    stream_stays.emplace(*this, batch.follow.stream, closed, false);
+    stream_stays.emplace(*this, batch.follow.stream, closed, IfEnding::refuse);
   if (!stay || (stream_stays && !*stream_stays))
     return fail(ErrorKind::limit, "it is ending, or has ended");
   std::shared_ptr<Follower> follower;

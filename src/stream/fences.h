@@ -65,12 +65,14 @@ class Fences {
   Status follow(const Batch& batch, Snapshot before, Time now, bool in_time, Endings::Moment closed)
       GMLAKE_EXCLUDES(mutex_);
 
+  // Where it is ending: not waited for; or the host waits until it has ended, or has not.
+  enum class IfEnding { refuse, wait };
   // While it lives the context or stream does not end. False: it is ending, or has ended since it
-  // was looked up. With `wait` it is known which: until then the host waits.
+  // was looked up.
   class Stay {
    public:
-    Stay(Fences& fences, const void* handle, Endings::Moment looked_up, bool wait)
-        : fences_(fences), handle_(handle), stays_(fences.enter(handle, looked_up, wait)) {}
+    Stay(Fences& fences, const void* handle, Endings::Moment looked_up, IfEnding ending)
+        : fences_(fences), handle_(handle), stays_(fences.enter(handle, looked_up, ending)) {}
     ~Stay() {
       if (stays_) fences_.exit(handle_);
     }
@@ -158,7 +160,8 @@ class Fences {
   std::shared_ptr<Follower> hold(const Pending& pending) GMLAKE_REQUIRES(mutex_);
   void let_go(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
   void keep(const std::shared_ptr<Follower>& follower) GMLAKE_REQUIRES(mutex_);
-  bool enter(const void* handle, Endings::Moment looked_up, bool wait) GMLAKE_EXCLUDES(mutex_);
+  bool enter(const void* handle, Endings::Moment looked_up, IfEnding ending)
+      GMLAKE_EXCLUDES(mutex_);
   void exit(const void* handle) GMLAKE_EXCLUDES(mutex_);
   void exit_from(const void* handle) GMLAKE_REQUIRES(mutex_);
 

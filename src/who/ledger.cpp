@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <map>
 #include <utility>
-
-#include <spdlog/fmt/fmt.h>
 
 #include "support/no_cancel.h"
 
@@ -115,32 +114,23 @@ void Ledger::leave(const Block& block) {
   live_ -= block.bytes;
 }
 
-void Ledger::remove(std::uint64_t address) {
-  const auto block = blocks_.find(address);
-  if (block == blocks_.end()) return;
+Ledger::Blocks::iterator Ledger::remove(Blocks::iterator block) {
   leave(block->second);
-  blocks_.erase(block);
-  seen_[slot_of(address)].fetch_sub(1, std::memory_order_relaxed);
+  seen_[slot_of(block->first)].fetch_sub(1, std::memory_order_relaxed);
+  return blocks_.erase(block);
 }
 
 void Ledger::forget(std::uint64_t address) {
   const NoCancel whole;
   const Lock lock(mutex_);
-  remove(address);
+  if (const auto block = blocks_.find(address); block != blocks_.end()) remove(block);
 }
 
 void Ledger::forget_context(const void* context) {
   const NoCancel whole;
   const Lock lock(mutex_);
-  for (auto block = blocks_.begin(); block != blocks_.end();) {
-    if (block->second.context != context) {
-      ++block;
-      continue;
-    }
-    leave(block->second);
-    seen_[slot_of(block->first)].fetch_sub(1, std::memory_order_relaxed);
-    block = blocks_.erase(block);
-  }
+  for (auto block = blocks_.begin(); block != blocks_.end();)
+    block = block->second.context == context ? remove(block) : std::next(block);
 }
 
 std::vector<Ledger::Seen> Ledger::seen(stats::Holders& all) const {

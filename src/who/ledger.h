@@ -28,8 +28,6 @@ class Ledger {
  public:
   // From now on. Once, before the first block.
   void begin(Bytes sample_bytes) { sample_bytes_.store(sample_bytes, std::memory_order_release); }
-  // For good: in a forked child, where another thread may have had the lock.
-  void end() { sample_bytes_.store(0, std::memory_order_relaxed); }
 
   // Of a thread: what it has to ask for until a small block is noted.
   struct Countdown {
@@ -40,7 +38,6 @@ class Ledger {
   void allocated(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name,
                  Countdown& until) {
     const Bytes step = sample_bytes_.load(std::memory_order_relaxed);
-    if (step == 0) return;
     if (bytes >= step) return note(address, bytes, stream, name);
     until.left -= static_cast<std::int64_t>(bytes);
     if (until.left >= 0) return;
@@ -75,6 +72,7 @@ class Ledger {
     Clock::time_point since;
     const void* context;  // that it ends with; null for a stream's
   };
+  using Blocks = std::unordered_map<std::uint64_t, Block>;  // by address
 
   // Calls that were made before: the places that they led to.
   struct Known {
@@ -112,7 +110,7 @@ class Ledger {
   void add(std::uint32_t place, std::uint64_t address, Bytes bytes, const stats::StreamName& stream)
       GMLAKE_REQUIRES(mutex_);
   void leave(const Block& block) GMLAKE_REQUIRES(mutex_);  // its place, which has it no more
-  void remove(std::uint64_t address) GMLAKE_REQUIRES(mutex_);
+  Blocks::iterator remove(Blocks::iterator block) GMLAKE_REQUIRES(mutex_);  // gives the next one
   std::uint32_t place_of(const Stack& stack, Name name) GMLAKE_REQUIRES(mutex_);
 
   std::atomic<Bytes> sample_bytes_{0};
@@ -121,7 +119,7 @@ class Ledger {
   mutable RankedMutex<Rank::last> mutex_;
   std::deque<Place> places_ GMLAKE_GUARDED_BY(mutex_);
   std::unordered_multimap<std::size_t, std::uint32_t> by_hash_ GMLAKE_GUARDED_BY(mutex_);
-  std::unordered_map<std::uint64_t, Block> blocks_ GMLAKE_GUARDED_BY(mutex_);
+  Blocks blocks_ GMLAKE_GUARDED_BY(mutex_);
   std::vector<Ways> known_ GMLAKE_GUARDED_BY(mutex_);  // kFrames
   Bytes live_ GMLAKE_GUARDED_BY(mutex_) = 0;
   Bytes peak_ GMLAKE_GUARDED_BY(mutex_) = 0;

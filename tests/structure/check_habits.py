@@ -8,16 +8,16 @@ from pathlib import Path
 SOURCE = Path(__file__).resolve().parents[2]
 ROW = re.compile(r"^\| (?P<habit>.+) \| (?P<here>.+) \| `(?P<script>[\w/]+\.py)` (?P<case>\w+)\.(?P<test>\w+) \|$")
 # What of a command its test has to say, where that is not the command's own words.
-WORDS = {"the report at exit": "GMLAKE_STATS_REPORT", "stats.sample_bytes": "GMLAKE_STATS_REPORT", "gmlake_annotate": "name"}
+WORDS = {"the report at exit": "GMLAKE_STATS_REPORT", "stats.sample_bytes": "GMLAKE_STATS_REPORT", "gmlake_annotate": "weights"}
 
 
 def text_of(script, case, test):
-    """The test's class as text, with those that it is derived from; None if there is no such test."""
-    tree = ast.parse(script.read_text())
-    classes = {one.name: one for one in tree.body if isinstance(one, ast.ClassDef)}
+    """The script that has the test; None if there is no such test."""
+    text = script.read_text()
+    classes = {one.name: one for one in ast.parse(text).body if isinstance(one, ast.ClassDef)}
     if case not in classes or test not in {f.name for f in classes[case].body if isinstance(f, ast.FunctionDef)}:
         return None
-    return script.read_text()
+    return text
 
 
 def problems(page):

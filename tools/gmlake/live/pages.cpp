@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdlib>
 #include <ctime>
+#include <filesystem>
 #include <functional>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -73,10 +75,6 @@ void each_ended(const std::vector<std::string>& folders,
     }
 }
 
-std::string folder_of(const std::string& path) {
-  return path.substr(0, path.rfind('/') + 1);
-}
-
 // False: its text has nowhere to go but to whoever asks.
 bool write_reports(stats::PageView& page, const Held& held, const std::string& run) {
   const auto& report = page.report;
@@ -137,12 +135,14 @@ void write_reports_meanwhile(const std::vector<std::string>& folders, const std:
     const Held held(page.path);
     if (!held) continue;
     const stats::Writer writer{page.report.process, page.since, page.path};
+    using Path = std::filesystem::path;
     const auto text = page.text_report ? page.text_file : "";
     const auto& json = page.json_file;
     const stats::Naming naming(text);
     // Whoever has the folder has it for both.
     std::optional<stats::Naming> elsewhere;
-    if (text.empty() || folder_of(json) != folder_of(text)) elsewhere.emplace(json);
+    if (text.empty() || Path(json).parent_path() != Path(text).parent_path())
+      elsewhere.emplace(json);
     // One that another process may take in the end is not for us to begin.
     const bool own = naming.name_for(writer) == text &&
                      (elsewhere ? *elsewhere : naming).name_for(json, writer) == json;
