@@ -1,5 +1,6 @@
 # Traces: memory, readers, writer, generator (library gmlake_trace, which the tests use) and `gmlake trace`.
 add_library(gmlake_trace STATIC)
+target_compile_options(gmlake_trace PRIVATE ${as_fast_as_possible})
 foreach(source builder reader csv_fields csv_reader csv_writer pickle pickle_value snapshot_reader info generate/workload generate/recorder
     generate/framework generate/operations generate/attention generate/kv_cache generate/transformer generate/experts
     generate/optimizer generate/pipeline generate/generate generate/adversary)
