@@ -443,11 +443,17 @@ void Books::forget_context(driver::Context context, bool takes_blocks) {
   Front* known = nullptr;
   {
     const Opened books(mutex_);
-    timelines_.forget_context(context);
+    timelines_.forget_context(context, takes_blocks);
     clocks_.forget_events();
     known = fronts_.find(Fronts::key_of_context(context));
+    if (known && !takes_blocks) fronts_.rename(known, Fronts::kNoKey);
   }
-  if (!known || !takes_blocks || GMLAKE_FAULT(memory_outlives_context)) return;
+  if (!known || GMLAKE_FAULT(memory_outlives_context)) return;
+  if (!takes_blocks) {
+    const Lock own(known->lock);
+    known->has_taken_back = false;
+    return;
+  }
   auto& front = *known;
   const Lock own(front.lock);
   const Opened books(mutex_);

@@ -114,6 +114,8 @@ class Fronts {
     return front;
   }
   static std::uint64_t key_of_stream(std::uint64_t id) { return id << 1 | 1; }
+  // Of a front that nobody finds any more: what it has given out is freed on others.
+  static constexpr std::uint64_t kNoKey = 2;
   static std::uint64_t stream_of_key(std::uint64_t key) { return key >> 1; }
   static std::uint64_t key_of_context(const void* context) {
     return reinterpret_cast<std::uintptr_t>(context) & ~std::uint64_t{1};

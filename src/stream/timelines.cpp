@@ -78,14 +78,17 @@ void Timelines::retire_handle(void* stream) {
   each_by_handle(stream, [&](Timeline t) { end(t); });
 }
 
-void Timelines::forget_context(void* context) {
+void Timelines::forget_context(void* context, bool takes_memory) {
   for (Timeline t = 0; t < size(); ++t) {
     auto& line = lines_[t];
     if (line.follow.context != context) continue;
     line.open_has_frees = line.in_batch = false;
     advance(t, line.open++);
-    if (line.of_context) continue;  // its address may come back
-    end(t);
+    if (line.of_context && takes_memory) continue;  // its address may come back
+    if (line.of_context)
+      contexts_.erase(context);
+    else
+      end(t);
     line.over = true;
   }
 }

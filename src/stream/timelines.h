@@ -68,8 +68,9 @@ class Timelines {
   void handle_not_ended(void* stream);
   void retire_handle(void* stream);
   // The context is gone: all work on its timelines is over. Its address may come back as another
-  // context.
-  void forget_context(void* context);
+  // context, whose frees without a stream go on in the same timeline; in one of their own where
+  // memory that it freed or will free has outlived it.
+  void forget_context(void* context, bool takes_memory = true);
   // Whether its stream has.
   bool ended(Timeline timeline) const { return lines_[timeline].ended; }
   // Whether it went with its context.

@@ -205,6 +205,32 @@ TEST(EndedStreams, WhatCouldNotBeFollowedInTimeIsAskedAndNotWaitedFor) {
   EXPECT_TRUE(bench.pool.allocate(600 * MiB, on_stream(2)));
 }
 
+// As a green context is: who frees its memory says then whose work it waits for. The handle may
+// come back as another context.
+TEST(EndedStreams, AContextThatTakesNoMemoryAlongIsNotFollowedAnyMore) {
+  Bench bench;
+  auto* const green = reinterpret_cast<void*>(0x200);
+  Origin host;
+  host.context = green;
+  for (int round = 0; round < 2; ++round) {
+    const auto kept = bench.get(kBytes, host);
+    bench.pool.leave_context(green);
+    bench.device.forget_context(green);
+    bench.device.gone = {green};
+    bench.pool.forget_context(green, false);
+    EXPECT_EQ(bench.counters().live_bytes, kBytes);
+    EXPECT_TRUE(bench.pool.free(kept, kHost));
+    bench.give_work(on_stream(1));
+    EXPECT_EQ(bench.counters().live_bytes, 0U);
+    bench.device.finish_all();
+    EXPECT_EQ(bench.get(kBytes, on_stream(1)), kept);
+    EXPECT_TRUE(bench.pool.free(kept, kHost));
+    bench.pool.trim(0);
+    bench.device.gone.clear();
+  }
+  EXPECT_EQ(bench.device.physical(), 0U);
+}
+
 // Another thread wants memory whose work is the ending context's: that ends with it.
 TEST(EndedStreams, WhoeverNeedsTheMemoryOfAnEndingContextWaitsForIt) {
   Bench bench;
