@@ -120,11 +120,18 @@ class MemorySampler:
         self.stop = threading.Event()
         try:
             self.nvml = ctypes.CDLL("libnvidia-ml.so.1")
-            failed = self.nvml.nvmlInit_v2() or self.nvml.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(self.device))
+            failed = self.nvml.nvmlInit_v2() or self.find()
         except (OSError, AttributeError):
             failed = True
         if failed:
             self.nvml = None
+
+    def find(self):
+        """The device that the programs see first: NVML itself knows nothing of CUDA_VISIBLE_DEVICES."""
+        first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
+        if first.isdigit():
+            return self.nvml.nvmlDeviceGetHandleByIndex_v2(int(first), ctypes.byref(self.device))
+        return self.nvml.nvmlDeviceGetHandleByUUID(first.encode(), ctypes.byref(self.device))
 
     def used(self):
         if not self.nvml or self.nvml.nvmlDeviceGetMemoryInfo(self.device, ctypes.byref(self.memory)):

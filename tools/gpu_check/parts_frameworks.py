@@ -60,6 +60,28 @@ def torch(session, programs):
             ["--phase", "variable", "--steps", steps * 3])
 
 
+def torch_answers(session, programs):
+    """What PyTorch says about its memory and what must work, natively and under the library."""
+    table = session.table("PyTorch: questions and habits", "allocator", "question", "native", "gmlake",
+                          note="Only what differs, and how many were asked.")
+    for allocator in ("native caching", "backend:cudaMallocAsync"):
+        for subject in ("figures", "limits", "processes", "habits", "compiled"):
+            native, served = session.both(f"{subject}, {allocator}", session.machine.python,
+                                          session.source / "tests" / "gpu" / "torch_questions.py", subject, timeout=120, python=True,
+                                          PYTHONDONTWRITEBYTECODE="1", **TORCH_ALLOCATORS[allocator])
+            said = [{line["question"]: line for line in run.lines()} for run in (native, served)]
+            for question in {**said[0], **said[1]}:
+                a, b = (one.get(question, {}).get("answer") for one in said)
+                fewer = said[0].get(question, {}).get("at_most") and b is not None and b <= a
+                if a != b:
+                    table.row(allocator, question, a, b)
+                if a != b and not fewer:
+                    session.problem(f"PyTorch, {allocator}: {question}: {a} natively, {b} under gmlake")
+            table.row(allocator, f"{subject}: {len(said[0])} questions", native.outcome(), served.outcome())
+            if native.status != served.status:
+                session.problem(f"{served.name}: {native.outcome()} natively, {served.outcome()} under gmlake: {served.failure()[-300:]}")
+
+
 def cupy(session, programs):
     variants = {"default pool": {"CHECK_ALLOCATOR": "pool"}, "cudaMalloc each": {"CHECK_ALLOCATOR": "none"},
                 "MemoryAsyncPool": {"CHECK_ALLOCATOR": "async"}}
