@@ -3,9 +3,10 @@
 //   growth grow [--api async|malloc] [--bytes N] [--total N]
 //     Blocks of one size until so much is held, freed at the end, twice: milliseconds for each GiB
 //     when the memory is new, and when it has been had before.
-//   growth churn [--api async|malloc] [--threads N] [--rounds N]
+//   growth churn [--api async|malloc] [--threads N] [--rounds N] [--total N]
 //     Threads with a stream each, 16 blocks each of random sizes up to 16 MiB: one is freed and
-//     another taken in each round. Microseconds for a round, once as many have gone before.
+//     another taken in each round. Microseconds for a round, once as many have gone before. With
+//     --total so much is held first, in blocks of 20 MiB, and freed.
 #include <algorithm>
 #include <atomic>
 #include <barrier>
@@ -26,7 +27,7 @@ using Clock = std::chrono::steady_clock;
 struct Options {
   bool async = true;
   std::size_t bytes = std::size_t{20} << 20;
-  std::size_t total = std::size_t{1} << 30;
+  std::size_t total = 0;
   unsigned threads = 1;
   unsigned rounds = 1000;
 };
@@ -42,19 +43,24 @@ int give(const Options& options, void* at, device::Stream stream) {
   return options.async ? device::release_async(at, stream) : device::release(at);
 }
 
+// Takes blocks and frees them. Gives the milliseconds that the taking took for each GiB.
+int hold(const Options& options, double& milliseconds) {
+  std::vector<void*> blocks(options.total / options.bytes);
+  const auto start = Clock::now();
+  for (void*& block : blocks)
+    if (const int code = take(options, &block, options.bytes, nullptr)) return code;
+  if (const int code = device::wait(nullptr)) return code;
+  milliseconds = milliseconds_since(start) * (1 << 30) / static_cast<double>(blocks.size()) /
+                 static_cast<double>(options.bytes);
+  for (void* block : blocks)
+    if (const int code = give(options, block, nullptr)) return code;
+  return 0;
+}
+
 int grow(const Options& options) {
   double milliseconds[2] = {};
-  for (double& one : milliseconds) {
-    std::vector<void*> blocks(options.total / options.bytes);
-    const auto start = Clock::now();
-    for (void*& block : blocks)
-      if (const int code = take(options, &block, options.bytes, nullptr)) return code;
-    if (const int code = device::wait(nullptr)) return code;
-    one = milliseconds_since(start) * (1 << 30) / static_cast<double>(blocks.size()) /
-          static_cast<double>(options.bytes);
-    for (void* block : blocks)
-      if (const int code = give(options, block, nullptr)) return code;
-  }
+  for (double& one : milliseconds)
+    if (const int code = hold(options, one)) return code;
   std::printf("{\"new_ms_per_gib\": %.3f, \"again_ms_per_gib\": %.3f}\n", milliseconds[0],
               milliseconds[1]);
   return 0;
@@ -89,6 +95,10 @@ int churn_on(const Options& options, unsigned seed, AllAreWarm all_are_warm, dou
 }
 
 int churn(const Options& options) {
+  double unused = 0;
+  if (options.total != 0)
+    if (const int code = hold(options, unused)) return code;
+  if (const int code = device::wait(nullptr)) return code;
   std::atomic<int> failed{0};
   std::barrier warm(options.threads);
   std::vector<double> microseconds(options.threads);
@@ -126,10 +136,11 @@ int main(int argc, char** argv) {
     else
       known = false;
   }
-  if (!known || options.bytes > options.total) {
+  if (what == "grow" && options.total == 0) options.total = std::size_t{1} << 30;
+  if (!known || (options.total != 0 && options.bytes > options.total)) {
     std::fputs(
         "usage: growth grow [--api async|malloc] [--bytes N] [--total N]\n"
-        "       growth churn [--api async|malloc] [--threads N] [--rounds N]\n",
+        "       growth churn [--api async|malloc] [--threads N] [--rounds N] [--total N]\n",
         stderr);
     return 2;
   }

@@ -20,15 +20,16 @@ def growth(session, programs):
             a, b = (one.get("new_ms_per_gib") for one in (native, ours))
             table.row(api, size, a, b, ratio(b, a), native.get("again_ms_per_gib"), ours.get("again_ms_per_gib"))
     table = session.table("Random sizes up to 16 MiB, a stream for each thread, us for a free and an allocation", "calls",
-                          "threads", "native", "gmlake", "native / gmlake", "gmlake / its own with one thread")
+                          "held before, GiB", "threads", "native", "gmlake", "native / gmlake", "gmlake / its own with one thread")
     for api in ("async", "malloc"):
-        alone = None
-        for threads in (1, 4, 16):
-            native, ours = least(session, rounds, "churn", "--api", api, "--threads", threads, "--rounds",
-                                 200 if session.simulated else 1000, **extra)
-            a, b = (one.get("us_per_round") for one in (native, ours))
-            alone = alone or b
-            table.row(api, threads, a, b, ratio(a, b), ratio(b, alone))
+        for held in (0, total):
+            alone = None
+            for threads in (1, 4, 16):
+                native, ours = least(session, rounds, "churn", "--api", api, "--threads", threads, "--rounds",
+                                     200 if session.simulated else 1000, *(("--total", held) if held else ()), **extra)
+                a, b = (one.get("us_per_round") for one in (native, ours))
+                alone = alone or b
+                table.row(api, held >> 30, threads, a, b, ratio(a, b), ratio(b, alone))
 
 
 def least(session, rounds, *arguments, **extra):
