@@ -2,8 +2,10 @@
 
 #include <exception>
 #include <new>
+#include <utility>
 
 #include "hooks/gmlake.h"
+#include "hooks/process.h"
 #include "hooks/wrappers.h"
 #include "support/lasting.h"
 #include "support/no_cancel.h"
@@ -15,6 +17,8 @@ constinit std::atomic<who::Ledger*> ledger_in_use{nullptr};
 namespace {
 
 constexpr std::size_t kMostHolders = 64;  // in a report
+
+constinit std::atomic<stats::HoldersRecord*> shown{nullptr};
 
 who::Names& names() {
   return lasting<who::Names>();
@@ -33,8 +37,9 @@ stats::StreamName name_of(const pool::Origin& origin) {
 
 }  // namespace
 
-void begin_noting(Bytes sample_bytes) {
+void begin_noting(Bytes sample_bytes, stats::HoldersRecord* record) {
   if (sample_bytes == 0 || ledger_in_use.load()) return;
+  shown.store(record);
   auto& ledger = lasting<who::Ledger>();
   ledger.begin(sample_bytes);
   ledger_in_use.store(&ledger, std::memory_order_release);
@@ -43,6 +48,7 @@ void begin_noting(Bytes sample_bytes) {
 // Another thread may have had their locks. The ledger's is not taken any more.
 void noting_after_fork() {
   ledger_in_use.store(nullptr);
+  shown.store(nullptr);
   here.name = 0;
   new (&names()) who::Names;
 }
@@ -55,6 +61,22 @@ void note_holder(who::Ledger& ledger, Action action, const pool::Origin& origin,
     ledger.freed(pointer);
   else if (action == Action::context_ends)
     ledger.forget_context(reinterpret_cast<const void*>(pointer));
+}
+
+bool shows_holders() {
+  return shown.load(std::memory_order_relaxed) != nullptr;
+}
+
+void show_holders() {
+  static std::uint64_t last = 0;
+  const auto* ledger = ledger_in_use.load(std::memory_order_acquire);
+  auto* const record = shown.load(std::memory_order_relaxed);
+  if (!ledger || !record) return;
+  const auto changes = ledger->changes();
+  if (std::exchange(last, changes) == changes) return;
+  (void)guarded([&] {
+    stats::show(*record, ledger->holders(stats::HoldersRecord::kMost, names()));
+  });
 }
 
 stats::Holders holders_now() {

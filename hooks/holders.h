@@ -10,12 +10,17 @@
 
 namespace gmlake::hooks {
 
-// The process's ledger begins, if it is to have one; before it has a pool.
-void begin_noting(Bytes sample_bytes);
+// The process's ledger begins, if it is to have one; before it has a pool. `shown`: where others see
+// it, or null.
+void begin_noting(Bytes sample_bytes, stats::HoldersRecord* shown);
 void noting_after_fork();
 
 void note_holder(who::Ledger& ledger, Action action, const pool::Origin& origin,
                  std::uint64_t pointer, Bytes bytes);
+
+// Whether there is something to be shown from time to time; does it, by one thread at a time.
+bool shows_holders();
+void show_holders();
 
 // Those with the most, for a report. Nothing without a ledger. Looks names up: no lock of ours is
 // held.

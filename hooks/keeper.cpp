@@ -3,12 +3,14 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <ctime>
 
 #include "hooks/control.h"
+#include "hooks/holders.h"
 #include "hooks/neighbours.h"
 #include "hooks/process.h"
 #include "hooks/real.h"
@@ -18,6 +20,7 @@ namespace gmlake::hooks {
 namespace {
 
 constexpr unsigned kLooks = 4;  // in the time after which memory goes
+constexpr long long kBetweenShows = 500'000'000;  // nanoseconds; of who holds the memory
 
 constinit std::atomic<pid_t> kept_by{0};
 constinit std::atomic<bool> at_work{false};  // the lock: held for a part, or for good
@@ -50,6 +53,7 @@ bool answer(stats::live::Header& page, std::uint32_t rung) {
   if (serving) {
     answer_command(page);
     answer_wishes(page, rung);
+    show_holders();
   }
   at_work.store(false, std::memory_order_release);
   return serving;
@@ -61,8 +65,9 @@ bool wait_a_step() {
   for (;;) {
     const auto rung = page ? page->bell.load(std::memory_order_acquire) : 0;
     if (page && !answer(*page, rung)) return false;
-    const auto left = std::chrono::nanoseconds(end - std::chrono::steady_clock::now()).count();
+    auto left = std::chrono::nanoseconds(end - std::chrono::steady_clock::now()).count();
     if (left <= 0) return true;
+    if (shows_holders()) left = std::min<long long>(left, kBetweenShows);
     const timespec most{static_cast<time_t>(left / 1'000'000'000),
                         static_cast<long>(left % 1'000'000'000)};
     if (page)

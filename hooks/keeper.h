@@ -2,7 +2,8 @@
 // has wanted, and gives that back to the device (pool.release_after). Calls of the program could
 // not do it: a program that has freed its memory and waits for something else makes none, and one
 // that makes them would pay for the unmapping. It also does at once what others ask of the process
-// (hooks/control.h) and gives back what they lack (hooks/neighbours.h).
+// (hooks/control.h), gives back what they lack (hooks/neighbours.h), and shows them who holds the
+// memory (hooks/holders.h).
 //
 // It holds a lock of its own while it works, a part at a time, and takes no other that is held for
 // long. At exit() that lock is taken for good: no CUDA is called after. A forked child has no such

@@ -19,6 +19,9 @@ class Live {
   void begin(const config::Config& config, const stats::Report& described);
   stats::Records* records() { return begun_ ? &page_ : nullptr; }
   stats::live::Header* header() const { return page_.header(); }
+  stats::HoldersRecord* holders() {  // once
+    return begun_ ? page_.add_holders() : nullptr;
+  }
   const std::string& path() const { return page_.path(); }  // of the page
   // At the end of exit(): the reports are written, and the page goes.
   void write(const stats::Report& report) const;

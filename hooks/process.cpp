@@ -182,7 +182,8 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   watch_for_the_end();
   live_.begin(config(), described());
   begin_recording(config(), live_);
-  begin_noting(config().stats_sample_bytes);
+  begin_noting(config().stats_sample_bytes,
+               config().stats_sample_bytes != 0 ? live_.holders() : nullptr);
   auto opened = ProgramDevice::open(driver, device, in_front_, driver_door() ? &streams_ : nullptr);
   if (opened && config().pool_chunk_size % (*opened)->granularity() != 0)
     opened = fail(CUDA_ERROR_INVALID_VALUE,
@@ -202,7 +203,7 @@ pool::DevicePool* Process::try_to_make_pool(int device, const driver::DriverTabl
   if (page && config().live_control) open_control(*page);
   if (page && gives) hear_wishes(*page);
   begin_keeping(config().pool_enabled ? config().pool_release_after : 0,
-                page && (gives || config().live_control));
+                page && (gives || config().live_control || shows_holders()));
   return pool;
 }
 

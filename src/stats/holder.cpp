@@ -1,8 +1,49 @@
 #include "stats/holder.h"
 
+#include "stats/fixed_text.h"
 #include "support/json_writer.h"
 
 namespace gmlake::stats {
+void show(HoldersRecord& record, const Holders& all) {
+  record.sample_bytes = all.sample_bytes;
+  record.live = all.live;
+  record.peak = all.peak;
+  record.lost = all.lost;
+  const Holder none;
+  for (std::size_t i = 0; i < HoldersRecord::kMost; ++i) {
+    const auto& one = i < all.holders.size() ? all.holders[i] : none;
+    auto& line = record.lines[i];
+    line.live = one.live;
+    line.at_peak = one.at_peak;
+    line.allocated = one.allocated;
+    line.blocks = one.blocks;
+    line.oldest_seconds = one.oldest_seconds;
+    put_start(line.name, one.name);
+    put_start(line.library, one.library);
+    put_start(line.stream, one.stream);
+    for (std::size_t f = 0; f < HoldersRecord::kFrames; ++f)
+      put_start(line.frames[f], f < one.frames.size() ? one.frames[f] : std::string());
+  }
+}
+
+Holders shown(const HoldersRecord& record) {
+  Holders all{record.sample_bytes, record.live, record.peak, record.lost, {}};
+  for (const auto& line : record.lines) {
+    if (line.allocated == 0) break;
+    auto& one = all.holders.emplace_back();
+    one.live = line.live;
+    one.at_peak = line.at_peak;
+    one.allocated = line.allocated;
+    one.blocks = line.blocks;
+    one.oldest_seconds = line.oldest_seconds;
+    one.name = text_in(line.name);
+    one.library = text_in(line.library);
+    one.stream = text_in(line.stream);
+    for (const auto& frame : line.frames)
+      if (frame[0] != 0) one.frames.push_back(text_in(frame));
+  }
+  return all;
+}
 
 void add_holders(JsonWriter& json, const Holders& all) {
   json.member("sample_bytes", all.sample_bytes);

@@ -2,6 +2,7 @@
 // (gmlake_annotate), as far as they were noted (stats.sample_bytes).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -33,6 +34,24 @@ struct Holders {
   std::uint64_t lost = 0;       // not noted for want of host memory
   std::vector<Holder> holders;  // those with the most, at the peak or now, first
 };
+
+// The first of them in a live page (stats/live_layout.h): texts are cut, each ends with a zero.
+struct HoldersRecord {
+  static constexpr std::size_t kMost = 8, kFrames = 8;
+  struct Line {
+    Bytes live, at_peak, allocated;
+    std::uint64_t blocks;
+    double oldest_seconds;
+    char name[64], library[64], stream[24];
+    std::array<char[112], kFrames> frames;
+  };
+  Bytes sample_bytes, live, peak;
+  std::uint64_t lost;
+  std::array<Line, kMost> lines;  // of `allocated` 0: none
+};
+// Written by one thread at a time; a reader may see some of the next ones.
+void show(HoldersRecord& record, const Holders& holders);
+Holders shown(const HoldersRecord& record);
 
 // "sample_bytes" and so on, into an object.
 void add_holders(JsonWriter& json, const Holders& holders);

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "stats/holder.h"
 #include "stats/records.h"
 
 namespace gmlake::stats::live {
@@ -74,7 +75,7 @@ struct Header {
 inline constexpr std::size_t kHeader = (sizeof(Header) + kAlign - 1) / kAlign * kAlign;
 static_assert(kHeader < kSegment);
 
-enum class Kind : std::uint16_t { none, device, front };
+enum class Kind : std::uint16_t { none, device, front, holders };
 struct Head {
   std::atomic<Kind> kind;  // written last
   std::int16_t device;
@@ -84,7 +85,8 @@ inline constexpr std::size_t kHead = 8;  // a front's record ends with its cache
 static_assert(sizeof(Head) == kHead);
 template <typename Record>
 inline constexpr std::uint32_t kSize = (kHead + sizeof(Record) + kAlign - 1) / kAlign* kAlign;
-static_assert(kSize<FrontRecord> == kAlign && kSize<DeviceRecord> <= kSegment - kHeader);
+static_assert(kSize<FrontRecord> == kAlign && kSize<DeviceRecord> <= kSegment - kHeader &&
+              kSize<HoldersRecord> <= kSegment - kHeader);
 
 // Of all names in their order, and the sizes.
 constexpr std::uint64_t layout() {
@@ -102,7 +104,8 @@ constexpr std::uint64_t layout() {
   GMLAKE_UNPROVED(X)
 #undef X
   for (const std::uint64_t size : {sizeof(Header), sizeof(DeviceRecord), sizeof(FrontRecord),
-                                   sizeof(UnprovedPair), sizeof(Sample), kSegment, kAlign})
+                                   sizeof(HoldersRecord), sizeof(UnprovedPair), sizeof(Sample),
+                                   kSegment, kAlign})
     hash = (hash ^ size) * 0x100000001b3;
   return hash;
 }

@@ -1,6 +1,5 @@
 #include "stats/live_page.h"
 
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <new>
@@ -10,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "stats/fixed_text.h"
 #include "stats/page_folder.h"
 #include "stats/process_stamp.h"
 #include "support/no_cancel.h"
@@ -28,17 +28,6 @@ char* extend(int file, std::size_t number) {
   if (posix_fallocate(file, start, kSegment) != 0) return nullptr;
   void* at = mmap(nullptr, kSegment, PROT_READ | PROT_WRITE, MAP_SHARED, file, start);
   return at == MAP_FAILED ? nullptr : static_cast<char*>(at);
-}
-
-template <std::size_t N>
-bool put(char (&where)[N], const std::string& text) {
-  if (text.size() >= N) return false;
-  std::memcpy(where, text.data(), text.size());
-  return true;
-}
-template <std::size_t N>
-void put_start(char (&where)[N], const std::string& text) {
-  std::memcpy(where, text.data(), std::min(text.size(), N - 1));
 }
 
 void describe(live::Header& header, const Report& report, const PageFacts& facts) {
@@ -62,9 +51,9 @@ void describe(live::Header& header, const Report& report, const PageFacts& facts
   header.reuse_completed = report.reuse_completed;
   header.single_stream = report.single_stream;
   // A name that does not fit is none: nobody but the process itself can write that report.
-  const bool fits = facts.text_report && put(header.text_file, facts.text_file);
+  const bool fits = facts.text_report && put_whole(header.text_file, facts.text_file);
   header.text_report = fits ? facts.full_text ? 2 : 1 : 0;
-  (void)put(header.json_file, facts.json_file);
+  (void)put_whole(header.json_file, facts.json_file);
   header.size = kSegment;
   header.layout = live::kLayout;
   // Whoever reads the magic reads all of the above.
@@ -173,6 +162,11 @@ FrontRecord& LivePage::add_front(int ordinal) {
     return *new (at) FrontRecord;
   const Lock lock(lock_);
   return rest_.add_front(ordinal);
+}
+
+HoldersRecord* LivePage::add_holders() {
+  void* at = take(live::Kind::holders, live::kSize<HoldersRecord>, -1);
+  return at ? new (at) HoldersRecord{} : nullptr;
 }
 
 }  // namespace gmlake::stats

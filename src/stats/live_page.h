@@ -42,6 +42,8 @@ class LivePage final : public Records {
 
   DeviceRecord& add_device(int ordinal) override;
   FrontRecord& add_front(int ordinal) override;
+  // Null without a page, or no more of it: then nobody would see it.
+  HoldersRecord* add_holders();
 
  private:
   bool begin_in(const std::string& folder);

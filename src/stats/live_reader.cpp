@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stats/fixed_text.h"
 #include "stats/process_stamp.h"
 
 namespace gmlake::stats {
@@ -62,30 +63,25 @@ bool read_quiet(int file, Copy& copy, std::size_t size) {
   return true;
 }
 
-template <std::size_t N>
-std::string text(const char (&from)[N]) {
-  return {from, strnlen(from, N)};
-}
-
 void read_header(const live::Header& header, PageView& page) {
   page.process_start = header.process_start;
   page.pid_namespace = header.pid_namespace;
   page.began = page.last_moment = header.began;
   page.since = header.since;
-  page.run = text(header.run);
+  page.run = text_in(header.run);
   page.text_report = header.text_report != 0;
   page.full_text = header.text_report > 1;
-  page.text_file = text(header.text_file);
-  page.json_file = text(header.json_file);
+  page.text_file = text_in(header.text_file);
+  page.json_file = text_in(header.json_file);
   page.written = header.written != 0;
   page.controlled = header.control.open.load() != 0;
   auto& report = page.report;
-  report.version = text(header.version);
-  report.revision = text(header.revision);
+  report.version = text_in(header.version);
+  report.revision = text_in(header.revision);
   report.process = header.process;
-  report.executable = text(header.executable);
-  report.host = text(header.host);
-  report.rank = text(header.rank);
+  report.executable = text_in(header.executable);
+  report.host = text_in(header.host);
+  report.rank = text_in(header.rank);
   report.pool_enabled = header.pool_enabled != 0;
   report.stitch_enabled = header.stitch_enabled != 0;
   report.events_seen = header.events_seen != 0;
@@ -125,6 +121,12 @@ void read_records(const Copy& copy, std::size_t size, PageView& page) {
           head.size > left)
         break;
       const char* const record = bytes(copy) + at + live::kHead;
+      if (kind == live::Kind::holders) {
+        if (head.size == live::kSize<HoldersRecord>)
+          page.report.who = shown(*reinterpret_cast<const HoldersRecord*>(record));
+        at += head.size;
+        continue;
+      }
       auto& device = devices[head.device];
       device.device = head.device;
       if (kind == live::Kind::device && head.size == live::kSize<DeviceRecord>) {

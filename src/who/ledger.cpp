@@ -1,6 +1,7 @@
 #include "who/ledger.h"
 
 #include <algorithm>
+#include <ctime>
 #include <exception>
 #include <iterator>
 #include <map>
@@ -14,6 +15,17 @@ namespace {
 // The peak of each place is copied when all together have grown so much since it was: it is of a
 // moment at which they had at least this share of the most that they ever had.
 constexpr double kPeakStep = 1.01;
+
+// As many may come to one when their calls have names.
+constexpr std::size_t kPlacesOfOne = 16;
+
+// To some milliseconds, and at a fifth of the precise clock's cost.
+std::uint64_t coarse_nanoseconds() {
+  timespec now{};
+  (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
 
 std::string in_words(const stats::StreamName& stream) {
   using Kind = stats::StreamName::Kind;
@@ -66,7 +78,10 @@ void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& s
     const Lock lock(mutex_);
     calls.name = name;
     calls.place = place_of(stack, name);
-    if (known_.empty()) known_.resize(kFrames);
+    if (known_.empty()) {
+      spare_.reserve(kMostSpare);
+      known_.resize(kFrames);
+    }
     auto& ways = known_[ways_of(frame)];
     ways.calls[ways.next++ % kWays] = calls;
     add(calls.place, address, bytes, stream);
@@ -89,14 +104,23 @@ bool Ledger::note_known(const void* frame, std::uint64_t address, Bytes bytes,
 
 void Ledger::add(std::uint32_t number, std::uint64_t address, Bytes bytes,
                  const stats::StreamName& stream) {
-  const auto [block, fresh] = blocks_.try_emplace(address);
-  if (fresh)
-    seen_[slot_of(address)].fetch_add(1, std::memory_order_relaxed);
-  else
+  auto block = blocks_.find(address);
+  if (block != blocks_.end()) {
     leave(block->second);  // its free was not seen
+  } else {
+    if (spare_.empty()) {
+      block = blocks_.try_emplace(address).first;
+    } else {
+      spare_.back().key() = address;
+      block = blocks_.insert(std::move(spare_.back())).position;
+      spare_.pop_back();
+    }
+    seen_[slot_of(address)].fetch_add(1, std::memory_order_relaxed);
+  }
   const bool of_host = stream.kind == stats::StreamName::Kind::host;
-  block->second = {number, bytes, Clock::now(), of_host ? stream.context : nullptr};
+  block->second = {number, bytes, coarse_nanoseconds(), of_host ? stream.context : nullptr};
   auto& place = places_[number];
+  ++changes_;
   place.stream = stream;
   place.live += bytes;
   place.allocated += bytes;
@@ -111,13 +135,17 @@ void Ledger::leave(const Block& block) {
   auto& place = places_[block.place];
   place.live -= block.bytes;
   --place.blocks;
+  ++changes_;
   live_ -= block.bytes;
 }
 
 Ledger::Blocks::iterator Ledger::remove(Blocks::iterator block) {
   leave(block->second);
   seen_[slot_of(block->first)].fetch_sub(1, std::memory_order_relaxed);
-  return blocks_.erase(block);
+  const auto next = std::next(block);
+  auto node = blocks_.extract(block);
+  if (spare_.size() < spare_.capacity()) spare_.push_back(std::move(node));
+  return next;
 }
 
 void Ledger::forget(std::uint64_t address) {
@@ -134,7 +162,7 @@ void Ledger::forget_context(const void* context) {
 }
 
 std::vector<Ledger::Seen> Ledger::seen(stats::Holders& all) const {
-  const auto now = Clock::now();
+  const auto now = coarse_nanoseconds();
   const Lock lock(mutex_);
   all.sample_bytes = sample_bytes_.load(std::memory_order_relaxed);
   all.live = live_;
@@ -143,9 +171,8 @@ std::vector<Ledger::Seen> Ledger::seen(stats::Holders& all) const {
   std::vector<Seen> seen;
   for (const auto& place : places_) seen.push_back({place, 0});
   for (const auto& [address, block] : blocks_) {
-    const std::chrono::duration<double> age = now - block.since;
     auto& oldest = seen[block.place].oldest_seconds;
-    oldest = std::max(oldest, age.count());
+    oldest = std::max(oldest, static_cast<double>(now - block.since) / 1e9);
   }
   return seen;
 }
@@ -156,7 +183,15 @@ stats::Holders Ledger::holders(std::size_t most, const Names& names) const {
   stats::Holders all;
   std::unordered_map<std::uintptr_t, who::Place> known;
   std::map<std::pair<Name, std::vector<std::string>>, std::size_t> by_calls;
-  for (const auto& [place, oldest_seconds] : seen(all)) {
+  auto places = seen(all);
+  const auto heavier = [](const Seen& a, const Seen& b) {
+    return std::max(a.place.at_peak, a.place.live) > std::max(b.place.at_peak, b.place.live);
+  };
+  const auto named = std::min(places.size(), most * kPlacesOfOne);
+  std::partial_sort(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(named),
+                    places.end(), heavier);
+  places.resize(named);
+  for (const auto& [place, oldest_seconds] : places) {
     std::string library;
     std::vector<std::string> frames;
     for (std::size_t f = 0; f < place.stack.depth; ++f) {

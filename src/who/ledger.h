@@ -10,7 +10,6 @@
 
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <unordered_map>
@@ -50,12 +49,17 @@ class Ledger {
   // The context has ended, and its blocks that are no stream's with it.
   void forget_context(const void* context) GMLAKE_EXCLUDES(mutex_);
 
+  // Grows with each block that is noted, and each of them that is freed.
+  std::uint64_t changes() const GMLAKE_EXCLUDES(mutex_) {
+    const Lock lock(mutex_);
+    return changes_;
+  }
+
   // The places with the most, so many. Their calls get their names here, by the loader: no lock of
   // ours is held then.
   stats::Holders holders(std::size_t most, const Names& names) const GMLAKE_EXCLUDES(mutex_);
 
  private:
-  using Clock = std::chrono::steady_clock;
   static constexpr std::size_t kMostPlaces = 2048;  // all further ones are one
   static constexpr std::size_t kSlots = 4096;
 
@@ -69,10 +73,11 @@ class Ledger {
   struct Block {
     std::uint32_t place;
     Bytes bytes;
-    Clock::time_point since;
+    std::uint64_t since;  // coarse_nanoseconds()
     const void* context;  // that it ends with; null for a stream's
   };
   using Blocks = std::unordered_map<std::uint64_t, Block>;  // by address
+  static constexpr std::size_t kMostSpare = 1024;
 
   // Calls that were made before: the places that they led to.
   struct Known {
@@ -120,7 +125,9 @@ class Ledger {
   std::deque<Place> places_ GMLAKE_GUARDED_BY(mutex_);
   std::unordered_multimap<std::size_t, std::uint32_t> by_hash_ GMLAKE_GUARDED_BY(mutex_);
   Blocks blocks_ GMLAKE_GUARDED_BY(mutex_);
+  std::vector<Blocks::node_type> spare_ GMLAKE_GUARDED_BY(mutex_);  // what a free leaves to the next
   std::vector<Ways> known_ GMLAKE_GUARDED_BY(mutex_);  // kFrames
+  std::uint64_t changes_ GMLAKE_GUARDED_BY(mutex_) = 0;
   Bytes live_ GMLAKE_GUARDED_BY(mutex_) = 0;
   Bytes peak_ GMLAKE_GUARDED_BY(mutex_) = 0;
 };

@@ -242,6 +242,24 @@ class Stats(Live):
         self.assertEqual(missing.returncode, 69)
         self.assertIn(f"process {process.pid} has no page", missing.stderr)
 
+    def test_who_holds_the_memory(self):
+        def first(report):
+            return (report.get("who", {}).get("holders") or [{}])[0]
+
+        def shown(process):
+            return first(json.loads(self.gmlake("stats", process.pid, "--json").stdout)["processes"][0])
+
+        with self.waiting(harness.PROGRAMS / "holders_shared", "wait", GMLAKE_STATS_SAMPLE_BYTES="1MiB") as process:
+            until(lambda: shown(process).get("live") == 32 * harness.MIB)
+            holder = shown(process)
+            self.assertEqual((holder["name"], holder["library"], holder["blocks"]), ("weights", "holders_shared", 4))
+            self.assertTrue(any(frame.startswith("ask_for_weights (") for frame in holder["frames"]), holder)
+            self.assertIn('holders_shared, for "weights"; 32.00 MiB of it not freed', self.gmlake("stats", process.pid).stdout)
+            process.kill()
+            process.wait()
+            self.gmlake("stats")  # recovers the report
+        self.assertEqual(first(self.saved())["live"], 32 * harness.MIB)
+
     def test_watching_until_it_ends(self):
         with self.waiting() as process:
             watch = subprocess.Popen([GMLAKE, "stats", "--watch", "0.05"], env=self.environment(False), text=True,

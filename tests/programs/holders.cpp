@@ -3,10 +3,13 @@
 //
 //   holders [SMALL]     frees all but 8 MiB; SMALL blocks of 64 KiB, 1000 unless it says otherwise
 //   holders exhaust     asks until there is no more
+//   holders wait        holds 32 MiB, says "ready" and waits for its end
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
+
+#include <unistd.h>
 
 #include "device.h"
 
@@ -39,6 +42,16 @@ int exhaust() {
   return code == 2 ? 0 : 1;
 }
 
+int wait() {
+  (void)annotate("weights");
+  void* at = nullptr;
+  for (int i = 0; i < 4; ++i)
+    if (const int code = ask_for_weights(&at)) return code;
+  std::puts("ready");
+  (void)std::fflush(stdout);
+  for (;;) (void)pause();
+}
+
 int run(std::size_t small) {
   std::vector<void*> weights(4), activations(small);
   int code = 0;
@@ -57,5 +70,6 @@ int run(std::size_t small) {
 int main(int argc, char** argv) {
   if (const int code = device::open()) return code;
   if (argc > 1 && std::strcmp(argv[1], "exhaust") == 0) return exhaust();
+  if (argc > 1 && std::strcmp(argv[1], "wait") == 0) return wait();
   return run(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1000);
 }

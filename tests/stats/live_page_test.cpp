@@ -200,5 +200,33 @@ TEST_F(LivePageTest, WhoWritesBesideAnotherTakesANameOfHisOwn) {
   EXPECT_EQ(Naming("").name_for({42, now, ""}), "");
 }
 
+TEST_F(LivePageTest, WhoHoldsTheMemoryIsCutToSize) {
+  LivePage page;
+  ASSERT_TRUE(begin(page));
+  HoldersRecord* const record = page.add_holders();
+  ASSERT_TRUE(record);
+  Holders all{MiB, 3 * MiB, 4 * MiB, 1, {}};
+  for (std::size_t i = 0; i <= HoldersRecord::kMost; ++i)
+    all.holders.push_back({"name " + std::to_string(i), std::string(1000, 'l'),
+                           std::vector<std::string>(20, std::string(1000, 'f')), 2 * MiB, 3 * MiB,
+                           5 * MiB, 7, 0.5, "legacy"});
+  show(*record, all);
+  auto who = seen().report.who;
+  EXPECT_EQ(who.sample_bytes, MiB);
+  EXPECT_EQ(who.lost, 1U);
+  ASSERT_EQ(who.holders.size(), HoldersRecord::kMost);
+  const auto& last = who.holders.back();
+  EXPECT_EQ(last.name, "name " + std::to_string(HoldersRecord::kMost - 1));
+  EXPECT_EQ(last.library, std::string(sizeof record->lines[0].library - 1, 'l'));
+  ASSERT_EQ(last.frames.size(), HoldersRecord::kFrames);
+  EXPECT_EQ(last.frames[0], std::string(sizeof record->lines[0].frames[0] - 1, 'f'));
+  EXPECT_EQ(last.at_peak, 3 * MiB);
+  EXPECT_EQ(last.blocks, 7U);
+
+  all.holders.resize(1);  // of the others nothing is left
+  show(*record, all);
+  EXPECT_EQ(seen().report.who.holders.size(), 1U);
+}
+
 }  // namespace
 }  // namespace gmlake::stats

@@ -107,8 +107,9 @@ class Run {
       if (current != context_) check("cuCtxSetCurrent", cuCtxSetCurrent(context_));
       current = context_;
       while (!over() && !outer_goes_on() && program_[next_].thread == thread) step();
+      const bool ends = over() && !outer_;  // as long as it is this thread's turn
       pass_on();
-      if (over() && !outer_) return;
+      if (ends) return;
       turn_[thread].acquire();
     }
   }
