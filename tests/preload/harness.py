@@ -45,7 +45,8 @@ def environment(preload=True, simcuda=True, **settings):
     if simcuda:
         env["LD_LIBRARY_PATH"] = str(SIMCUDA)
     env["GMLAKE_STATS_LIVE_FOLDER"] = PAGES
-    env["ASAN_OPTIONS"] = ASAN_OPTIONS
+    # gmlake run puts the library in front of it.
+    env["ASAN_OPTIONS"] = ASAN_OPTIONS + ("" if preload else ":verify_asan_link_order=0")
     env.update({k: str(v) for k, v in settings.items()})
     return {k: v for k, v in env.items() if settings.get(k, v) is not None}
 
