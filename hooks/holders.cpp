@@ -74,9 +74,8 @@ void show_holders() {
   if (!ledger || !record) return;
   const auto changes = ledger->changes();
   if (std::exchange(last, changes) == changes) return;
-  (void)guarded([&] {
-    stats::show(*record, ledger->holders(stats::HoldersRecord::kMost, names()));
-  });
+  (void)guarded(
+      [&] { stats::show(*record, ledger->holders(stats::HoldersRecord::kMost, names())); });
 }
 
 stats::Holders holders_now() {
@@ -84,12 +83,23 @@ stats::Holders holders_now() {
   return ledger ? ledger->holders(kMostHolders, names()) : stats::Holders{};
 }
 
+who::Name exchange_name(const char* name) {
+  return std::exchange(here.name, names().number_of(name));
+}
+who::Name current_name() {
+  return here.name;
+}
+void set_name(who::Name name) {
+  here.name = name;
+}
+const char* kept_name(const char* name) {
+  return names().text_of(names().number_of(name));
+}
+
 extern "C" GMLAKE_EXPORT const char* gmlake_annotate(const char* name) {
   const NoCancel whole;
   try {
-    const char* const before = names().text_of(here.name);
-    here.name = names().number_of(name);
-    return before;
+    return names().text_of(exchange_name(name));
   } catch (const std::exception&) {  // no host memory: it stays as it is
     return name;
   }

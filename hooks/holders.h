@@ -10,13 +10,21 @@
 
 namespace gmlake::hooks {
 
-// The process's ledger begins, if it is to have one; before it has a pool. `shown`: where others see
-// it, or null.
+// The process's ledger begins, if it is to have one; before it has a pool. `shown`: where others
+// see it, or null.
 void begin_noting(Bytes sample_bytes, stats::HoldersRecord* shown);
 void noting_after_fork();
 
 void note_holder(who::Ledger& ledger, Action action, const pool::Origin& origin,
                  std::uint64_t pointer, Bytes bytes);
+
+// What the calling thread asks for is for that name. By text, of which "" and null are none: gives
+// the one that held before. Throws std::bad_alloc.
+who::Name exchange_name(const char* name);
+who::Name current_name();
+void set_name(who::Name name);
+// The same text, for good; null for none.
+const char* kept_name(const char* name);
 
 // Whether there is something to be shown from time to time; does it, by one thread at a time.
 bool shows_holders();

@@ -240,5 +240,6 @@
 #define GMLAKE_OTHER_EXPORTS(X)                                                                                      \
   X(dlsym) X(__gmon_start__) X(gmlake_settle)                                                                        \
   X(dup2) X(dup3) X(gmlake_version) X(gmlake_trim) X(gmlake_malloc) X(gmlake_free) X(gmlake_record_use) \
-  X(gmlake_allocate) X(gmlake_memory) X(gmlake_report) X(gmlake_annotate)
+  X(gmlake_allocate) X(gmlake_memory) X(gmlake_report) X(gmlake_annotate) \
+  X(InitializeInjectionNvtx2)
 // clang-format on

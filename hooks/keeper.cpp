@@ -19,7 +19,7 @@
 namespace gmlake::hooks {
 namespace {
 
-constexpr unsigned kLooks = 4;  // in the time after which memory goes
+constexpr unsigned kLooks = 4;                    // in the time after which memory goes
 constexpr long long kBetweenShows = 500'000'000;  // nanoseconds; of who holds the memory
 
 constinit std::atomic<pid_t> kept_by{0};

@@ -103,9 +103,9 @@ constexpr std::uint64_t layout() {
 #define X(name, unit, help) take(#name ";");
   GMLAKE_UNPROVED(X)
 #undef X
-  for (const std::uint64_t size : {sizeof(Header), sizeof(DeviceRecord), sizeof(FrontRecord),
-                                   sizeof(HoldersRecord), sizeof(UnprovedPair), sizeof(Sample),
-                                   kSegment, kAlign})
+  for (const std::uint64_t size :
+       {sizeof(Header), sizeof(DeviceRecord), sizeof(FrontRecord), sizeof(HoldersRecord),
+        sizeof(UnprovedPair), sizeof(Sample), kSegment, kAlign})
     hash = (hash ^ size) * 0x100000001b3;
   return hash;
 }

@@ -125,7 +125,8 @@ class Ledger {
   std::deque<Place> places_ GMLAKE_GUARDED_BY(mutex_);
   std::unordered_multimap<std::size_t, std::uint32_t> by_hash_ GMLAKE_GUARDED_BY(mutex_);
   Blocks blocks_ GMLAKE_GUARDED_BY(mutex_);
-  std::vector<Blocks::node_type> spare_ GMLAKE_GUARDED_BY(mutex_);  // what a free leaves to the next
+  std::vector<Blocks::node_type> spare_
+      GMLAKE_GUARDED_BY(mutex_);                       // what a free leaves to the next
   std::vector<Ways> known_ GMLAKE_GUARDED_BY(mutex_);  // kFrames
   std::uint64_t changes_ GMLAKE_GUARDED_BY(mutex_) = 0;
   Bytes live_ GMLAKE_GUARDED_BY(mutex_) = 0;

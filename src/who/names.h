@@ -26,10 +26,10 @@ class Names {
     names_.emplace_back(name);
     return numbers_[names_.back()] = static_cast<Name>(names_.size());
   }
-  // Null for none.
+  // Null for none, and for one of before a fork.
   const char* text_of(Name name) const GMLAKE_EXCLUDES(mutex_) {
     const Lock lock(mutex_);
-    return name == 0 ? nullptr : names_[name - 1].c_str();
+    return name == 0 || name > names_.size() ? nullptr : names_[name - 1].c_str();
   }
 
  private:

@@ -38,6 +38,24 @@ class Holders(harness.Case):
                 self.assertTrue(any("ask_for_activations" in frame for frame in activations["frames"]), activations["frames"])
                 self.assertEqual(who["live"], 8 * MIB)
 
+    def test_ranges_of_nvtx_are_names(self):
+        for depth in (0, 100):  # more than have names of their own
+            with self.subTest(depth=depth):
+                report = self.folder / "report.json"
+                process = harness.run(harness.GMLAKE, "run", "--set", "stats.sample_bytes=1MiB", "--json", report, "--",
+                                      harness.PROGRAMS / "ranges", depth,
+                                      env=harness.environment(False, GMLAKE_STATS_REPORT="none"))
+                self.assertEqual((process.returncode, process.stdout), (0, "0 1 2 2 1 1 1 0 -2 \n"), process.stderr)
+                asked = {}
+                for holder in json.loads(report.read_text())["who"]["holders"]:
+                    asked[holder["name"]] = asked.get(holder["name"], 0) + holder["allocated"] // MIB
+                self.assertEqual(asked, {"step": 1 + 16, "forward": 2 + 2, "backward": 8, "": 32})
+
+    def test_another_tool_s_ranges_are_left_to_it(self):
+        env = harness.environment(False, NVTX_INJECTION64_PATH="/nowhere/libtool.so")
+        said = harness.run(harness.GMLAKE, "run", "--dry-run", "--set", "stats.sample_bytes=1MiB", "--", "true", env=env).stdout
+        self.assertNotIn("NVTX", said)
+
     def test_small_blocks_are_estimated(self):
         who = self.report("holders_shared", 8000)[0]["who"]
         asked = 8000 * 64 * 1024

@@ -140,6 +140,9 @@ int run(const RunOptions& options) {
              "warning: LD_PRELOAD holds another copy of gmlake, " + *other +
                  "; take it out: one of the two serves the program");
   assignments.set("LD_PRELOAD", preload_with(library), "");
+  // The program's NVTX ranges say what its memory is for, unless they are another tool's.
+  constexpr auto kNvtx = "NVTX_INJECTION64_PATH";
+  if (config.stats_sample_bytes != 0 && !std::getenv(kNvtx)) assignments.set(kNvtx, library, "");
 
   if (const auto file = find_program(options.program[0])) {
     if (const auto reason = ignores_preload(*file))

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -31,10 +32,10 @@ struct Leniency {
 };
 Leniency leniency;  // set once, with the rest
 
-Config& storage() {
-  static Config* config = new Config;  // leaked: read until the process is gone
-  return *config;
-}
+// Calls that come before cuInit, or beside it, find the defaults. Leaked: read until the process is
+// gone.
+constinit std::atomic<const Config*> loaded{nullptr};
+
 template <typename T>
 bool parse_number(std::string_view text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -138,7 +139,7 @@ std::string load_config() {
                                    std::pair("SIMCUDA_PEERS", &leniency.peers)})
     if (const char* text = value(name); text && (!parse_number(text, *flag) || *flag > 1))
       return fmt::format("{}: '{}' is neither 0 nor 1", name, text);
-  storage() = std::move(read);
+  loaded.store(new Config(std::move(read)), std::memory_order_release);
   if (const char* text = value("SIMCUDA_COSTS"))
     if (auto wrong = load_costs(text); !wrong.empty()) return "SIMCUDA_COSTS: " + wrong;
   if (const char* text = value("SIMCUDA_FAULTS"))
@@ -154,7 +155,10 @@ bool devices_are_peers() {
 }
 
 const Config& config() {
-  return storage();
+  if (const auto* const config = loaded.load(std::memory_order_acquire)) [[likely]]
+    return *config;
+  static const Config* defaults = new Config;
+  return *defaults;
 }
 
 }  // namespace gmlake::simcuda
