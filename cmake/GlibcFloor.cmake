@@ -19,14 +19,15 @@ function(gmlake_runs_with_old_glibc target)
   if(NOT TARGET gmlake_old_libc)
     return()
   endif()
-  # libc_nonshared.a: the part of the C library that is linked statically everywhere (atexit).
+  # libc_nonshared.a: the part of the C library that is linked statically everywhere (atexit, which the C++ runtime behind
+  # it may be the first to want). Libraries of this machine that nothing is used of ask for its glibc all the same.
   target_link_libraries(${target} PRIVATE $<TARGET_OBJECTS:gmlake_old_libc> -l:libc_nonshared.a)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL EXECUTABLE)
     target_link_libraries(${target} PRIVATE $<TARGET_OBJECTS:gmlake_old_start>)
     target_link_options(${target} PRIVATE -Wl,--wrap=__libc_start_main)
   endif()
-  target_link_options(${target} PRIVATE -L${stand_ins} -static-libstdc++
+  target_link_options(${target} PRIVATE -L${stand_ins} -static-libstdc++ -Wl,--as-needed -Wl,-u,atexit
     -Wl,--push-state,--no-as-needed -ldl -lpthread -Wl,--pop-state)
 endfunction()
 
