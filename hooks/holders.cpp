@@ -1,12 +1,14 @@
 #include "hooks/holders.h"
 
+#include <algorithm>
+#include <chrono>
 #include <exception>
 #include <new>
 #include <utility>
 
 #include "hooks/gmlake.h"
-#include "hooks/process.h"
 #include "hooks/wrappers.h"
+#include "stats/process_stamp.h"
 #include "support/lasting.h"
 #include "support/no_cancel.h"
 
@@ -67,15 +69,27 @@ bool shows_holders() {
   return shown.load(std::memory_order_relaxed) != nullptr;
 }
 
+// Not more often than once in half a second, nor for more than a hundredth of a thread's time. What
+// it can not do for want of host memory it tries again.
 void show_holders() {
+  using Clock = std::chrono::steady_clock;
   static std::uint64_t last = 0;
+  static Clock::time_point next{};
   const auto* ledger = ledger_in_use.load(std::memory_order_acquire);
   auto* const record = shown.load(std::memory_order_relaxed);
-  if (!ledger || !record) return;
+  const auto begin = Clock::now();
+  if (!ledger || !record || begin < next) return;
   const auto changes = ledger->changes();
-  if (std::exchange(last, changes) == changes) return;
-  (void)guarded(
-      [&] { stats::show(*record, ledger->holders(stats::HoldersRecord::kMost, names())); });
+  if (changes == last) return;
+  try {
+    const auto holders =
+        ledger->holders(stats::HoldersRecord::kMost, names(), who::Ledger::Calls::placed);
+    stats::show(*record, holders, stats::monotonic_nanoseconds());
+    last = changes;
+  } catch (const std::bad_alloc&) {
+  }
+  const auto end = Clock::now();
+  next = end + std::max<Clock::duration>(std::chrono::milliseconds(500), 100 * (end - begin));
 }
 
 stats::Holders holders_now() {
@@ -83,8 +97,8 @@ stats::Holders holders_now() {
   return ledger ? ledger->holders(kMostHolders, names()) : stats::Holders{};
 }
 
-who::Name exchange_name(const char* name) {
-  return std::exchange(here.name, names().number_of(name));
+who::Name number_of_name(const char* name) {
+  return names().number_of(name);
 }
 who::Name current_name() {
   return here.name;
@@ -99,7 +113,7 @@ const char* kept_name(const char* name) {
 extern "C" GMLAKE_EXPORT const char* gmlake_annotate(const char* name) {
   const NoCancel whole;
   try {
-    return names().text_of(exchange_name(name));
+    return names().text_of(std::exchange(here.name, names().number_of(name)));
   } catch (const std::exception&) {  // no host memory: it stays as it is
     return name;
   }

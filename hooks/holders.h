@@ -18,15 +18,16 @@ void noting_after_fork();
 void note_holder(who::Ledger& ledger, Action action, const pool::Origin& origin,
                  std::uint64_t pointer, Bytes bytes);
 
-// What the calling thread asks for is for that name. By text, of which "" and null are none: gives
-// the one that held before. Throws std::bad_alloc.
-who::Name exchange_name(const char* name);
+// What the calling thread asks for is for that name. By text: 0 for "" and where no more are kept.
+// Throws std::bad_alloc.
+who::Name number_of_name(const char* name);
 who::Name current_name();
 void set_name(who::Name name);
 // The same text, for good; null for none.
 const char* kept_name(const char* name);
 
-// Whether there is something to be shown from time to time; does it, by one thread at a time.
+// Whether there is something to be shown from time to time; does it if it is time again, by one
+// thread at a time.
 bool shows_holders();
 void show_holders();
 

@@ -19,8 +19,10 @@ class Live {
   void begin(const config::Config& config, const stats::Report& described);
   stats::Records* records() { return begun_ ? &page_ : nullptr; }
   stats::live::Header* header() const { return page_.header(); }
-  stats::HoldersRecord* holders() {  // once
-    return begun_ ? page_.add_holders() : nullptr;
+  // Where others see who holds the memory. Null: nowhere.
+  stats::HoldersRecord* holders() {
+    if (!holders_ && begun_) holders_ = page_.add_holders();
+    return holders_;
   }
   const std::string& path() const { return page_.path(); }  // of the page
   // At the end of exit(): the reports are written, and the page goes.
@@ -39,6 +41,7 @@ class Live {
   bool begun_ = false;
   stats::PageFacts facts_;
   stats::LivePage page_;
+  stats::HoldersRecord* holders_ = nullptr;
 };
 
 }  // namespace gmlake::hooks

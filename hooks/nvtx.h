@@ -11,8 +11,13 @@
 namespace gmlake::hooks::nvtx {
 
 enum class Module : int { core = 1, core2 = 5 };
-enum Core : unsigned { kPushEx = 8, kPushA = 9, kPop = 11 };
-enum Core2 : unsigned { kDomainPushEx = 4, kDomainPop = 5, kDomainRegisterA = 10 };
+enum Core : unsigned { kPushEx = 8, kPushA = 9, kPushW = 10, kPop = 11 };
+enum Core2 : unsigned {
+  kDomainPushEx = 4,
+  kDomainPop = 5,
+  kDomainRegisterA = 10,
+  kDomainCreateA = 12
+};
 constexpr std::uint32_t kCallbacks = 1;
 
 using Function = void (*)();
@@ -36,6 +41,13 @@ struct Attributes {
 enum Message : std::int32_t { kText = 1, kRegistered = 3 };  // 2 is of wide characters
 
 }  // namespace gmlake::hooks::nvtx
+
+namespace gmlake::hooks {
+
+// The child's names begin anew: ranges that its parent pushed are none here.
+void ranges_after_fork();
+
+}  // namespace gmlake::hooks
 
 // NVTX calls it once for each copy of itself in the process. Gives 1, or 0 where it may unload us.
 extern "C" int InitializeInjectionNvtx2(const void* (*tables)(std::uint32_t));

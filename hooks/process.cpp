@@ -21,6 +21,7 @@
 #include "hooks/keeper.h"
 #include "hooks/legacy_stream.h"
 #include "hooks/neighbours.h"
+#include "hooks/nvtx.h"
 #include "hooks/other_copy.h"
 #include "hooks/peers.h"
 #include "hooks/program_device.h"
@@ -157,6 +158,7 @@ void Process::after_fork() {
   sharing_after_fork();
   record::after_fork();
   noting_after_fork();
+  ranges_after_fork();
   if (!cuda_has_begun_) return;
   live_.after_fork();
   state_ &= ~(kActive | kDriverDoor | kRuntimeDoor | kPool);

@@ -443,10 +443,11 @@ void Books::forget_context(driver::Context context, bool takes_blocks) {
   Front* known = nullptr;
   {
     const Opened books(mutex_);
-    timelines_.forget_context(context, takes_blocks);
-    clocks_.forget_events();
     known = fronts_.find(Fronts::key_of_context(context));
-    if (known && !takes_blocks) fronts_.rename(known, Fronts::kNoKey);
+    const bool leaves_some = known && !takes_blocks && standings_[known->timeline].blocks != 0;
+    timelines_.forget_context(context, !leaves_some);
+    clocks_.forget_events();
+    if (leaves_some) fronts_.rename(known, Fronts::kNoKey);
   }
   if (!known || GMLAKE_FAULT(memory_outlives_context)) return;
   if (!takes_blocks) {

@@ -81,8 +81,13 @@ Front& Books::host_front_of(const Front& owner, const Origin& by) {
     const Opened books(mutex_);
     return timelines_.over(owner.timeline);
   }();
-  return host_front(gone && by.context ? by.context
-                                       : owner.context.load(std::memory_order_relaxed));
+  if (!gone) return host_front(owner.context.load(std::memory_order_relaxed));
+  if (by.context) return host_front(by.context);
+  // Nobody frees it, and its own context can not be asked any more: behind another's work, then.
+  const Opened books(mutex_);
+  for (const auto& front : fronts_.all())
+    if (front->host && !timelines_.over(front->timeline)) return *front;
+  return *fronts_.all()[owner.timeline];
 }
 
 std::vector<Front*> Books::fronts_of(driver::Context context) const {

@@ -1,10 +1,13 @@
 #include "stats/holder.h"
 
+#include <algorithm>
+
 #include "stats/fixed_text.h"
 #include "support/json_writer.h"
 
 namespace gmlake::stats {
-void show(HoldersRecord& record, const Holders& all) {
+
+void show(HoldersRecord& record, const Holders& all, std::uint64_t now) {
   record.sample_bytes = all.sample_bytes;
   record.live = all.live;
   record.peak = all.peak;
@@ -17,7 +20,7 @@ void show(HoldersRecord& record, const Holders& all) {
     line.at_peak = one.at_peak;
     line.allocated = one.allocated;
     line.blocks = one.blocks;
-    line.oldest_seconds = one.oldest_seconds;
+    line.oldest = now - std::min(now, static_cast<std::uint64_t>(one.oldest_seconds * 1e9));
     put_start(line.name, one.name);
     put_start(line.library, one.library);
     put_start(line.stream, one.stream);
@@ -26,7 +29,7 @@ void show(HoldersRecord& record, const Holders& all) {
   }
 }
 
-Holders shown(const HoldersRecord& record) {
+Holders shown(const HoldersRecord& record, std::uint64_t now) {
   Holders all{record.sample_bytes, record.live, record.peak, record.lost, {}};
   for (const auto& line : record.lines) {
     if (line.allocated == 0) break;
@@ -35,7 +38,8 @@ Holders shown(const HoldersRecord& record) {
     one.at_peak = line.at_peak;
     one.allocated = line.allocated;
     one.blocks = line.blocks;
-    one.oldest_seconds = line.oldest_seconds;
+    if (one.blocks != 0 && now > line.oldest)
+      one.oldest_seconds = static_cast<double>(now - line.oldest) / 1e9;
     one.name = text_in(line.name);
     one.library = text_in(line.library);
     one.stream = text_in(line.stream);

@@ -41,7 +41,7 @@ struct HoldersRecord {
   struct Line {
     Bytes live, at_peak, allocated;
     std::uint64_t blocks;
-    double oldest_seconds;
+    std::uint64_t oldest;  // since when its oldest block is there: monotonic, nanoseconds
     char name[64], library[64], stream[24];
     std::array<char[112], kFrames> frames;
   };
@@ -50,8 +50,8 @@ struct HoldersRecord {
   std::array<Line, kMost> lines;  // of `allocated` 0: none
 };
 // Written by one thread at a time; a reader may see some of the next ones.
-void show(HoldersRecord& record, const Holders& holders);
-Holders shown(const HoldersRecord& record);
+void show(HoldersRecord& record, const Holders& holders, std::uint64_t now);
+Holders shown(const HoldersRecord& record, std::uint64_t now);
 
 // "sample_bytes" and so on, into an object.
 void add_holders(JsonWriter& json, const Holders& holders);

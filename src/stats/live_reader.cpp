@@ -123,7 +123,8 @@ void read_records(const Copy& copy, std::size_t size, PageView& page) {
       const char* const record = bytes(copy) + at + live::kHead;
       if (kind == live::Kind::holders) {
         if (head.size == live::kSize<HoldersRecord>)
-          page.report.who = shown(*reinterpret_cast<const HoldersRecord*>(record));
+          page.report.who =
+              shown(*reinterpret_cast<const HoldersRecord*>(record), monotonic_nanoseconds());
         at += head.size;
         continue;
       }

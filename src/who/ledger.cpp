@@ -5,6 +5,7 @@
 #include <exception>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "support/no_cancel.h"
@@ -162,8 +163,8 @@ void Ledger::forget_context(const void* context) {
 }
 
 std::vector<Ledger::Seen> Ledger::seen(stats::Holders& all) const {
-  const auto now = coarse_nanoseconds();
   const Lock lock(mutex_);
+  const auto now = coarse_nanoseconds();  // behind all that were noted
   all.sample_bytes = sample_bytes_.load(std::memory_order_relaxed);
   all.live = live_;
   all.peak = peak_;
@@ -172,15 +173,17 @@ std::vector<Ledger::Seen> Ledger::seen(stats::Holders& all) const {
   for (const auto& place : places_) seen.push_back({place, 0});
   for (const auto& [address, block] : blocks_) {
     auto& oldest = seen[block.place].oldest_seconds;
-    oldest = std::max(oldest, static_cast<double>(now - block.since) / 1e9);
+    if (now > block.since) oldest = std::max(oldest, static_cast<double>(now - block.since) / 1e9);
   }
   return seen;
 }
 
 // A request that the pool does not have at once comes here by way of the runtime, others do not:
 // from where the program called on it is the same place.
-stats::Holders Ledger::holders(std::size_t most, const Names& names) const {
+stats::Holders Ledger::holders(std::size_t most, const Names& names, Calls calls) const {
   stats::Holders all;
+  std::optional<Loaded> loaded;
+  if (calls == Calls::placed) loaded.emplace();
   std::unordered_map<std::uintptr_t, who::Place> known;
   std::map<std::pair<Name, std::vector<std::string>>, std::size_t> by_calls;
   auto places = seen(all);
@@ -197,7 +200,7 @@ stats::Holders Ledger::holders(std::size_t most, const Names& names) const {
     for (std::size_t f = 0; f < place.stack.depth; ++f) {
       const auto address = place.stack.frames[f];
       const auto [found, fresh] = known.try_emplace(address);
-      if (fresh) found->second = who::place_of(address);
+      if (fresh) found->second = loaded ? loaded->place_of(address) : who::place_of(address);
       if (frames.empty() && found->second.between) continue;
       if (frames.empty()) library = found->second.library;
       frames.push_back(found->second.text);

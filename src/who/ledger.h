@@ -55,9 +55,11 @@ class Ledger {
     return changes_;
   }
 
-  // The places with the most, so many. Their calls get their names here, by the loader: no lock of
-  // ours is held then.
-  stats::Holders holders(std::size_t most, const Names& names) const GMLAKE_EXCLUDES(mutex_);
+  // The places with the most, so many. Their calls get their names here, by the loader, which may
+  // take milliseconds for each, or as Loaded has them: no lock of ours is held then.
+  enum class Calls { named, placed };
+  stats::Holders holders(std::size_t most, const Names& names, Calls calls = Calls::named) const
+      GMLAKE_EXCLUDES(mutex_);
 
  private:
   static constexpr std::size_t kMostPlaces = 2048;  // all further ones are one

@@ -1,12 +1,17 @@
 #include "who/stack.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include <cxxabi.h>
 #include <dlfcn.h>
+#include <link.h>
 #include <spdlog/fmt/fmt.h>
 #include <unwind.h>
 
@@ -37,6 +42,15 @@ std::string readable(const char* symbol) {
   const std::unique_ptr<char, decltype(&std::free)> name(
       abi::__cxa_demangle(symbol, nullptr, nullptr, &status), &std::free);
   return status == 0 && name ? name.get() : symbol;
+}
+
+Place nowhere(std::uintptr_t address) {
+  return {"", fmt::format("{:#x}", address), false};
+}
+Place in_library(const std::string& library, std::uintptr_t address, std::uintptr_t base) {
+  const bool between =
+      is_ours(address) || library.starts_with("libcudart") || library.starts_with("libcuda.so");
+  return {library, fmt::format("{}+{:#x}", library, address - base), between};
 }
 
 }  // namespace
@@ -77,15 +91,49 @@ Place place_of(std::uintptr_t address) {
   Dl_info info{};
   // A look at what is exported, as the dynamic linker has it.
   if (dladdr(reinterpret_cast<const void*>(address), &info) == 0 || !info.dli_fname)
-    return {"", fmt::format("{:#x}", address), false};
-  const std::string library = without_folder(info.dli_fname);
-  const bool between =
-      is_ours(address) || library.starts_with("libcudart") || library.starts_with("libcuda.so");
-  auto text = info.dli_sname
-                  ? fmt::format("{} ({})", readable(info.dli_sname), library)
-                  : fmt::format("{}+{:#x}", library,
-                                address - reinterpret_cast<std::uintptr_t>(info.dli_fbase));
-  return {library, std::move(text), between};
+    return nowhere(address);
+  auto place = in_library(without_folder(info.dli_fname), address,
+                          reinterpret_cast<std::uintptr_t>(info.dli_fbase));
+  if (info.dli_sname) place.text = fmt::format("{} ({})", readable(info.dli_sname), place.library);
+  return place;
+}
+
+Loaded::Loaded() {
+  struct Walk {
+    std::vector<Object>& objects;
+    bool whole = true;
+  } walk{objects_};
+  // Names and segments are there as long as this goes on.
+  (void)dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* out) {
+        auto& [objects, whole] = *static_cast<Walk*>(out);
+        const bool program = !info->dlpi_name || *info->dlpi_name == 0;
+        try {
+          for (int i = 0; i < info->dlpi_phnum; ++i) {
+            const auto& segment = info->dlpi_phdr[i];
+            if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
+            const auto begin = info->dlpi_addr + segment.p_vaddr;
+            objects.push_back(
+                {begin, begin + segment.p_memsz, info->dlpi_addr,
+                 program ? program_invocation_short_name : without_folder(info->dlpi_name)});
+          }
+        } catch (const std::bad_alloc&) {  // the linker's own frames are in between
+          whole = false;
+        }
+        return whole ? 0 : 1;
+      },
+      &walk);
+  if (!walk.whole) throw std::bad_alloc();
+  std::sort(objects_.begin(), objects_.end(),
+            [](const Object& a, const Object& b) { return a.begin < b.begin; });
+}
+
+Place Loaded::place_of(std::uintptr_t address) const {
+  const auto next =
+      std::upper_bound(objects_.begin(), objects_.end(), address,
+                       [](std::uintptr_t at, const Object& one) { return at < one.begin; });
+  if (next == objects_.begin() || address >= std::prev(next)->end) return nowhere(address);
+  return in_library(std::prev(next)->name, address, std::prev(next)->base);
 }
 
 }  // namespace gmlake::who

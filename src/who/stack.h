@@ -69,4 +69,19 @@ struct Place {
 };
 Place place_of(std::uintptr_t address);
 
+// What is loaded at a moment. Names files only ("library+0x12ab"), but takes hardly any time for
+// each address, and is right however soon a library goes: place_of reads names that go with it.
+class Loaded {
+ public:
+  Loaded();  // throws std::bad_alloc
+  Place place_of(std::uintptr_t address) const;
+
+ private:
+  struct Object {
+    std::uintptr_t begin, end, base;
+    std::string name;
+  };
+  std::vector<Object> objects_;  // by address; those that code is in
+};
+
 }  // namespace gmlake::who

@@ -231,6 +231,23 @@ TEST(EndedStreams, AContextThatTakesNoMemoryAlongIsNotFollowedAnyMore) {
   EXPECT_EQ(bench.device.physical(), 0U);
 }
 
+// One that leaves no block leaves nothing else.
+TEST(EndedStreams, AContextThatComesAgainHasItsPlaceAgain) {
+  Bench bench;
+  Origin host;
+  host.context = reinterpret_cast<void*>(0x200);
+  std::size_t first = 0;
+  for (int round = 0; round < 100; ++round) {
+    EXPECT_TRUE(bench.pool.free(bench.get(kBytes, host), host));
+    bench.pool.leave_context(host.context);
+    bench.device.forget_context(host.context);
+    bench.pool.forget_context(host.context, false);
+    if (round == 0) first = timelines(bench);
+  }
+  EXPECT_EQ(timelines(bench), first);
+  EXPECT_EQ(bench.counters().peak_physical_bytes, kBytes);
+}
+
 // Another thread wants memory whose work is the ending context's: that ends with it.
 TEST(EndedStreams, WhoeverNeedsTheMemoryOfAnEndingContextWaitsForIt) {
   Bench bench;

@@ -253,12 +253,22 @@ class Stats(Live):
             until(lambda: shown(process).get("live") == 32 * harness.MIB)
             holder = shown(process)
             self.assertEqual((holder["name"], holder["library"], holder["blocks"]), ("weights", "holders_shared", 4))
-            self.assertTrue(any(frame.startswith("ask_for_weights (") for frame in holder["frames"]), holder)
+            self.assertRegex(holder["frames"][0], r"^holders_shared\+0x[0-9a-f]+$")
             self.assertIn('holders_shared, for "weights"; 32.00 MiB of it not freed', self.gmlake("stats", process.pid).stdout)
+            until(lambda: shown(process)["oldest_seconds"] > holder["oldest_seconds"])  # though nothing changes
             process.kill()
             process.wait()
             self.gmlake("stats")  # recovers the report
         self.assertEqual(first(self.saved())["live"], 32 * harness.MIB)
+
+    def test_who_holds_the_memory_of_two_devices(self):
+        def first(process):
+            report, = json.loads(self.gmlake("stats", process.pid, "--json").stdout)["processes"]
+            return (report.get("who", {}).get("holders") or [{}])[0]
+
+        with self.waiting(harness.PROGRAMS / "holders_shared", "wait", "2", GMLAKE_STATS_SAMPLE_BYTES="1MiB",
+                          SIMCUDA_DEVICES=2) as process:
+            until(lambda: first(process).get("live") == 64 * harness.MIB)
 
     def test_watching_until_it_ends(self):
         with self.waiting() as process:

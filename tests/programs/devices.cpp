@@ -110,7 +110,7 @@ void what_a_pool_allows(cudaStream_t there_on) {
   cudaMemPool_t pool = nullptr;
   CHECK(cudaDeviceGetDefaultMemPool(&pool, 1));
   cudaMemAccessDesc access{};
-  access.location = {cudaMemLocationTypeDevice, {0}};
+  access.location = {cudaMemLocationTypeDevice, 0};
   SAY(copy(there));
   access.flags = cudaMemAccessFlagsProtReadWrite;
   SAY(cudaMemPoolSetAccess(pool, &access, 1));

@@ -3,7 +3,7 @@
 //
 //   holders [SMALL]     frees all but 8 MiB; SMALL blocks of 64 KiB, 1000 unless it says otherwise
 //   holders exhaust     asks until there is no more
-//   holders wait        holds 32 MiB, says "ready" and waits for its end
+//   holders wait [N]    holds 32 MiB on each of N devices (1), says "ready" and waits for its end
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -42,11 +42,14 @@ int exhaust() {
   return code == 2 ? 0 : 1;
 }
 
-int wait() {
+int wait(int devices) {
   (void)annotate("weights");
   void* at = nullptr;
-  for (int i = 0; i < 4; ++i)
-    if (const int code = ask_for_weights(&at)) return code;
+  for (int device = 0; device < devices; ++device) {
+    if (const auto code = cudaSetDevice(device)) return code;
+    for (int i = 0; i < 4; ++i)
+      if (const int code = ask_for_weights(&at)) return code;
+  }
   std::puts("ready");
   (void)std::fflush(stdout);
   for (;;) (void)pause();
@@ -70,6 +73,6 @@ int run(std::size_t small) {
 int main(int argc, char** argv) {
   if (const int code = device::open()) return code;
   if (argc > 1 && std::strcmp(argv[1], "exhaust") == 0) return exhaust();
-  if (argc > 1 && std::strcmp(argv[1], "wait") == 0) return wait();
+  if (argc > 1 && std::strcmp(argv[1], "wait") == 0) return wait(argc > 2 ? std::atoi(argv[2]) : 1);
   return run(argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1000);
 }

@@ -57,6 +57,18 @@ int main(int argc, char** argv) {
   levels.push_back(nvtxDomainRangePop(domain));
   code += ask(16);
   levels.push_back(nvtxRangePop());
+
+  levels.push_back(nvtxRangePushA("more"));
+  levels.push_back(nvtxRangePushW(L"wide"));
+  levels.push_back(nvtxRangePop());
+  code += ask(64);
+  levels.push_back(nvtxDomainRangePushEx(domain, &registered));
+  levels.push_back(nvtxRangePushA("across, seq = 17"));
+  levels.push_back(nvtxDomainRangePop(domain));  // the other domain's goes on
+  code += ask(128);
+  levels.push_back(nvtxRangePop());
+  code += ask(256);
+  levels.push_back(nvtxRangePop());
   code += ask(32);
   levels.push_back(nvtxRangePop());  // one too many
   for (const int level : levels) std::printf("%d ", level);

@@ -210,7 +210,7 @@ TEST_F(LivePageTest, WhoHoldsTheMemoryIsCutToSize) {
     all.holders.push_back({"name " + std::to_string(i), std::string(1000, 'l'),
                            std::vector<std::string>(20, std::string(1000, 'f')), 2 * MiB, 3 * MiB,
                            5 * MiB, 7, 0.5, "legacy"});
-  show(*record, all);
+  show(*record, all, monotonic_nanoseconds());
   auto who = seen().report.who;
   EXPECT_EQ(who.sample_bytes, MiB);
   EXPECT_EQ(who.lost, 1U);
@@ -222,9 +222,10 @@ TEST_F(LivePageTest, WhoHoldsTheMemoryIsCutToSize) {
   EXPECT_EQ(last.frames[0], std::string(sizeof record->lines[0].frames[0] - 1, 'f'));
   EXPECT_EQ(last.at_peak, 3 * MiB);
   EXPECT_EQ(last.blocks, 7U);
+  EXPECT_GE(last.oldest_seconds, 0.5);
 
   all.holders.resize(1);  // of the others nothing is left
-  show(*record, all);
+  show(*record, all, monotonic_nanoseconds());
   EXPECT_EQ(seen().report.who.holders.size(), 1U);
 }
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -70,7 +71,10 @@ void each_ended(const std::vector<std::string>& folders,
       page = stats::read_page(path, problem);
       if (!page) continue;
       page->report.recovered = true;
-      page->report.seconds = static_cast<double>(page->last_moment - page->began) / 1e9;
+      const double seconds = static_cast<double>(page->last_moment - page->began) / 1e9;
+      const double since = std::exchange(page->report.seconds, seconds) - seconds;
+      for (auto& holder : page->report.who.holders)
+        holder.oldest_seconds = std::max(0.0, holder.oldest_seconds - since);
       visit(*page, held);
     }
 }
