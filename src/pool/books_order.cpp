@@ -87,7 +87,7 @@ Front& Books::host_front_of(const Front& owner, const Origin& by) {
   const Opened books(mutex_);
   for (const auto& front : fronts_.all())
     if (front->host && !timelines_.over(front->timeline)) return *front;
-  return *fronts_.all()[owner.timeline];
+  return fronts_.of(owner.timeline);
 }
 
 std::vector<Front*> Books::fronts_of(driver::Context context) const {
