@@ -1,7 +1,6 @@
 #include "hooks/holders.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <new>
 #include <utility>
@@ -69,8 +68,7 @@ bool shows_holders() {
   return shown.load(std::memory_order_relaxed) != nullptr;
 }
 
-// Not more often than once in half a second, nor for more than a hundredth of a thread's time. What
-// it can not do for want of host memory it tries again.
+// What it can not do for want of host memory it tries again.
 void show_holders() {
   using Clock = std::chrono::steady_clock;
   static std::uint64_t last = 0;
@@ -89,7 +87,7 @@ void show_holders() {
   } catch (const std::bad_alloc&) {
   }
   const auto end = Clock::now();
-  next = end + std::max<Clock::duration>(std::chrono::milliseconds(500), 100 * (end - begin));
+  next = end + std::max<Clock::duration>(kBetweenShows, 100 * (end - begin));
 }
 
 stats::Holders holders_now() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 
 #include "hooks/recording.h"
 #include "stats/holder.h"
@@ -26,8 +27,9 @@ void set_name(who::Name name);
 // The same text, for good; null for none.
 const char* kept_name(const char* name);
 
-// Whether there is something to be shown from time to time; does it if it is time again, by one
-// thread at a time.
+// Whether there is something to be shown from time to time; does it, by one thread at a time, if it
+// is time again: not more often than that, nor for more than a hundredth of the thread's time.
+inline constexpr std::chrono::milliseconds kBetweenShows{500};
 bool shows_holders();
 void show_holders();
 

@@ -19,8 +19,7 @@
 namespace gmlake::hooks {
 namespace {
 
-constexpr unsigned kLooks = 4;                    // in the time after which memory goes
-constexpr long long kBetweenShows = 500'000'000;  // nanoseconds; of who holds the memory
+constexpr unsigned kLooks = 4;  // in the time after which memory goes
 
 constinit std::atomic<pid_t> kept_by{0};
 constinit std::atomic<bool> at_work{false};  // the lock: held for a part, or for good
@@ -65,9 +64,10 @@ bool wait_a_step() {
   for (;;) {
     const auto rung = page ? page->bell.load(std::memory_order_acquire) : 0;
     if (page && !answer(*page, rung)) return false;
-    auto left = std::chrono::nanoseconds(end - std::chrono::steady_clock::now()).count();
-    if (left <= 0) return true;
-    if (shows_holders()) left = std::min<long long>(left, kBetweenShows);
+    std::chrono::nanoseconds rest = end - std::chrono::steady_clock::now();
+    if (rest.count() <= 0) return true;
+    if (shows_holders()) rest = std::min<std::chrono::nanoseconds>(rest, kBetweenShows);
+    const auto left = rest.count();
     const timespec most{static_cast<time_t>(left / 1'000'000'000),
                         static_cast<long>(left % 1'000'000'000)};
     if (page)

@@ -1,7 +1,6 @@
 #include "stats/live_page.h"
 
 #include <cstdio>
-#include <cstring>
 #include <new>
 
 #include <fcntl.h>

@@ -187,12 +187,11 @@ stats::Holders Ledger::holders(std::size_t most, const Names& names, Calls calls
   std::unordered_map<std::uintptr_t, who::Place> known;
   std::map<std::pair<Name, std::vector<std::string>>, std::size_t> by_calls;
   auto places = seen(all);
-  const auto heavier = [](const Seen& a, const Seen& b) {
-    return std::max(a.place.at_peak, a.place.live) > std::max(b.place.at_peak, b.place.live);
-  };
+  const auto weight = [](const auto& one) { return std::max(one.at_peak, one.live); };
   const auto named = std::min(places.size(), most * kPlacesOfOne);
-  std::partial_sort(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(named),
-                    places.end(), heavier);
+  std::partial_sort(
+      places.begin(), places.begin() + static_cast<std::ptrdiff_t>(named), places.end(),
+      [&](const Seen& a, const Seen& b) { return weight(a.place) > weight(b.place); });
   places.resize(named);
   for (const auto& [place, oldest_seconds] : places) {
     std::string library;
@@ -221,7 +220,6 @@ stats::Holders Ledger::holders(std::size_t most, const Names& names, Calls calls
     holder.oldest_seconds = std::max(holder.oldest_seconds, oldest_seconds);
     holder.stream = in_words(place.stream);
   }
-  const auto weight = [](const stats::Holder& one) { return std::max(one.at_peak, one.live); };
   std::stable_sort(all.holders.begin(), all.holders.end(),
                    [&](const auto& a, const auto& b) { return weight(a) > weight(b); });
   all.holders.resize(std::min(all.holders.size(), most));

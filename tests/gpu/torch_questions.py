@@ -10,6 +10,7 @@ import json
 import os
 import sys
 
+import pytorch_program
 import torch
 import torch.multiprocessing as multiprocessing
 
@@ -114,49 +115,15 @@ def processes():
     say("the other process ended with", other.exitcode)
 
 
-class Squares(torch.utils.data.Dataset):
-    def __len__(self):
-        return 64
-
-    def __getitem__(self, i):
-        return torch.tensor(float(i * i))
-
-
 def habits():
-    data = torch.utils.data.DataLoader(Squares(), batch_size=8, num_workers=2, pin_memory=True)
-    say("DataLoader", sum(float(batch.cuda(non_blocking=True).sum()) for batch in data))
-    x = torch.ones(512, 512, device="cuda")
-    graph = torch.cuda.CUDAGraph()
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        (x @ x).relu()
-    torch.cuda.current_stream().wait_stream(side)
-    with torch.cuda.graph(graph):
-        y = (x @ x).relu()
-    totals = []
-    for i in range(3):
-        x.fill_(i)
-        graph.replay()
-        totals.append(float(y.sum()))
-    say("CUDA graph", totals)
+    for check in (pytorch_program.loader, pytorch_program.graph, pytorch_program.record_stream):
+        say(check.__name__, check()["ok"])
     layer = torch.nn.Linear(64, 64).cuda()
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.fill_(0.5)
     graphed = torch.cuda.make_graphed_callables(layer, (torch.ones(8, 64, device="cuda"),))
     say("make_graphed_callables", float(graphed(torch.ones(8, 64, device="cuda")).sum()))
-    event, later = torch.cuda.Event(), torch.full((1 << 24,), 3.0, device="cuda")
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        torch.cuda._sleep(50_000_000)
-        total = later.sum()
-        later.record_stream(side)
-        event.record()
-    del later
-    over = [torch.zeros(1 << 24, device="cuda") for _ in range(3)]
-    event.synchronize()
-    say("record_stream", [float(total), len(over)])
     address = torch.cuda.caching_allocator_alloc(10 * MIB)
     say("caching_allocator_alloc", address % 512)
     torch.cuda.caching_allocator_delete(address)

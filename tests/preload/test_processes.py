@@ -227,9 +227,7 @@ class Run(harness.Case):
     """`gmlake run` puts the library in front and otherwise is the program."""
 
     def environment(self):
-        # The library goes in front of a sanitizer's too, which is then told not to mind.
-        return harness.environment(preload=False, LD_PRELOAD=" ".join(harness.PRELOAD_FIRST),
-                                   ASAN_OPTIONS=harness.ASAN_OPTIONS + ":verify_asan_link_order=0")
+        return harness.environment(preload=False, LD_PRELOAD=" ".join(harness.PRELOAD_FIRST))
 
     def test_serves_the_program(self):
         harness.mixed_trace(self.folder / "trace.csv", seed=9, events=40, most_live=16 * harness.MIB)

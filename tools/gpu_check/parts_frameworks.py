@@ -78,6 +78,8 @@ def torch_answers(session, programs):
                 if a != b and not fewer:
                     session.problem(f"PyTorch, {allocator}: {question}: {a} natively, {b} under gmlake")
             table.row(allocator, f"{subject}: {len(said[0])} questions", native.outcome(), served.outcome())
+            if not said[0]:
+                session.problem(f"{native.name}: nothing was answered: {native.failure()[-300:]}")
             if native.status != served.status:
                 session.problem(f"{served.name}: {native.outcome()} natively, {served.outcome()} under gmlake: {served.failure()[-300:]}")
 
