@@ -1,6 +1,6 @@
 """What pytorch_ways.py runs in a process of its own: steps of a model, or one check. Prints JSON as its last line.
 
-    pytorch_program.py [--enable] steps lora|graph|gpt2|moe COUNT
+    pytorch_program.py [--enable] steps lora|graph|gpt2|moe|generation COUNT
     pytorch_program.py [--enable] check out_of_memory|graph|mem_pool|record_stream|loader|ddp|figures
 
 With --enable gmlake is PyTorch's allocator; otherwise that is what the environment makes of it.
@@ -18,10 +18,11 @@ GIB = 1 << 30
 
 def steps(program, count):
     import first_steps
+    import generation_steps
     import lora_steps
 
     torch.manual_seed(0)
-    step = {**first_steps.PROGRAMS, "lora": lora_steps.lora}[program]()
+    step = {**first_steps.PROGRAMS, "lora": lora_steps.lora, "generation": generation_steps.generation}[program]()
     results, times = [], []
     for _ in range(count):
         start = time.perf_counter()

@@ -3,8 +3,9 @@
     pytorch_ways.py --build build/release | --wheel FILE [--python PYTHON] [--only PROGRAM,...] [--no-checks] [--steps 24] [--json FILE]
 
 --python has torch (and transformers, torch_geometric for the peaks); nothing is installed into it: the wheel, made of the build if it
-is not named, is unpacked into a folder. Peaks are NVML's, above what was used before; nothing else should use the GPU. Ends with 1 if something failed,
-or if a peak of gmlake's is above 0.98 of the best of the others, or results differ from native ones.
+is not named, is unpacked into a folder. Peaks are NVML's, above what was used before; nothing else should use the GPU.
+Ends with 1 if something failed, a peak of gmlake's is above 0.98 of the best of the others, or results differ from native ones.
+tools/gpu-check runs it, and makes tables of what it writes into FILE.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tools"))
+from gpu_check import package  # noqa: E402
 from gpu_check.machine import MemorySampler, clean_environment  # noqa: E402
 
 CONF = "PYTORCH_CUDA_ALLOC_CONF"
@@ -27,51 +29,51 @@ WAYS = {  # what is set, what is put in front, what the program is told
     "run --pytorch": ({}, True, []),
     "enable()": ({}, False, ["--enable"]),
 }
+POOL = {"mem_pool()": ({"CHECK_POOL": "gmlake"}, False, [])}  # gmlake.torch.mem_pool(), beside PyTorch's own allocator
 OURS = ("run --pytorch", "enable()")
-PROGRAMS = ("lora", "graph", "gpt2", "moe")
-TOLERANCE = 0.02  # of a loss: kernels with atomic additions do not give the same twice
-CHECKS = {  # the ways each must work; where PyTorch refuses it, docs/pytorch.md says so
+PROGRAMS = ("gpt2", "graph", "moe", "lora", "generation")
+TOLERANCE = 0.02  # of a loss: kernels with atomic additions do not give the same twice. A number of tokens is a whole number, and the same
+SECONDS = 240  # for one program
+CHECKS = {  # the ways each must work; what PyTorch refuses is below, and in docs/pytorch.md
     "out_of_memory": ("native", *OURS),
     "graph": ("native", *OURS),
-    "mem_pool": ("native",),  # under enable() PyTorch refuses its own, and gmlake.torch.mem_pool() is asked for below
+    "mem_pool": ("native", "mem_pool()"),
     "record_stream": ("native", *OURS),
     "loader": ("native", *OURS),
     "ddp": ("native", *OURS),
     "figures": ("enable()",),
 }
+REFUSED = {"mem_pool": OURS}  # torch.cuda.MemPool, natively refused with backend:cudaMallocAsync as well
+REFUSAL = "does not yet support"
 
 
 class Runner:
     def __init__(self, options, folder):
         self.python = options.python
-        self.package = folder / "package"
-        wheel = options.wheel or self.build(options.build)
-        subprocess.run([self.python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", self.package, wheel],
-                       check=True)
+        self.package = package.unpacked(options.wheel or package.wheel(options.build, folder), folder)
 
-    @staticmethod
-    def build(folder):
-        built = subprocess.run(["cmake", "--build", folder, "--target", "wheel"], capture_output=True, text=True)
-        wheels = sorted((Path(folder) / "dist").glob("gmlake-*.whl"), key=lambda path: path.stat().st_mtime)
-        if built.returncode != 0 or not wheels:
-            sys.exit(f"pytorch_ways.py: no wheel could be made of {folder}\n{built.stdout}{built.stderr}")
-        return wheels[-1]
-
-    def run(self, way, *arguments, script="pytorch_program.py", **settings):
+    def run(self, way, *arguments):
         """What the program said, its peak in bytes, and what went wrong."""
-        more, in_front, told = WAYS[way]
-        command = [self.python, SOURCE / "tests" / "gpu" / script, *told, *arguments]
+        more, in_front, told = {**WAYS, **POOL}[way]
+        command = [self.python, SOURCE / "tests" / "gpu" / "pytorch_program.py", *told, *arguments]
         if in_front:
             command = [self.python, "-m", "gmlake", "run", "--pytorch", "--", *command]
         environment = {**clean_environment(), "PYTHONPATH": str(self.package), "GMLAKE_STATS_REPORT": "none",
-                       "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONDONTWRITEBYTECODE": "1", **more, **settings}
+                       "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONDONTWRITEBYTECODE": "1", **more}
         with MemorySampler() as memory:
-            done = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True, timeout=900)
-        peak = memory.peak - memory.before if memory.before is not None else None
+            try:
+                done = subprocess.run([str(word) for word in command], env=environment, capture_output=True, text=True, timeout=SECONDS)
+            except subprocess.TimeoutExpired:
+                return {}, None, f"has not ended after {SECONDS} s"
         try:
-            return json.loads(done.stdout.splitlines()[-1]), peak, ""
+            return json.loads(done.stdout.splitlines()[-1]), memory.above_before(), ""
         except (IndexError, ValueError):
-            return {}, peak, done.stderr.strip()[-600:] or f"exit status {done.returncode}"
+            return {}, memory.above_before(), done.stderr.strip()[-600:] or f"exit status {done.returncode}"
+
+
+def same(results, native):
+    return len(results) == len(native) and all(abs(a - b) <= (TOLERANCE * max(1, abs(b)) if isinstance(b, float) else 0)
+                                               for a, b in zip(results, native))
 
 
 def peaks(runner, programs, steps):
@@ -82,43 +84,41 @@ def peaks(runner, programs, steps):
         for way in WAYS:
             said, peak, failure = runner.run(way, "steps", program, str(steps))
             row[way] = {"peak_mib": peak and peak >> 20, **said, **({"failure": failure} if failure else {})}
+            print(f"{program:10} {way:16} {row[way]['peak_mib'] or '?':>8} MiB  {said.get('later_s', '-')} s  {failure[-100:]}", flush=True)
             if failure:
                 problems.append(f"{program}, {way}: {failure}")
-            results = said.get("results")
-            native = native or results
-            if results and native and any(abs(a - b) > TOLERANCE * max(1, abs(b)) for a, b in zip(results, native)):
-                problems.append(f"{program}, {way}: other results than natively: {results} instead of {native}")
-            print(f"{program:8} {way:16} {row[way]['peak_mib'] or '?':>8} MiB  {said.get('later_s', '-')} s  {failure[-100:]}", flush=True)
-        others = [row[way]["peak_mib"] for way in WAYS if way not in OURS and row[way]["peak_mib"] and "failure" not in row[way]]
+                continue
+            native = native or said["results"]
+            if not same(said["results"], native):
+                problems.append(f"{program}, {way}: other results than natively: {said['results']} instead of {native}")
+            if not row[way]["peak_mib"]:
+                problems.append(f"{program}, {way}: no peak was measured")
+        measured = {way: one["peak_mib"] for way, one in row.items() if one["peak_mib"] and "failure" not in one}
+        best = min((peak for way, peak in measured.items() if way not in OURS), default=None)
         for way in OURS:
-            if others and row[way]["peak_mib"] and row[way]["peak_mib"] > 0.98 * min(others):
-                problems.append(f"{program}, {way}: peak {row[way]['peak_mib']} MiB, more than 0.98 of {min(others)}")
+            if best and way in measured and measured[way] > 0.98 * best:
+                problems.append(f"{program}, {way}: peak {measured[way]} MiB, more than 0.98 of {best}")
     return rows, problems
 
 
 def checks(runner):
     problems, rows = [], {}
+
+    def note(check, way, said, failure, fine):
+        rows.setdefault(check, {})[way] = {**said, "ok": fine, **({"failure": failure} if failure else {})}
+        print(f"{check:14} {way:16} {'ok' if fine else 'FAILED'}  {said.get('said', '')}{failure[-300:]}", flush=True)
+        if not fine:
+            problems.append(f"{check}, {way}: {failure or said}")
+
     for check, ways in CHECKS.items():
         for way in ways:
             said, _, failure = runner.run(way, "check", check)
-            rows[f"{check}, {way}"] = failure or said
-            print(f"{check:14} {way:16} {'ok' if said.get('ok') else 'FAILED'}  {said.get('said', '')}{failure[-300:]}", flush=True)
-            if not said.get("ok"):
-                problems.append(f"{check}, {way}: {failure or said}")
-    refused, _, failure = runner.run("enable()", "check", "mem_pool")
-    rows["mem_pool, enable()"] = failure or refused
-    if refused or "does not yet support" not in failure:
-        problems.append(f"mem_pool, enable(): PyTorch refuses it no more: say so in docs/pytorch.md ({failure or refused})")
-    others = [("gmlake.torch.mem_pool()", runner.run("native", "check", "mem_pool", CHECK_POOL="gmlake"))]
-    others += [(f"gmlake.{name}", runner.run("native", name, script="other_frameworks.py")) for name in ("cupy", "numba")]
-    for name, (said, _, failure) in others:
-        rows[name] = failure or said
-        if failure and "gmlake" not in failure:  # it can not be imported at all
-            print(f"{name:31} not usable here  {failure[-100:]}", flush=True)
-            continue
-        print(f"{name:31} {'ok' if said.get('ok') else 'FAILED'}  {failure[-300:]}", flush=True)
-        if not said.get("ok"):
-            problems.append(f"{name}: {failure or said}")
+            note(check, way, said, failure, said.get("ok") is True)
+    for check, ways in REFUSED.items():
+        for way in ways:
+            said, _, failure = runner.run(way, "check", check)
+            refused = not said and REFUSAL in failure
+            note(check, way, {"refused": True} if refused else said, failure.splitlines()[-1] if refused else failure, refused)
     return rows, problems
 
 

@@ -1,5 +1,6 @@
-"""The parts that run Python frameworks natively and under the library: PyTorch, CuPy, JAX."""
+"""The parts that run Python frameworks natively and under the library: PyTorch, CuPy, JAX, and those that take gmlake as an allocator."""
 
+from . import package
 from .session import mib, ratio
 
 TORCH_ALLOCATORS = {
@@ -95,3 +96,34 @@ def jax(session, programs):
                 "platform": {"XLA_PYTHON_CLIENT_ALLOCATOR": "platform"},
                 "cuda_async": {"TF_GPU_ALLOCATOR": "cuda_malloc_async", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}}
     compare(session, "jax_steps.py", "JAX", "steps", variants)
+
+
+def allocators(session, programs):
+    """CuPy, Numba and RMM with their own memory, with gmlake's, and under the library: the same answers, and memory that is given back."""
+    table = session.table("gmlake as an allocator of CuPy, Numba and RMM", "framework", "way", "outcome", "answers as natively",
+                          "peak MiB (NVML)", "gmlake's, while all lives, MiB", "and then")
+    settings = {"PYTHONPATH": package.unpacked(package.wheel(session.build, session.work), session.work), "GMLAKE_STATS_REPORT": "none",
+                "PYTHONDONTWRITEBYTECODE": "1"}
+    if (session.machine.toolkit / "nvvm").exists():  # what Numba compiles with, where no package brings it
+        settings["CUDA_HOME"] = session.machine.toolkit
+    for name in ("cupy", "numba", "rmm"):
+        native = None
+        for way in ("native", f"gmlake.{name}", "preloaded"):
+            ours = way == f"gmlake.{name}"
+            run = session.run(f"{name}, {way}", session.machine.python, session.source / "tests" / "gpu" / "other_frameworks.py",
+                              "gmlake" if ours else "native", name, preload=way == "preloaded", python=True, **settings)
+            said = run.last() if run.ok else {}
+            native = native or said.get("answers")
+            same = "" if not said else "yes" if said.get("answers") == native else "NO"
+            served, left = (said.get(key) if ours else None for key in ("served", "left"))
+            table.row(name, way, run.outcome(), same, mib(run.peak_bytes), mib(served), mib(left))
+            if not said:
+                session.problem(f"{run.name}: {run.failure()[-300:]}")
+            elif same == "NO":
+                session.problem(f"{run.name}: other answers than natively: {said.get('answers')} instead of {native}")
+            elif ours and not served:
+                session.problem(f"{run.name}: nothing of its memory is gmlake's")
+            elif ours and left > served // 10:  # libraries may keep something
+                session.problem(f"{run.name}: {left} of {served} bytes have not come back")
+            elif way == "preloaded" and not run.counters().get("allocations"):
+                session.problem(f"{run.name}: nothing was served")

@@ -1,0 +1,23 @@
+"""The Python package of a build, for programs that are to import gmlake where nothing can be installed."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+
+
+def wheel(build, folder):
+    """Made of what is built now, whatever wheel lies in the build."""
+    version = subprocess.run([Path(build) / "bin" / "gmlake", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()[1]
+    return subprocess.run([sys.executable, SOURCE / "python" / "build_wheel.py", "--build", build, "--version", version, "--glibc", "",
+                           "--output", folder], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def unpacked(file, folder):
+    """The folder for PYTHONPATH."""
+    package = Path(folder) / "package"
+    with zipfile.ZipFile(file) as archive:
+        archive.extractall(package)
+    return package
