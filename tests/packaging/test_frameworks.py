@@ -1,4 +1,6 @@
-"""gmlake.numba with the real Numba on the simulated device, and gmlake.cupy with a stand-in for CuPy, whose runtime wants more than that has."""
+"""gmlake.numba with the real Numba and gmlake.rmm with the real RMM on the simulated device, and gmlake.cupy with a stand-in for CuPy: that one's
+CUDA runtime, as RMM's buffers', wants more than that device has. tests/gpu/other_frameworks.py uses all of them on a GPU.
+"""
 
 import os
 import sys
@@ -31,6 +33,26 @@ free, total = cuda.current_context().get_memory_info()
 assert 0 < free < total
 pinned = cuda.pinned_array(1 << 20)
 assert gmlake.memory_allocated() == 1 << 20
+"""
+
+RMM = """
+import gmlake, gmlake.rmm
+from rmm.pylibrmm.stream import PER_THREAD_DEFAULT_STREAM
+resource = gmlake.rmm.memory_resource()
+block = resource.allocate(1 << 24)
+other = resource.allocate(1 << 22, PER_THREAD_DEFAULT_STREAM)
+assert gmlake.memory_allocated() == (1 << 24) + (1 << 22)
+resource.deallocate(other, 1 << 22, PER_THREAD_DEFAULT_STREAM)
+resource.deallocate(block, 1 << 24)
+assert gmlake.memory_allocated() == 0
+for _ in range(2):
+    try:
+        resource.allocate(1 << 45)
+        raise SystemExit("more memory than there is")
+    except MemoryError as error:
+        assert "CUDA out of memory." in str(error), error
+resource.deallocate(resource.allocate(1 << 24), 1 << 24)
+assert gmlake.max_memory_allocated() == (1 << 24) + (1 << 22)
 """
 
 # What gmlake.cupy touches of CuPy, doing what CuPy 14 does as far as that goes.
@@ -106,7 +128,10 @@ class Framework(Wheel):
         self.assertEqual((said.returncode, said.stderr), (0, ""), said.stdout)
 
     def test_numba(self):
-        self.check(os.environ["NUMBA_PYTHON"], NUMBA)
+        self.check(os.environ["CLIENTS_PYTHON"], NUMBA)
+
+    def test_rmm(self):
+        self.check(os.environ["CLIENTS_PYTHON"], RMM)
 
     def test_cupy(self):
         fake = self.folder / "fake"
