@@ -1,4 +1,4 @@
-"""Makes the wheel `gmlake` of a build: the Python modules, the library, the command, the licences. With Python alone, no network.
+"""Makes the wheel `gmlake` of a build: the Python modules, the library, the command, the pages, the licences. With Python alone, no network.
 
     build_wheel.py --build build/release --version 0.1.0 --glibc 2.28 --output build/release/dist
 
@@ -47,6 +47,9 @@ or, in the program, before anything uses CUDA:
 
     import gmlake.torch
     gmlake.torch.enable()
+
+The pages that its messages name are in the package: `python -c "import gmlake; print(gmlake.__path__[0] + '/docs')"`. Begin with
+out-of-memory.md and pytorch.md.
 """
 
 
@@ -66,6 +69,7 @@ def tag_for(glibc):
 def contents(build, version, tag):
     """What is in it: by name, the bytes and whether it may be run."""
     files = {f"{NAME}/{path.name}": (path.read_bytes(), False) for path in sorted((SOURCE / NAME).glob("*.py"))}
+    files |= {f"{NAME}/docs/{path.name}": (path.read_bytes(), False) for path in sorted((SOURCE.parent / "docs").glob("*.md"))}
     files[f"{NAME}/_version.py"] = (f'"""Written when the wheel is made."""\n\nversion = "{version}"\n'.encode(), False)
     for name, origin in BINARIES.items():
         files[f"{NAME}/{name}"] = (stripped(build / origin), True)

@@ -1,7 +1,7 @@
 """What pytorch_ways.py runs in a process of its own: steps of a model, or one check. Prints JSON as its last line.
 
     pytorch_program.py [--enable] steps lora|graph|gpt2|moe|generation COUNT
-    pytorch_program.py [--enable] check out_of_memory|graph|mem_pool|record_stream|loader|ddp|figures
+    pytorch_program.py [--enable] check out_of_memory|batch_size|graph|mem_pool|record_stream|loader|ddp|figures
 
 With --enable gmlake is PyTorch's allocator; otherwise that is what the environment makes of it.
 """
@@ -47,6 +47,21 @@ def out_of_memory():
     total = sum(float(torch.ones(GIB // 4, device="cuda").sum()) for _ in range(4)) + float(kept.sum())
     fine = len(messages) == caught == 2 and total == 5 * (GIB // 4)
     return {"ok": fine, "said": messages[0].splitlines()[0][:200] if messages else "nothing"}
+
+
+def batch_size():
+    """accelerate's finder comes to a size that fits, and Lightning's knows the exception."""
+    from accelerate.utils import find_executable_batch_size
+    from pytorch_lightning.utilities.memory import is_oom_error
+
+    @find_executable_batch_size(starting_batch_size=1 << 12)
+    def largest(size):
+        return torch.empty(size << 30, dtype=torch.uint8, device="cuda").numel() >> 30
+
+    try:
+        torch.empty(1 << 42, dtype=torch.uint8, device="cuda")
+    except RuntimeError as error:
+        return {"ok": is_oom_error(error) and largest() > 0, "said": f"{largest()} GiB"}
 
 
 def graph():
@@ -152,7 +167,7 @@ def main():
     if options.what == "steps":
         said = steps(options.name, options.count)
     else:
-        said = {each.__name__: each for each in (out_of_memory, graph, mem_pool, record_stream, loader, ddp, figures)}[options.name]()
+        said = {each.__name__: each for each in (out_of_memory, batch_size, graph, mem_pool, record_stream, loader, ddp, figures)}[options.name]()
     print(json.dumps(said), flush=True)
 
 

@@ -2,8 +2,9 @@
 
     pytorch_ways.py --build build/release | --wheel FILE [--python PYTHON] [--only PROGRAM,...] [--no-checks] [--steps 24] [--json FILE]
 
---python has torch (and transformers, torch_geometric for the peaks); nothing is installed into it: the wheel, made of the build if it
-is not named, is unpacked into a folder. Peaks are NVML's, above what was used before; nothing else should use the GPU.
+--python has torch (and transformers, torch_geometric for the peaks, accelerate and pytorch_lightning for the checks); nothing is
+installed into it: the wheel, made of the build if it is not named, is unpacked into a folder. Peaks are NVML's, above what was used
+before; nothing else should use the GPU.
 Ends with 1 if something failed, a peak of gmlake's is above 0.98 of the best of the others, or results differ from native ones.
 tools/gpu-check runs it, and makes tables of what it writes into FILE.
 """
@@ -36,6 +37,7 @@ TOLERANCE = 0.02  # of a loss: kernels with atomic additions do not give the sam
 SECONDS = 240  # for one program
 CHECKS = {  # the ways each must work; what PyTorch refuses is below, and in docs/pytorch.md
     "out_of_memory": ("native", *OURS),
+    "batch_size": ("native", "enable()"),  # the other way has the words of its backend, natively too
     "graph": ("native", *OURS),
     "mem_pool": ("native", "mem_pool()"),
     "record_stream": ("native", *OURS),

@@ -50,7 +50,7 @@ class PythonParts(unittest.TestCase):
         tables, problems = self.check("pytorch-checks")
         self.assertEqual(problems, [])
         (rows,) = tables.values()
-        self.assertEqual(sum(cells[2] == "ok" for cells in rows), 18)
+        self.assertEqual(sum(cells[2] == "ok" for cells in rows), 20)
         self.assertEqual([cells[:3] for cells in rows if cells[2] != "ok"],
                          [["mem_pool", way, "refused, as documented"] for way in ("run --pytorch", "enable()")])
 

@@ -10,10 +10,10 @@ NAME = r"gmlake-\d+\.\d+\.\d+-py3-none-manylinux_2_\d+_\w+\.whl"
 
 
 class Command(Wheel):
-    def test_its_name_and_licences(self):
+    def test_its_name_licences_and_pages(self):
         self.assertRegex(self.wheel.name, f"^{NAME}$")
         inside = succeed(sys.executable, "-m", "zipfile", "-l", self.wheel)
-        for name in ("licenses/LICENSE", "licenses/THIRD-PARTY.md"):
+        for name in ("licenses/LICENSE", "licenses/THIRD-PARTY.md", "gmlake/docs/out-of-memory.md", "gmlake/docs/pytorch.md"):
             self.assertIn(name, inside)
 
     def test_the_same_again(self):
