@@ -57,4 +57,9 @@ _numba_memory_manager = GmlakeNumbaManager  # the name that NUMBA_CUDA_MEMORY_MA
 
 
 def enable():
+    """What Numba allocates is gmlake's. RuntimeError if it has used CUDA: a context keeps the manager that it began with."""
+    contexts = [device.primary_context for device in driver.driver.devices.values() if device.primary_context is not None]
+    if not all(isinstance(context.memory_manager, GmlakeNumbaManager) for context in contexts):
+        raise RuntimeError("gmlake.numba.enable() comes too late: Numba has used CUDA, with memory of its own. Call it before, or set "
+                           "NUMBA_CUDA_MEMORY_MANAGER=gmlake.numba")
     cuda.set_memory_manager(GmlakeNumbaManager)

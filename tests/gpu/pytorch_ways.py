@@ -52,7 +52,7 @@ REFUSAL = "does not yet support"
 class Runner:
     def __init__(self, options, folder):
         self.python = options.python
-        self.package = package.unpacked(options.wheel or package.wheel(options.build, folder), folder)
+        self.path = package.python_path(options.wheel or package.wheel(options.build, folder), folder)
 
     def run(self, way, *arguments):
         """What the program said, its peak in bytes, and what went wrong."""
@@ -60,7 +60,7 @@ class Runner:
         command = [self.python, SOURCE / "tests" / "gpu" / "pytorch_program.py", *told, *arguments]
         if in_front:
             command = [self.python, "-m", "gmlake", "run", "--pytorch", "--", *command]
-        environment = {**clean_environment(), "PYTHONPATH": str(self.package), "GMLAKE_STATS_REPORT": "none",
+        environment = {**clean_environment(), "PYTHONPATH": self.path, "GMLAKE_STATS_REPORT": "none",
                        "CUBLAS_WORKSPACE_CONFIG": ":4096:8", "PYTHONDONTWRITEBYTECODE": "1", **more}
         with MemorySampler() as memory:
             try:

@@ -13,6 +13,7 @@ NUMBA = """
 import gmlake, gmlake.numba, numpy
 from numba import cuda
 gmlake.numba.enable()
+gmlake.numba.enable()
 source = numpy.arange(1 << 22, dtype=numpy.float32)
 there = cuda.to_device(source)
 assert gmlake.memory_allocated() == source.nbytes, gmlake.memory_allocated()
@@ -33,6 +34,25 @@ free, total = cuda.current_context().get_memory_info()
 assert 0 < free < total
 pinned = cuda.pinned_array(1 << 20)
 assert gmlake.memory_allocated() == 1 << 20
+gmlake.numba.enable()  # once more, in use
+"""
+
+NUMBA_BY_ITS_VARIABLE = """
+import gmlake
+from numba import cuda
+there = cuda.device_array(1 << 17)
+assert gmlake.memory_allocated() == 1 << 20, gmlake.memory_allocated()
+"""
+
+NUMBA_TOO_LATE = """
+import gmlake.numba
+from numba import cuda
+there = cuda.device_array(1 << 17)
+try:
+    gmlake.numba.enable()
+    raise SystemExit("what was there before is not gmlake's")
+except RuntimeError as error:
+    assert "comes too late" in str(error), error
 """
 
 RMM = """
@@ -118,17 +138,19 @@ assert gmlake.memory_allocated() == 1 << 24 and gmlake.max_memory_reserved() <= 
 
 
 class Framework(Wheel):
-    def check(self, python, code, *paths):
+    def check(self, python, code, *paths, **settings):
         package = self.folder / "package"
         with zipfile.ZipFile(self.wheel) as archive:
             archive.extractall(package)
         env = self.environment(PYTHONPATH=":".join(map(str, [package, *paths])), GMLAKE_STATS_REPORT="none", GMLAKE_LOG_LEVEL="off",
-                               SIMCUDA_MEMORY="2GiB", SIMCUDA_CHECKS="order,memory")
+                               SIMCUDA_MEMORY="2GiB", SIMCUDA_CHECKS="order,memory", **settings)
         said = harness.run(python, "-c", code, env=env)
         self.assertEqual((said.returncode, said.stderr), (0, ""), said.stdout)
 
     def test_numba(self):
         self.check(os.environ["CLIENTS_PYTHON"], NUMBA)
+        self.check(os.environ["CLIENTS_PYTHON"], NUMBA_BY_ITS_VARIABLE, NUMBA_CUDA_MEMORY_MANAGER="gmlake.numba")
+        self.check(os.environ["CLIENTS_PYTHON"], NUMBA_TOO_LATE)
 
     def test_rmm(self):
         self.check(os.environ["CLIENTS_PYTHON"], RMM)

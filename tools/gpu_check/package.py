@@ -1,5 +1,6 @@
 """The Python package of a build, for programs that are to import gmlake where nothing can be installed."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -15,9 +16,9 @@ def wheel(build, folder):
                            "--output", folder], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
-def unpacked(file, folder):
-    """The folder for PYTHONPATH."""
+def python_path(file, folder):
+    """What PYTHONPATH is to be: the wheel, unpacked, before what is there."""
     package = Path(folder) / "package"
     with zipfile.ZipFile(file) as archive:
         archive.extractall(package)
-    return package
+    return os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])

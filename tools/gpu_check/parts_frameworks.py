@@ -102,7 +102,7 @@ def allocators(session, programs):
     """CuPy, Numba and RMM with their own memory, with gmlake's, and under the library: the same answers, and memory that is given back."""
     table = session.table("gmlake as an allocator of CuPy, Numba and RMM", "framework", "way", "outcome", "answers as natively",
                           "peak MiB (NVML)", "gmlake's, while all lives, MiB", "and then")
-    settings = {"PYTHONPATH": package.unpacked(package.wheel(session.build, session.work), session.work), "GMLAKE_STATS_REPORT": "none",
+    settings = {"PYTHONPATH": package.python_path(package.wheel(session.build, session.work), session.work), "GMLAKE_STATS_REPORT": "none",
                 "PYTHONDONTWRITEBYTECODE": "1"}
     if (session.machine.toolkit / "nvvm").exists():  # what Numba compiles with, where no package brings it
         settings["CUDA_HOME"] = session.machine.toolkit
