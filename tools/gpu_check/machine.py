@@ -27,7 +27,7 @@ print(json.dumps({"simulated": hasattr(cuda, "simcuda_call_count"), "codes": cod
 PACKAGES = """
 import importlib.metadata as m
 found = {d.metadata["Name"].lower(): d.version for d in m.distributions() if d.metadata["Name"]}
-print(", ".join(f"{n} {v}" for n, v in sorted(found.items()) if n in ("torch", "jax", "numpy") or n.startswith("cupy")))
+print(", ".join(f"{n} {v}" for n, v in sorted(found.items()) if n in ("torch", "torch-geometric", "transformers", "jax", "numpy") or n.startswith(("cupy", "numba", "rmm"))))
 """
 
 
