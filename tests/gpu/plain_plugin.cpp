@@ -35,7 +35,8 @@ void see_to_context(int device) {
 
 }  // namespace
 
-extern "C" void* plain_malloc(std::size_t bytes, int device, Stream stream) {
+extern "C" [[gnu::visibility("default")]] void* plain_malloc(std::size_t bytes, int device,
+                                                             Stream stream) {
   static std::once_flag first;
   std::call_once(first, keep_memory, device);
   CUdeviceptr at = 0;
@@ -44,6 +45,7 @@ extern "C" void* plain_malloc(std::size_t bytes, int device, Stream stream) {
   return reinterpret_cast<void*>(at);
 }
 
-extern "C" void plain_free(void* at, std::size_t, int, Stream stream) {
+extern "C" [[gnu::visibility("default")]] void plain_free(void* at, std::size_t, int,
+                                                          Stream stream) {
   (void)gpu::driver().cuMemFreeAsync_(reinterpret_cast<CUdeviceptr>(at), stream);
 }

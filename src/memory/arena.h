@@ -1,0 +1,89 @@
+// A contiguous part of the home range that one timeline has for itself for a while: it gives out
+// and takes back blocks there without a look at anything that others touch (pool/front.h). To
+// everybody else it is one region, until it is taken back (Placement::take_back).
+//
+// The parts follow each other and cover it; free ones beside each other are one. Best fit, at the
+// lower end. A bounded number of parts: O(parts) to take, O(log parts) to free, in a few cache
+// lines. Not thread-safe.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "memory/fence.h"
+#include "support/units.h"
+
+namespace gmlake::memory {
+
+struct Region;
+
+class Arena {
+ public:
+  struct Part {
+    Bytes start, size;
+    Bytes asked;  // of a block: what the program wanted; 0: it is free
+    bool used;  // since the arena was lent: what it is free behind is later than the arena's fence
+  };
+  static constexpr std::size_t kMostParts = 64;
+
+  // Lent as `region`, free behind `fence`.
+  Arena(Region* region, Bytes start, Bytes size, Fence fence)
+      : region_(region), start_(start), size_(size), fence_(fence), free_(size) {
+    parts_.reserve(kMostParts);
+    parts_.push_back({start, size, 0, false});
+  }
+
+  Region* region() const { return region_; }
+  Fence fence() const { return fence_; }
+  bool contains(Bytes at) const { return at - start_ < size_; }
+  Bytes free_bytes() const { return free_; }
+  const std::vector<Part>& parts() const { return parts_; }
+  std::size_t served() const { return served_; }
+
+  // Where the block begins; nothing: it has no room here. `size` is `asked`, rounded.
+  std::optional<Bytes> take(Bytes size, Bytes asked) {
+    if (size > free_ || parts_.size() == kMostParts) return {};
+    auto best = parts_.end();
+    for (auto part = parts_.begin(); part != parts_.end(); ++part)
+      if (part->asked == 0 && part->size >= size &&
+          (best == parts_.end() || part->size < best->size))
+        best = part;
+    if (best == parts_.end()) return {};
+    const Part rest{best->start + size, best->size - size, 0, best->used};
+    *best = {best->start, size, asked, true};
+    if (rest.size != 0) best = parts_.insert(best + 1, rest) - 1;
+    free_ -= size;
+    ++served_;
+    return best->start;
+  }
+
+  // The block that begins at `start`, as it was; nothing: there is none.
+  std::optional<Part> free(Bytes start) {
+    auto part = std::lower_bound(parts_.begin(), parts_.end(), start,
+                                 [](const Part& one, Bytes at) { return one.start < at; });
+    if (part == parts_.end() || part->start != start || part->asked == 0) return {};
+    const Part freed = *part;
+    part->asked = 0;
+    free_ += part->size;
+    const auto join = [&](auto lower) {
+      lower->size += lower[1].size;
+      lower->used = true;
+      parts_.erase(lower + 1);
+    };
+    if (part + 1 != parts_.end() && part[1].asked == 0) join(part);
+    if (part != parts_.begin() && part[-1].asked == 0) join(part - 1);
+    return freed;
+  }
+
+ private:
+  Region* region_;
+  Bytes start_, size_;
+  Fence fence_;
+  Bytes free_;
+  std::size_t served_ = 0;
+  std::vector<Part> parts_;
+};
+
+}  // namespace gmlake::memory

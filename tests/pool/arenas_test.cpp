@@ -1,0 +1,178 @@
+// Memory lent to a stream: served there without anybody, and taken back by whoever needs it or is
+// to know where its frees lie.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "pool/bench.h"
+
+namespace gmlake::pool {
+namespace {
+
+constexpr Bytes kSize = 5 * MiB;
+
+config::Config at_once() {
+  auto config = plain();
+  config.streams_arena_after = 0;
+  return config;
+}
+
+// A pool of 256 MiB, free since stream 1 gave it back, and one block of an arena of that stream.
+struct Lent : Bench {
+  explicit Lent(const config::Config& rules = at_once()) : Bench(256 * MiB, rules) {
+    use_and_free(get(240 * MiB, on_stream(1)), on_stream(1));
+    device.finish_all();
+    while (counters().arenas == 0) first.push_back(get(kSize, on_stream(1)));
+    block = get(kSize, on_stream(1));
+    EXPECT_GT(counters().hits_split, 0U);
+    pool.check();
+  }
+  std::vector<driver::Address> first;  // before there was one
+  driver::Address block = 0;
+};
+
+TEST(Arenas, ServeRandomSizesAndCountThem) {
+  Lent s;
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto before = s.counters();
+  const auto calls = s.device.calls;
+  Bytes bytes = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const Bytes size = MiB + 1 + random() % (4 * MiB);
+    const auto at = s.pool.try_allocate(size, on_stream(1));
+    ASSERT_NE(at, 0U);
+    EXPECT_EQ(at % 512, 0U);
+    EXPECT_FALSE(s.pool.is_nobodys(at));
+    EXPECT_FALSE(s.pool.is_nobodys(at + size / 2));
+    bytes += size;
+    EXPECT_EQ(s.counters().live_bytes, before.live_bytes + size);
+    EXPECT_TRUE(s.pool.free(at, on_stream(1)));
+    EXPECT_FALSE(s.pool.free(at, on_stream(1))) << "twice";
+  }
+  const auto c = s.counters();
+  EXPECT_EQ(c.allocations, before.allocations + 1000);
+  EXPECT_EQ(c.frees, before.frees + 1000);
+  EXPECT_EQ(c.allocated_bytes, before.allocated_bytes + bytes);
+  EXPECT_EQ(c.live_bytes, before.live_bytes);
+  EXPECT_EQ(s.device.calls, calls);
+  s.pool.check();
+}
+
+// What is lent and free is not lost: for a figure, and for a request of any stream.
+TEST(Arenas, AreTakenBackByAMiss) {
+  Lent s;
+  const auto live = s.counters().live_bytes;
+  EXPECT_NEAR(static_cast<double>(s.pool.reusable_bytes()),
+              static_cast<double>(s.counters().physical_bytes - live), 64 * KiB);
+  const auto physical = s.counters().physical_bytes;
+  Bytes taken = 0;
+  while (taken + kSize <= physical - live - 8 * MiB) {
+    (void)s.get(kSize, on_stream(2));
+    taken += kSize;
+  }
+  EXPECT_LE(s.counters().physical_bytes, physical + round_up(kSize, 2 * MiB)) << "the last one";
+  EXPECT_TRUE(s.pool.free(s.block, on_stream(1))) << "it is a block like any other now";
+  s.pool.check();
+}
+
+TEST(Arenas, TheirBlocksCanBeLookedAt) {
+  Lent s;
+  const auto seen = s.pool.view(s.block + 1000);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->start, s.block);
+  EXPECT_EQ(seen->size, kSize);
+  EXPECT_TRUE(seen->of_stream);
+  EXPECT_TRUE(s.pool.note(s.block));
+  EXPECT_EQ(s.pool.pool_at(s.block), kDefaultPool);
+  s.pool.check();
+  EXPECT_TRUE(s.pool.free(s.block, on_stream(1)));
+  EXPECT_FALSE(s.pool.view(s.block));
+}
+
+TEST(Arenas, TheirBlocksAreFreedByOthers) {
+  for (const auto& by : {on_stream(2), kHost}) {
+    Lent s;
+    EXPECT_TRUE(s.pool.free(s.block, by));
+    EXPECT_FALSE(s.pool.free(s.block, on_stream(1)));
+    s.pool.check();
+  }
+}
+
+// A use by another stream holds as for any block.
+TEST(Arenas, TheirBlocksAreUsedBeside) {
+  Lent s;
+  s.give_work(on_stream(2));
+  EXPECT_TRUE(s.pool.use_beside(s.block, on_stream(2)));
+  EXPECT_TRUE(s.pool.free(s.block, on_stream(1)));
+  for (int i = 0; i < 3; ++i) EXPECT_NE(s.get(kSize, on_stream(1)), s.block);
+  s.pool.check();
+}
+
+// What was freed in an arena before an event is in its order, and what came later is not.
+TEST(Arenas, KeepTheProgramsOrder) {
+  void* const event = reinterpret_cast<void*>(0x10);
+  auto rules = at_once();  // what is free is free in pieces that are too small alone
+  rules.stitch_enabled = false;
+  rules.pool_largest_chunk = 2 * MiB;
+  for (const bool before : {true, false}) {
+    Lent s(rules);
+    (void)s.get(1000, on_stream(2));  // order matters from here on
+    // Nothing else is there for anybody.
+    std::vector<driver::Address> all;
+    while (const auto at = s.pool.try_allocate(kSize, on_stream(1))) all.push_back(at);
+    s.give_work(on_stream(1));
+    const auto freed = all[all.size() / 2];
+    const auto free_it = [&] { EXPECT_TRUE(s.pool.free(freed, on_stream(1))); };
+    if (before) free_it();
+    ASSERT_TRUE(s.pool.recording(event, on_stream(1), 1));
+    s.pool.recorded(event, 1, true);
+    const auto points = s.device.given(on_stream(1).stream);
+    if (!before) free_it();
+    s.device.stream_waits(on_stream(2).stream, points);
+    s.pool.waits(on_stream(2), event, s.pool.recording_of(event));
+    const auto physical = s.counters().physical_bytes;
+    const auto at = s.get(kSize, on_stream(2));
+    EXPECT_EQ(at == freed, before);
+    EXPECT_EQ(s.counters().physical_bytes > physical, !before);
+    s.pool.check();
+  }
+}
+
+TEST(Arenas, EndWithTheirStream) {
+  Lent s;
+  s.pool.retire_stream(on_stream(1));
+  s.pool.check();
+  EXPECT_TRUE(s.pool.free(s.block, on_stream(2)));
+  for (const auto at : s.first) EXPECT_TRUE(s.pool.free(at, on_stream(2)));
+  s.device.finish_all();
+  (void)s.pool.trim(0);
+  EXPECT_EQ(s.counters().physical_bytes, 0U);
+}
+
+TEST(Arenas, AreForThoseWhoMeetOthers) {
+  auto config = at_once();
+  config.streams_arena_after = 64;
+  Bench alone(256 * MiB, config);
+  alone.use_and_free(alone.get(240 * MiB, on_stream(1)), on_stream(1));
+  std::mt19937 random(1);
+  for (int i = 0; i < 10'000; ++i) {
+    const auto at = alone.get(MiB + random() % (4 * MiB), on_stream(1));
+    EXPECT_TRUE(alone.pool.free(at, on_stream(1)));
+  }
+  EXPECT_EQ(alone.counters().arenas, 0U);
+}
+
+// A peak in an arena is one.
+TEST(Arenas, PeaksAreSeen) {
+  Lent s;
+  const auto peak = s.counters().peak_live_bytes;
+  std::vector<driver::Address> all;
+  while (const auto at = s.pool.try_allocate(2 * MiB, on_stream(1))) all.push_back(at);
+  EXPECT_GE(s.counters().peak_live_bytes, s.counters().live_bytes);
+  EXPECT_GE(s.counters().peak_live_bytes, peak);
+}
+
+}  // namespace
+}  // namespace gmlake::pool
