@@ -52,7 +52,8 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 
 // Handles for new memory. A large handle is cheaper to make and to map than many small ones, but
 // what is left over in one can not be stitched. So it is at most a thousandth of what there is
-// then, once memory comes and goes; and before that, where it is large, a 128th. `shared_end`: a
+// then, once memory comes and goes, or a 64th of the growth; and before that, where it is large, a
+// 128th of what there is. `shared_end`: a
 // neighbour will have the rest of the last granule, which is a handle of its own, as it would keep
 // all of a larger one from being stitched once the other part is free. `few`: they are no larger
 // than any may be, and that is all.
@@ -60,7 +61,8 @@ std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end, bool few
   Bytes most = rules_.largest_handle;
   const Bytes then = home_.physical() + bytes;
   if (!few)
-    most = std::min(most, comes_and_goes_ ? then / kThousand : std::max(32 * MiB, then / 128));
+    most = std::min(most, comes_and_goes_ ? std::max(then / kThousand, bytes / 64)
+                                          : std::max(32 * MiB, then / 128));
   most = std::max(rules_.granule, round_down(most, rules_.granule));
   const Bytes end = shared_end && bytes > rules_.granule ? rules_.granule : 0;
   std::vector<Bytes> handles;

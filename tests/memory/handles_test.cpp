@@ -38,7 +38,18 @@ TEST_F(HandlesTest, AreAThousandthOfWhatThereIsOnceMemoryComesAndGoes) {
   allocate(4000 * MiB);
   const auto more = allocate(3000 * MiB);
   release(more);
-  EXPECT_EQ(handles(4000 * MiB).front(), 8 * MiB);
+  allocate(3000 * MiB);
+  EXPECT_EQ(handles(256 * MiB).front(), 6 * MiB);
+}
+
+// What is as large as all the rest is not made of a thousand pieces, each of which every stitch
+// would have to map.
+TEST_F(HandlesTest, OrA64thOfWhatIsMade) {
+  allocate(1000 * MiB);
+  release(allocate(100 * MiB));
+  allocate(100 * MiB);
+  EXPECT_EQ(handles(3200 * MiB).front(), 50 * MiB);
+  EXPECT_EQ(handles(128 * MiB).front(), 2 * MiB);
 }
 
 TEST_F(HandlesTest, AGranuleThatIsSharedIsAHandleOfItsOwn) {
