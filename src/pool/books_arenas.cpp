@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "pool/books.h"
+#include "support/fault.h"
 
 namespace gmlake::pool {
 namespace {
@@ -16,8 +17,8 @@ namespace {
 constexpr std::size_t kMostArenas = 4;  // of a stream, each twice as large as the one before
 constexpr Bytes kFirstArena = 64 * MiB;
 constexpr Bytes kBlocks = 8;  // an arena is for so many of the size that is asked for
-constexpr Bytes kLeastBlocks = 2;
-constexpr Bytes kShare = 8;  // and at most such a part of what is free
+constexpr Bytes kLeastBlocks = 1;
+constexpr Bytes kShare = 4;  // and at most such a part of what is free
 // Others are met by at least one request of so many, or they do not count.
 constexpr std::int32_t kOneOf = 5;
 constexpr std::size_t kHardly = 256;  // requests that an arena has to serve to be worth it
@@ -115,7 +116,8 @@ void Books::take_arenas_back(Front& front) {
       front.unfollowed.add(signed_of(freed));
       front.worked_since.store(true, std::memory_order_relaxed);
     }
-    const memory::Fence fence{front.timeline, freed != 0 ? timelines_.free_on(front.timeline) : 0};
+    const auto value = freed != 0 ? timelines_.free_on(front.timeline) : 0;
+    const memory::Fence fence{front.timeline, GMLAKE_FAULT(arena_settles) ? 0 : value};
     const auto home = home_.load(std::memory_order_relaxed);
     auto& blocks = blocks_;
     auto& standing = standings_[front.timeline];
