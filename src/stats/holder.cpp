@@ -24,8 +24,12 @@ void show(HoldersRecord& record, const Holders& all, std::uint64_t now) {
     put_start(line.name, one.name);
     put_start(line.library, one.library);
     put_start(line.stream, one.stream);
-    for (std::size_t f = 0; f < HoldersRecord::kFrames; ++f)
-      put_start(line.frames[f], f < one.frames.size() ? one.frames[f] : std::string());
+    const auto put = [](auto& lines, const std::vector<std::string>& texts) {
+      for (std::size_t f = 0; f < HoldersRecord::kFrames; ++f)
+        put_start(lines[f], f < texts.size() ? texts[f] : std::string());
+    };
+    put(line.frames, one.frames);
+    put(line.python, one.python);
   }
 }
 
@@ -45,6 +49,8 @@ Holders shown(const HoldersRecord& record, std::uint64_t now) {
     one.stream = text_in(line.stream);
     for (const auto& frame : line.frames)
       if (frame[0] != 0) one.frames.push_back(text_in(frame));
+    for (const auto& frame : line.python)
+      if (frame[0] != 0) one.python.push_back(text_in(frame));
   }
   return all;
 }
@@ -67,6 +73,9 @@ void add_holders(JsonWriter& json, const Holders& all) {
         json.member("stream", one.stream);
         json.array("frames", [&] {
           for (const auto& frame : one.frames) json.element(frame);
+        });
+        json.array("python", [&] {
+          for (const auto& frame : one.python) json.element(frame);
         });
       });
   });

@@ -19,6 +19,7 @@ struct Holder {
   std::string name;                 // as the program said; "": it said nothing
   std::string library;              // that made the call
   std::vector<std::string> frames;  // the calls that led there, the innermost first
+  std::vector<std::string> python;  // Python's that led to those: "function (file:line)"
   Bytes live = 0;                   // requested bytes in blocks not yet freed
   Bytes at_peak = 0;                // the same when all of them together had the most
   Bytes allocated = 0;              // summed over its allocations
@@ -44,6 +45,7 @@ struct HoldersRecord {
     std::uint64_t oldest;  // since when its oldest block is there: monotonic, nanoseconds
     char name[64], library[64], stream[24];
     std::array<char[112], kFrames> frames;
+    std::array<char[256], kFrames> python;
   };
   Bytes sample_bytes, live, peak;
   std::uint64_t lost;

@@ -172,8 +172,12 @@ void add_who(Page& page, const Holders& who) {
       what += fmt::format("; {} of it not freed, for {:.1f} s", human_bytes(one.live),
                           one.oldest_seconds);
     page.row(human_bytes(one.at_peak), what);
-    for (std::size_t f = 0; f < std::min(one.frames.size(), kMostFrames); ++f)
-      page.row("", fmt::format("        {}", printable(one.frames[f])));
+    const auto add = [&](const std::vector<std::string>& frames) {
+      for (std::size_t f = 0; f < std::min(frames.size(), kMostFrames); ++f)
+        page.row("", fmt::format("        {}", printable(frames[f])));
+    };
+    add(one.frames);
+    add(one.python);
   }
   if (who.lost != 0) page.row(grouped(who.lost), "blocks not noted for want of host memory");
 }

@@ -78,12 +78,13 @@ def shortage(explanation="out of memory on device 0: 8 MiB were asked for"):
 
 
 def holders(name="forward"):
-    """`who` of a report: two names, three places, of which one is not freed."""
+    """`who` of a report: two names, three places, of which one is not freed, and one was asked for by Python."""
     def one(name, frames, **figures):
         return {"name": name, "library": "libtorch.so", "frames": [*frames, "main (train)"], "blocks": 1, "oldest_seconds": 2.5, "stream": "7", **figures}
     return {"sample_bytes": MIB, "live": 4 * MIB, "peak": 12 * MIB, "lost": 0, "holders": [
         one(name, ["empty (libtorch.so)", "attention (train)"], at_peak=6 * MIB, live=0, allocated=60 * MIB),
-        one(name, ["empty (libtorch.so)", "mlp (train)"], at_peak=2 * MIB, live=0, allocated=20 * MIB),
+        one(name, ["empty (libtorch.so)", "mlp (train)"], at_peak=2 * MIB, live=0, allocated=20 * MIB,
+            python=["MLP.forward (model.py:7)", "<module> (train.py:3)"]),
         one("", ["weights (train)"], at_peak=4 * MIB, live=4 * MIB, allocated=4 * MIB)]}
 
 

@@ -85,6 +85,8 @@ class Page(Pictures):
             self.assertEqual(who["live"], [0, 0, 4 * MIB])
             in_words = [[who["frames"][frame] for frame in stack] for stack in who["stacks"]]
             self.assertEqual(in_words[0], ["empty (libtorch.so)", "attention (train)", "main (train)", '"forward"'])
+            self.assertEqual(in_words[1], ["empty (libtorch.so)", "mlp (train)", "main (train)", "MLP.forward (model.py:7)",
+                                           "<module> (train.py:3)", '"forward"'])
             self.assertEqual(in_words[2], ["weights (train)", "main (train)"])
         self.assertIsNone(self.data(self.write("without.json", report()))[0]["who"])
 

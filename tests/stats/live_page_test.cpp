@@ -208,7 +208,8 @@ TEST_F(LivePageTest, WhoHoldsTheMemoryIsCutToSize) {
   Holders all{MiB, 3 * MiB, 4 * MiB, 1, {}};
   for (std::size_t i = 0; i <= HoldersRecord::kMost; ++i)
     all.holders.push_back({"name " + std::to_string(i), std::string(1000, 'l'),
-                           std::vector<std::string>(20, std::string(1000, 'f')), 2 * MiB, 3 * MiB,
+                           std::vector<std::string>(20, std::string(1000, 'f')),
+                           std::vector<std::string>(20, std::string(1000, 'p')), 2 * MiB, 3 * MiB,
                            5 * MiB, 7, 0.5, "legacy"});
   show(*record, all, monotonic_nanoseconds());
   auto who = seen().report.who;
@@ -220,6 +221,8 @@ TEST_F(LivePageTest, WhoHoldsTheMemoryIsCutToSize) {
   EXPECT_EQ(last.library, std::string(sizeof record->lines[0].library - 1, 'l'));
   ASSERT_EQ(last.frames.size(), HoldersRecord::kFrames);
   EXPECT_EQ(last.frames[0], std::string(sizeof record->lines[0].frames[0] - 1, 'f'));
+  ASSERT_EQ(last.python.size(), HoldersRecord::kFrames);
+  EXPECT_EQ(last.python[0], std::string(sizeof record->lines[0].python[0] - 1, 'p'));
   EXPECT_EQ(last.at_peak, 3 * MiB);
   EXPECT_EQ(last.blocks, 7U);
   EXPECT_GE(last.oldest_seconds, 0.5);

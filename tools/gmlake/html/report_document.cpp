@@ -35,7 +35,7 @@ json counter_rows(const std::vector<const json*>& counters) {
   return rows;
 }
 
-// Frames have numbers; the name that the program gave is the outermost.
+// Frames have numbers. Python's called the others; the name that the program gave is the outermost.
 json holders_of(const json& file) {
   const auto who = file.find("who");
   if (who == file.end()) return nullptr;
@@ -50,6 +50,8 @@ json holders_of(const json& file) {
   for (const auto& holder : who->at("holders")) {
     auto stack = json::array();
     for (const auto& frame : holder.at("frames"))
+      stack.push_back(number_of(frame.get<std::string>()));
+    for (const auto& frame : holder.value("python", json::array()))
       stack.push_back(number_of(frame.get<std::string>()));
     const auto name = holder.at("name").get<std::string>();
     if (!name.empty()) stack.push_back(number_of("\"" + name + "\""));
