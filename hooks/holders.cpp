@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "hooks/gmlake.h"
+#include "hooks/real.h"
 #include "hooks/wrappers.h"
 #include "stats/process_stamp.h"
 #include "support/lasting.h"
@@ -42,7 +43,7 @@ void begin_noting(Bytes sample_bytes, stats::HoldersRecord* record) {
   if (sample_bytes == 0 || ledger_in_use.load()) return;
   shown.store(record);
   auto& ledger = lasting<who::Ledger>();
-  ledger.begin(sample_bytes);
+  ledger.begin(sample_bytes, [](const char* name) { return real_dlsym()(RTLD_DEFAULT, name); });
   ledger_in_use.store(&ledger, std::memory_order_release);
 }
 

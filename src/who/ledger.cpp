@@ -4,8 +4,6 @@
 #include <ctime>
 #include <exception>
 #include <iterator>
-#include <map>
-#include <optional>
 #include <utility>
 
 #include "support/no_cancel.h"
@@ -17,26 +15,15 @@ namespace {
 // moment at which they had at least this share of the most that they ever had.
 constexpr double kPeakStep = 1.01;
 
-// As many may come to one when their calls have names.
-constexpr std::size_t kPlacesOfOne = 16;
+}  // namespace
 
-// To some milliseconds, and at a fifth of the precise clock's cost.
-std::uint64_t coarse_nanoseconds() {
+// At a fifth of the precise clock's cost.
+std::uint64_t Ledger::now() {
   timespec now{};
   (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
   return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
          static_cast<std::uint64_t>(now.tv_nsec);
 }
-
-std::string in_words(const stats::StreamName& stream) {
-  using Kind = stats::StreamName::Kind;
-  if (stream.kind == Kind::host) return "host";
-  if (stream.kind == Kind::legacy) return "legacy";
-  if (stream.kind == Kind::per_thread) return "per-thread";
-  return std::to_string(stream.id);
-}
-
-}  // namespace
 
 // The distance to the next one is a step in the mean, and never the same: a program's own period is
 // not to choose which of its blocks are noted.
@@ -52,38 +39,71 @@ bool Ledger::is_due(Countdown& until, Bytes step) {
   return begun;
 }
 
-std::uint32_t Ledger::place_of(const Stack& stack, Name name) {
-  const auto hash = stack.hash() ^ name;
-  const auto [first, last] = by_hash_.equal_range(hash);
-  for (auto one = first; one != last; ++one)
-    if (places_[one->second].name == name && places_[one->second].stack == stack)
-      return one->second;
+const std::uint32_t* Ledger::known_place(const Stack& stack, const Origin& origin) {
+  const auto [first, last] =
+      by_hash_.equal_range(stack.hash() ^ origin.python.hash() ^ origin.name);
+  for (auto one = first; one != last; ++one) {
+    const auto& place = places_[one->second];
+    if (place.name == origin.name && place.stack == stack && place.python == origin.python)
+      return &one->second;
+  }
+  return nullptr;
+}
+
+std::uint32_t Ledger::place_of(const Stack& stack, const Origin& origin, Lines lines) {
+  if (const auto* known = known_place(stack, origin)) return *known;
   const bool full = places_.size() >= kMostPlaces;
   if (full && places_.size() > kMostPlaces) return kMostPlaces;
   places_.emplace_back();
   if (!full) {
-    places_.back().stack = stack;
-    places_.back().name = name;
-    by_hash_.emplace(hash, static_cast<std::uint32_t>(places_.size() - 1));
+    auto& place = places_.back();
+    place.stack = stack;
+    place.python = origin.python;
+    place.lines = std::move(lines);
+    place.name = origin.name;
+    by_hash_.emplace(stack.hash() ^ origin.python.hash() ^ origin.name,
+                     static_cast<std::uint32_t>(places_.size() - 1));
   }
   return static_cast<std::uint32_t>(places_.size() - 1);
 }
 
+Ledger::Lines Ledger::lines_for(const Stack& stack, const Origin& origin) {
+  if (origin.python.depth == 0) return nullptr;
+  {
+    const Lock lock(mutex_);
+    if (places_.size() >= kMostPlaces || known_place(stack, origin)) return nullptr;
+  }
+  return std::make_shared<const std::vector<std::string>>(python_.lines_of(origin.python));
+}
+
+// Where Python's frames are known: its calls in C say worse what those say. The innermost one
+// stays, since it may be the one that asked.
+void Ledger::leave_interpreter_out(Stack& stack) const {
+  for (std::size_t f = 0; f < stack.depth; ++f)
+    if (python_.has(stack.frames[f])) stack.depth = f + 1;
+}
+
 void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name) {
   const NoCancel whole;
-  const void* const frame = __builtin_frame_address(0);
+  Origin origin;
+  origin.frame = __builtin_frame_address(0);
+  origin.name = name;
+  python_.here(origin.python);
   try {
-    if (note_known(frame, address, bytes, stream, name)) return;
+    if (note_known(origin, address, bytes, stream)) return;
     Known calls;
-    const auto stack = Stack::here(frame, calls.chain);
+    auto stack = Stack::here(origin.frame, calls.chain);
+    if (origin.python.depth != 0) leave_interpreter_out(stack);
+    auto lines = lines_for(stack, origin);
     const Lock lock(mutex_);
+    calls.python = origin.python;
     calls.name = name;
-    calls.place = place_of(stack, name);
+    calls.place = place_of(stack, origin, std::move(lines));
     if (known_.empty()) {
       spare_.reserve(kMostSpare);
       known_.resize(kFrames);
     }
-    auto& ways = known_[ways_of(frame)];
+    auto& ways = known_[ways_of(origin.frame, origin.python)];
     ways.calls[ways.next++ % kWays] = calls;
     add(calls.place, address, bytes, stream);
   } catch (const std::exception&) {
@@ -91,12 +111,15 @@ void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& s
   }
 }
 
-bool Ledger::note_known(const void* frame, std::uint64_t address, Bytes bytes,
-                        const stats::StreamName& stream, Name name) {
+bool Ledger::note_known(const Origin& origin, std::uint64_t address, Bytes bytes,
+                        const stats::StreamName& stream) {
+  const auto ways = ways_of(origin.frame, origin.python);
   const Lock lock(mutex_);
   if (known_.empty()) return false;
-  for (const auto& known : known_[ways_of(frame)].calls) {
-    if (known.name != name || !known.chain.leads_to(frame)) continue;
+  for (const auto& known : known_[ways].calls) {
+    if (known.name != origin.name || !known.chain.leads_to(origin.frame) ||
+        known.python != origin.python)
+      continue;
     add(known.place, address, bytes, stream);
     return true;
   }
@@ -119,7 +142,7 @@ void Ledger::add(std::uint32_t number, std::uint64_t address, Bytes bytes,
     seen_[slot_of(address)].fetch_add(1, std::memory_order_relaxed);
   }
   const bool of_host = stream.kind == stats::StreamName::Kind::host;
-  block->second = {number, bytes, coarse_nanoseconds(), of_host ? stream.context : nullptr};
+  block->second = {number, bytes, now(), of_host ? stream.context : nullptr};
   auto& place = places_[number];
   ++changes_;
   place.stream = stream;
@@ -160,70 +183,6 @@ void Ledger::forget_context(const void* context) {
   const Lock lock(mutex_);
   for (auto block = blocks_.begin(); block != blocks_.end();)
     block = block->second.context == context ? remove(block) : std::next(block);
-}
-
-std::vector<Ledger::Seen> Ledger::seen(stats::Holders& all) const {
-  const Lock lock(mutex_);
-  const auto now = coarse_nanoseconds();  // behind all that were noted
-  all.sample_bytes = sample_bytes_.load(std::memory_order_relaxed);
-  all.live = live_;
-  all.peak = peak_;
-  all.lost = lost_.load(std::memory_order_relaxed);
-  std::vector<Seen> seen;
-  for (const auto& place : places_) seen.push_back({place, 0});
-  for (const auto& [address, block] : blocks_) {
-    auto& oldest = seen[block.place].oldest_seconds;
-    if (now > block.since) oldest = std::max(oldest, static_cast<double>(now - block.since) / 1e9);
-  }
-  return seen;
-}
-
-// A request that the pool does not have at once comes here by way of the runtime, others do not:
-// from where the program called on it is the same place.
-stats::Holders Ledger::holders(std::size_t most, const Names& names, Calls calls) const {
-  stats::Holders all;
-  std::optional<Loaded> loaded;
-  if (calls == Calls::placed) loaded.emplace();
-  std::unordered_map<std::uintptr_t, who::Place> known;
-  std::map<std::pair<Name, std::vector<std::string>>, std::size_t> by_calls;
-  auto places = seen(all);
-  const auto weight = [](const auto& one) { return std::max(one.at_peak, one.live); };
-  const auto named = std::min(places.size(), most * kPlacesOfOne);
-  std::partial_sort(
-      places.begin(), places.begin() + static_cast<std::ptrdiff_t>(named), places.end(),
-      [&](const Seen& a, const Seen& b) { return weight(a.place) > weight(b.place); });
-  places.resize(named);
-  for (const auto& [place, oldest_seconds] : places) {
-    std::string library;
-    std::vector<std::string> frames;
-    for (std::size_t f = 0; f < place.stack.depth; ++f) {
-      const auto address = place.stack.frames[f];
-      const auto [found, fresh] = known.try_emplace(address);
-      if (fresh) found->second = loaded ? loaded->place_of(address) : who::place_of(address);
-      if (frames.empty() && found->second.between) continue;
-      if (frames.empty()) library = found->second.library;
-      frames.push_back(found->second.text);
-    }
-    const auto [same, fresh] =
-        by_calls.try_emplace(std::pair(place.name, frames), all.holders.size());
-    if (fresh) {
-      auto& added = all.holders.emplace_back();
-      if (const char* name = names.text_of(place.name)) added.name = name;
-      added.library = std::move(library);
-      added.frames = std::move(frames);
-    }
-    auto& holder = all.holders[same->second];
-    holder.live += place.live;
-    holder.at_peak += place.at_peak;
-    holder.allocated += place.allocated;
-    holder.blocks += place.blocks;
-    holder.oldest_seconds = std::max(holder.oldest_seconds, oldest_seconds);
-    holder.stream = in_words(place.stream);
-  }
-  std::stable_sort(all.holders.begin(), all.holders.end(),
-                   [&](const auto& a, const auto& b) { return weight(a) > weight(b); });
-  all.holders.resize(std::min(all.holders.size(), most));
-  return all;
 }
 
 }  // namespace gmlake::who

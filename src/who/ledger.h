@@ -1,6 +1,7 @@
 // Who asked for the blocks that are live: each of sample_bytes and more is noted, and of smaller
 // ones one for each sample_bytes that a thread has asked for, which then stands for so much. A
-// place is the calls that led to the request, and the name that the program gave (gmlake_annotate).
+// place is the calls that led to the request, Python's as well, and the name that the program gave
+// (gmlake_annotate).
 //
 // Thread-safe. A request or a free that is not noted takes no lock and no memory; one that is takes
 // the ledger's and some host memory, and where it is new to the thread the unwinder's time (some
@@ -12,6 +13,8 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -19,14 +22,18 @@
 #include "stats/unproved.h"
 #include "support/ranked_mutex.h"
 #include "who/names.h"
+#include "who/python.h"
 #include "who/stack.h"
 
 namespace gmlake::who {
 
 class Ledger {
  public:
-  // From now on. Once, before the first block.
-  void begin(Bytes sample_bytes) { sample_bytes_.store(sample_bytes, std::memory_order_release); }
+  // From now on. Once, before the first block. `find`: by which Python is found; null: not at all.
+  void begin(Bytes sample_bytes, FindSymbol find = nullptr) {
+    if (find) python_.begin(find);
+    sample_bytes_.store(sample_bytes, std::memory_order_release);
+  }
 
   // Of a thread: what it has to ask for until a small block is noted.
   struct Countdown {
@@ -65,8 +72,11 @@ class Ledger {
   static constexpr std::size_t kMostPlaces = 2048;  // all further ones are one
   static constexpr std::size_t kSlots = 4096;
 
+  using Lines = std::shared_ptr<const std::vector<std::string>>;
   struct Place {
     Stack stack;
+    PythonStack python;
+    Lines lines;  // of `python`; null: none
     Name name = 0;
     stats::StreamName stream;
     Bytes live = 0, at_peak = 0, allocated = 0;
@@ -75,7 +85,7 @@ class Ledger {
   struct Block {
     std::uint32_t place;
     Bytes bytes;
-    std::uint64_t since;  // coarse_nanoseconds()
+    std::uint64_t since;  // now()
     const void* context;  // that it ends with; null for a stream's
   };
   using Blocks = std::unordered_map<std::uint64_t, Block>;  // by address
@@ -83,20 +93,28 @@ class Ledger {
 
   // Calls that were made before: the places that they led to.
   struct Known {
-    Chain chain;
     Name name = 0;
     std::uint32_t place = 0;
+    Chain chain;
+    PythonStack python;
   };
-  // Calls from several places of one function have a frame in common.
-  static constexpr std::size_t kFrames = 64, kWays = 8;
+  // Calls from several places of one function have a frame in common, unless that is Python's.
+  static constexpr std::size_t kFrames = 256, kWays = 8;
   struct Ways {
     std::array<Known, kWays> calls;
     std::size_t next = 0;
   };
-  static std::size_t ways_of(const void* frame) {
-    return reinterpret_cast<std::uintptr_t>(frame) * 0x9e3779b97f4a7c15 >> 58;
+  static std::size_t ways_of(const void* frame, const PythonStack& python) {
+    return (reinterpret_cast<std::uintptr_t>(frame) * 0x9e3779b97f4a7c15 ^ python.hash()) >> 56;
   }
+  // Where a call came from.
+  struct Origin {
+    const void* frame;
+    PythonStack python;
+    Name name;
+  };
 
+  static std::uint64_t now();  // of Block::since: to some milliseconds, which is cheap
   struct Seen {
     Place place;
     double oldest_seconds = 0;
@@ -112,15 +130,22 @@ class Ledger {
   void note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name)
       GMLAKE_EXCLUDES(mutex_);
   void forget(std::uint64_t address) GMLAKE_EXCLUDES(mutex_);
-  bool note_known(const void* frame, std::uint64_t address, Bytes bytes,
-                  const stats::StreamName& stream, Name name) GMLAKE_EXCLUDES(mutex_);
+  bool note_known(const Origin& origin, std::uint64_t address, Bytes bytes,
+                  const stats::StreamName& stream) GMLAKE_EXCLUDES(mutex_);
   void add(std::uint32_t place, std::uint64_t address, Bytes bytes, const stats::StreamName& stream)
       GMLAKE_REQUIRES(mutex_);
   void leave(const Block& block) GMLAKE_REQUIRES(mutex_);  // its place, which has it no more
   Blocks::iterator remove(Blocks::iterator block) GMLAKE_REQUIRES(mutex_);  // gives the next one
-  std::uint32_t place_of(const Stack& stack, Name name) GMLAKE_REQUIRES(mutex_);
+  void leave_interpreter_out(Stack& stack) const;
+  // Python's lines are asked for a new place only.
+  Lines lines_for(const Stack& stack, const Origin& origin) GMLAKE_EXCLUDES(mutex_);
+  const std::uint32_t* known_place(const Stack& stack, const Origin& origin)
+      GMLAKE_REQUIRES(mutex_);
+  std::uint32_t place_of(const Stack& stack, const Origin& origin, Lines lines)
+      GMLAKE_REQUIRES(mutex_);
 
   std::atomic<Bytes> sample_bytes_{0};
+  Python python_;
   std::atomic<std::uint64_t> lost_{0};
   std::array<std::atomic<std::uint32_t>, kSlots> seen_{};
   mutable RankedMutex<Rank::last> mutex_;

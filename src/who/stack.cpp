@@ -128,12 +128,21 @@ Loaded::Loaded() {
             [](const Object& a, const Object& b) { return a.begin < b.begin; });
 }
 
-Place Loaded::place_of(std::uintptr_t address) const {
+const Loaded::Object* Loaded::object_of(std::uintptr_t address) const {
   const auto next =
       std::upper_bound(objects_.begin(), objects_.end(), address,
                        [](std::uintptr_t at, const Object& one) { return at < one.begin; });
-  if (next == objects_.begin() || address >= std::prev(next)->end) return nowhere(address);
-  return in_library(std::prev(next)->name, address, std::prev(next)->base);
+  return next == objects_.begin() || address >= std::prev(next)->end ? nullptr : &*std::prev(next);
+}
+
+Place Loaded::place_of(std::uintptr_t address) const {
+  const auto* const object = object_of(address);
+  return object ? in_library(object->name, address, object->base) : nowhere(address);
+}
+
+Loaded::Range Loaded::code_around(std::uintptr_t address) const {
+  const auto* const object = object_of(address);
+  return object ? Range{object->begin, object->end} : Range{};
 }
 
 }  // namespace gmlake::who

@@ -75,12 +75,19 @@ class Loaded {
  public:
   Loaded();  // throws std::bad_alloc
   Place place_of(std::uintptr_t address) const;
+  // The code that it is among: of one library, as a rule all of it. Nothing where there is none.
+  struct Range {
+    std::uintptr_t begin = 0, end = 0;
+    bool has(std::uintptr_t address) const { return address >= begin && address < end; }
+  };
+  Range code_around(std::uintptr_t address) const;
 
  private:
   struct Object {
     std::uintptr_t begin, end, base;
     std::string name;
   };
+  const Object* object_of(std::uintptr_t address) const;
   std::vector<Object> objects_;  // by address; those that code is in
 };
 
