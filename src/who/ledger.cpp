@@ -84,13 +84,13 @@ void Ledger::leave_interpreter_out(Stack& stack) const {
 }
 
 void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name) {
-  const NoCancel whole;
   Origin origin;
   origin.frame = __builtin_frame_address(0);
   origin.name = name;
   python_.here(origin.python);
   try {
     if (note_known(origin, address, bytes, stream)) return;
+    const NoCancel whole;
     Known calls;
     auto stack = Stack::here(origin.frame, calls.chain);
     if (origin.python.depth != 0) leave_interpreter_out(stack);
@@ -99,10 +99,7 @@ void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& s
     calls.python = origin.python;
     calls.name = name;
     calls.place = place_of(stack, origin, std::move(lines));
-    if (known_.empty()) {
-      spare_.reserve(kMostSpare);
-      known_.resize(kFrames);
-    }
+    if (known_.empty()) known_.resize(kFrames);
     auto& ways = known_[ways_of(origin.frame, origin.python)];
     ways.calls[ways.next++ % kWays] = calls;
     add(calls.place, address, bytes, stream);
@@ -128,21 +125,15 @@ bool Ledger::note_known(const Origin& origin, std::uint64_t address, Bytes bytes
 
 void Ledger::add(std::uint32_t number, std::uint64_t address, Bytes bytes,
                  const stats::StreamName& stream) {
-  auto block = blocks_.find(address);
-  if (block != blocks_.end()) {
-    leave(block->second);  // its free was not seen
+  auto* block = blocks_.find(address);
+  if (block) {
+    leave(*block);  // its free was not seen
   } else {
-    if (spare_.empty()) {
-      block = blocks_.try_emplace(address).first;
-    } else {
-      spare_.back().key() = address;
-      block = blocks_.insert(std::move(spare_.back())).position;
-      spare_.pop_back();
-    }
-    seen_[slot_of(address)].fetch_add(1, std::memory_order_relaxed);
+    block = &blocks_.insert(address);
+    count_seen(address, 1);
   }
   const bool of_host = stream.kind == stats::StreamName::Kind::host;
-  block->second = {number, bytes, now(), of_host ? stream.context : nullptr};
+  *block = {number, bytes, now(), of_host ? stream.context : nullptr};
   auto& place = places_[number];
   ++changes_;
   place.stream = stream;
@@ -163,26 +154,30 @@ void Ledger::leave(const Block& block) {
   live_ -= block.bytes;
 }
 
-Ledger::Blocks::iterator Ledger::remove(Blocks::iterator block) {
-  leave(block->second);
-  seen_[slot_of(block->first)].fetch_sub(1, std::memory_order_relaxed);
-  const auto next = std::next(block);
-  auto node = blocks_.extract(block);
-  if (spare_.size() < spare_.capacity()) spare_.push_back(std::move(node));
-  return next;
+void Ledger::count_seen(std::uint64_t address, int more) {
+  auto& seen = seen_[slot_of(address)];
+  seen.store(seen.load(std::memory_order_relaxed) + static_cast<std::uint32_t>(more),
+             std::memory_order_relaxed);
 }
 
 void Ledger::forget(std::uint64_t address) {
-  const NoCancel whole;
   const Lock lock(mutex_);
-  if (const auto block = blocks_.find(address); block != blocks_.end()) remove(block);
+  const auto* block = blocks_.find(address);
+  if (!block) return;
+  leave(*block);
+  count_seen(address, -1);
+  blocks_.erase(address);
 }
 
 void Ledger::forget_context(const void* context) {
   const NoCancel whole;
   const Lock lock(mutex_);
-  for (auto block = blocks_.begin(); block != blocks_.end();)
-    block = block->second.context == context ? remove(block) : std::next(block);
+  blocks_.erase_if([&](std::uint64_t address, const Block& block) GMLAKE_REQUIRES(mutex_) {
+    if (block.context != context) return false;
+    leave(block);
+    count_seen(address, -1);
+    return true;
+  });
 }
 
 }  // namespace gmlake::who

@@ -20,8 +20,9 @@
 
 #include "stats/holder.h"
 #include "stats/unproved.h"
-#include "support/ranked_mutex.h"
+#include "support/spin_lock.h"
 #include "who/names.h"
+#include "who/noted_blocks.h"
 #include "who/python.h"
 #include "who/stack.h"
 
@@ -88,8 +89,6 @@ class Ledger {
     std::uint64_t since;  // now()
     const void* context;  // that it ends with; null for a stream's
   };
-  using Blocks = std::unordered_map<std::uint64_t, Block>;  // by address
-  static constexpr std::size_t kMostSpare = 1024;
 
   // Calls that were made before: the places that they led to.
   struct Known {
@@ -135,7 +134,8 @@ class Ledger {
   void add(std::uint32_t place, std::uint64_t address, Bytes bytes, const stats::StreamName& stream)
       GMLAKE_REQUIRES(mutex_);
   void leave(const Block& block) GMLAKE_REQUIRES(mutex_);  // its place, which has it no more
-  Blocks::iterator remove(Blocks::iterator block) GMLAKE_REQUIRES(mutex_);  // gives the next one
+  // So many more of those that share its slot are noted.
+  void count_seen(std::uint64_t address, int more) GMLAKE_REQUIRES(mutex_);
   void leave_interpreter_out(Stack& stack) const;
   // Python's lines are asked for a new place only.
   Lines lines_for(const Stack& stack, const Origin& origin) GMLAKE_EXCLUDES(mutex_);
@@ -148,12 +148,10 @@ class Ledger {
   Python python_;
   std::atomic<std::uint64_t> lost_{0};
   std::array<std::atomic<std::uint32_t>, kSlots> seen_{};
-  mutable RankedMutex<Rank::last> mutex_;
+  mutable RankedSpinLock<Rank::last> mutex_;
   std::deque<Place> places_ GMLAKE_GUARDED_BY(mutex_);
   std::unordered_multimap<std::size_t, std::uint32_t> by_hash_ GMLAKE_GUARDED_BY(mutex_);
-  Blocks blocks_ GMLAKE_GUARDED_BY(mutex_);
-  std::vector<Blocks::node_type> spare_
-      GMLAKE_GUARDED_BY(mutex_);                       // what a free leaves to the next
+  NotedBlocks<Block> blocks_ GMLAKE_GUARDED_BY(mutex_);
   std::vector<Ways> known_ GMLAKE_GUARDED_BY(mutex_);  // kFrames
   std::uint64_t changes_ GMLAKE_GUARDED_BY(mutex_) = 0;
   Bytes live_ GMLAKE_GUARDED_BY(mutex_) = 0;

@@ -32,11 +32,11 @@ std::vector<Ledger::Seen> Ledger::seen(stats::Holders& all) const {
   all.lost = lost_.load(std::memory_order_relaxed);
   std::vector<Seen> seen;
   for (const auto& place : places_) seen.push_back({place, 0});
-  for (const auto& [address, block] : blocks_) {
+  blocks_.each([&](const Block& block) {
     auto& oldest = seen[block.place].oldest_seconds;
     if (then > block.since)
       oldest = std::max(oldest, static_cast<double>(then - block.since) / 1e9);
-  }
+  });
   return seen;
 }
 
