@@ -53,6 +53,10 @@ const PythonLayout* layout_of(const char* version) {
 
 }  // namespace
 
+Python::~Python() {
+  delete interpreter_.load();
+}
+
 bool Python::is_in(const Interpreter& interpreter, std::uintptr_t address) {
   return interpreter.code.has(address);
 }

@@ -59,6 +59,11 @@ using FindSymbol = void* (*)(const char* name);
 
 class Python {
  public:
+  Python() = default;
+  ~Python();
+  Python(const Python&) = delete;
+  Python& operator=(const Python&) = delete;
+
   // From now on. Once, before the first stack. `find` is called at that, under no lock of ours.
   void begin(FindSymbol find) {
     find_ = find;
@@ -93,7 +98,7 @@ class Python {
 
   FindSymbol find_ = nullptr;
   std::atomic<State> state_{State::none};
-  std::atomic<const Interpreter*> interpreter_{nullptr};  // for good
+  std::atomic<const Interpreter*> interpreter_{nullptr};  // once found, for good
 
   // What frames are called, of those whose name was asked: most of a stack's are of others, too.
   static constexpr std::size_t kMostNamed = 8192;
