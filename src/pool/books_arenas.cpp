@@ -75,11 +75,12 @@ driver::Address Books::take_in_arena(Front& front, Bytes bytes) {
     front.counted.allocated_bytes.add(signed_of(bytes));
     front.counted.live_bytes.add(signed_of(bytes));
     front.counted.live_blocks.add(1);
-    if (++front.served_in_arenas == kBetweenLevels) {
+    // Now or with one of the next ones: nobody is met for it.
+    if (++front.served_in_arenas >= kBetweenLevels && mutex_.try_lock()) {
       front.served_in_arenas = 0;
-      const Opened books(mutex_);
       add_levels(front);
       if (note_levels()) count_on_parked();
+      mutex_.unlock();
     }
     return at;
   }

@@ -89,23 +89,27 @@ void Ledger::note(std::uint64_t address, Bytes bytes, const stats::StreamName& s
   origin.name = name;
   python_.here(origin.python);
   try {
-    if (note_known(origin, address, bytes, stream)) return;
-    const NoCancel whole;
-    Known calls;
-    auto stack = Stack::here(origin.frame, calls.chain);
-    if (origin.python.depth != 0) leave_interpreter_out(stack);
-    auto lines = lines_for(stack, origin);
-    const Lock lock(mutex_);
-    calls.python = origin.python;
-    calls.name = name;
-    calls.place = place_of(stack, origin, std::move(lines));
-    if (known_.empty()) known_.resize(kFrames);
-    auto& ways = known_[ways_of(origin.frame, origin.python)];
-    ways.calls[ways.next++ % kWays] = calls;
-    add(calls.place, address, bytes, stream);
+    if (!note_known(origin, address, bytes, stream)) note_new(origin, address, bytes, stream);
   } catch (const std::exception&) {
     lost_.fetch_add(1, std::memory_order_relaxed);
   }
+}
+
+void Ledger::note_new(const Origin& origin, std::uint64_t address, Bytes bytes,
+                      const stats::StreamName& stream) {
+  const NoCancel whole;
+  Known calls;
+  auto stack = Stack::here(origin.frame, calls.chain);
+  if (origin.python.depth != 0) leave_interpreter_out(stack);
+  auto lines = lines_for(stack, origin);
+  const Lock lock(mutex_);
+  calls.python = origin.python;
+  calls.name = origin.name;
+  calls.place = place_of(stack, origin, std::move(lines));
+  if (known_.empty()) known_.resize(kFrames);
+  auto& ways = known_[ways_of(origin.frame, origin.python)];
+  ways.calls[ways.next++ % kWays] = calls;
+  add(calls.place, address, bytes, stream);
 }
 
 bool Ledger::note_known(const Origin& origin, std::uint64_t address, Bytes bytes,

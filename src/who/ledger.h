@@ -129,6 +129,9 @@ class Ledger {
   void note(std::uint64_t address, Bytes bytes, const stats::StreamName& stream, Name name)
       GMLAKE_EXCLUDES(mutex_);
   void forget(std::uint64_t address) GMLAKE_EXCLUDES(mutex_);
+  // Apart, so that what is known needs no room for it.
+  [[gnu::noinline]] void note_new(const Origin& origin, std::uint64_t address, Bytes bytes,
+                                  const stats::StreamName& stream) GMLAKE_EXCLUDES(mutex_);
   bool note_known(const Origin& origin, std::uint64_t address, Bytes bytes,
                   const stats::StreamName& stream) GMLAKE_EXCLUDES(mutex_);
   void add(std::uint32_t place, std::uint64_t address, Bytes bytes, const stats::StreamName& stream)
