@@ -277,6 +277,23 @@ std::optional<Arena> Placement::lend(Bytes least, Bytes most, const Order& order
   return {};
 }
 
+void Placement::take_back(const Arena& arena, Fence fence) {
+  Region* rest = arena.region();
+  for (const auto& part : arena.parts()) {
+    Region* here = home_.carve(rest, part.start, part.size);
+    rest = here->after;
+    lent_ -= part.size;
+    if (part.used) home_.wanted(part.start, part.size, look_);
+    if (part.asked == 0) {
+      home_.set_free(here, part.used ? fence : arena.fence());
+      continue;
+    }
+    live_ += part.size;
+    Home::begin_block(here, State::held);
+  }
+  peak_ = std::max(peak_, live_);
+}
+
 bool Placement::is_idle(Bytes granule) const {
   return std::find(idle_.begin(), idle_.end(), granule) != idle_.end();
 }

@@ -127,10 +127,9 @@ class Placement {
   // An arena of at least `least` and at most `most` bytes for the timeline that `order` prefers, of
   // free bytes that it may have. All three in granules, as where it begins.
   std::optional<Arena> lend(Bytes least, Bytes most, const Order& order);
-  // What was used of it and is free is so behind `fence`. live(region, part): there is a block,
-  // held by nobody yet.
-  template <typename Live>
-  void take_back(const Arena& arena, Fence fence, Live live);
+  // What was used of it and is free is so behind `fence`. Where there are blocks, there is a held
+  // region each, as if they had been taken.
+  void take_back(const Arena& arena, Fence fence);
 
   // Whole free handles whose fences have passed, from the end of home, of `bytes` at most. With
   // `since` only those that nothing has wanted since that look.
@@ -257,24 +256,5 @@ class Placement {
   Bytes last_grown_ = 0;
   unsigned alike_grown_ = 0;
 };
-
-template <typename Live>
-void Placement::take_back(const Arena& arena, Fence fence, Live live) {
-  Region* rest = arena.region();
-  for (const auto& part : arena.parts()) {
-    Region* here = home_.carve(rest, part.start, part.size);
-    rest = here->after;
-    lent_ -= part.size;
-    if (part.used) home_.wanted(part.start, part.size, look_);
-    if (part.asked == 0) {
-      home_.set_free(here, part.used ? fence : arena.fence());
-      continue;
-    }
-    live_ += part.size;
-    Home::begin_block(here, State::held);
-    live(here, part);
-  }
-  peak_ = std::max(peak_, live_);
-}
 
 }  // namespace gmlake::memory

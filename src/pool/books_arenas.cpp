@@ -119,11 +119,12 @@ void Books::take_arenas_back(Front& front) {
     }
     const auto value = freed != 0 ? timelines_.free_on(front.timeline) : 0;
     const memory::Fence fence{front.timeline, GMLAKE_FAULT(arena_settles) ? 0 : value};
-    const auto home = home_.load(std::memory_order_relaxed);
-    auto& blocks = blocks_;
+    placement_.take_back(arena, fence);
     auto& standing = standings_[front.timeline];
-    const auto own = [&](memory::Region* block, const memory::Arena::Part& part) {
-      block->live.address = home + part.start;
+    for (const auto& part : arena.parts()) {
+      if (part.asked == 0) continue;
+      memory::Region* block = placement_.home().locate(part.start);
+      block->live.address = home_.load(std::memory_order_relaxed) + part.start;
       block->live.slack = static_cast<std::uint32_t>(part.size - part.asked);
       block->live.used_on = memory::kNoTimeline;
       block->timeline.store(front.timeline, std::memory_order_relaxed);
@@ -131,10 +132,9 @@ void Books::take_arenas_back(Front& front) {
       block->shared = false;
       block->become(memory::State::live);
       ++standing.blocks;
-      blocks.erase(block->live.address);
-      blocks.insert(block->live.address, block);
-    };
-    placement_.take_back(arena, fence, own);
+      blocks_.erase(block->live.address);
+      blocks_.insert(block->live.address, block);
+    }
     --standing.blocks;
   }
   front.arenas.clear();

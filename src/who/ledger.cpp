@@ -164,24 +164,27 @@ void Ledger::count_seen(std::uint64_t address, int more) {
              std::memory_order_relaxed);
 }
 
-void Ledger::forget(std::uint64_t address) {
-  const Lock lock(mutex_);
-  const auto* block = blocks_.find(address);
-  if (!block) return;
-  leave(*block);
+void Ledger::remove(std::uint64_t address, const Block& block) {
+  leave(block);
   count_seen(address, -1);
   blocks_.erase(address);
+}
+
+void Ledger::forget(std::uint64_t address) {
+  const Lock lock(mutex_);
+  if (const auto* block = blocks_.find(address)) remove(address, *block);
 }
 
 void Ledger::forget_context(const void* context) {
   const NoCancel whole;
   const Lock lock(mutex_);
-  blocks_.erase_if([&](std::uint64_t address, const Block& block) GMLAKE_REQUIRES(mutex_) {
-    if (block.context != context) return false;
-    leave(block);
-    count_seen(address, -1);
-    return true;
-  });
+  std::uint64_t address = 0;
+  for (std::size_t at = 0; const auto* block = blocks_.seek(at, address);) {
+    if (block->context == context)
+      remove(address, *block);  // another one may be there now
+    else
+      ++at;
+  }
 }
 
 }  // namespace gmlake::who

@@ -137,6 +137,7 @@ class Ledger {
   void add(std::uint32_t place, std::uint64_t address, Bytes bytes, const stats::StreamName& stream)
       GMLAKE_REQUIRES(mutex_);
   void leave(const Block& block) GMLAKE_REQUIRES(mutex_);  // its place, which has it no more
+  void remove(std::uint64_t address, const Block& block) GMLAKE_REQUIRES(mutex_);
   // So many more of those that share its slot are noted.
   void count_seen(std::uint64_t address, int more) GMLAKE_REQUIRES(mutex_);
   void leave_interpreter_out(Stack& stack) const;

@@ -29,14 +29,25 @@ class NotedBlocks {
     return slot.block;
   }
   // The address has one.
-  void erase(std::uint64_t address) { erase_at(place_of(address)); }
-  template <typename Goes>
-  void erase_if(Goes goes) {
-    for (std::size_t i = 0; i < slots_.size();)
-      if (slots_[i].address != 0 && goes(slots_[i].address, slots_[i].block))
-        erase_at(i);  // another may be here now
-      else
-        ++i;
+  void erase(std::uint64_t address) {
+    const auto mask = slots_.size() - 1;
+    auto hole = place_of(address);
+    // What comes behind and belongs at the hole or before moves up, so that no search ends early.
+    for (auto i = next(hole); slots_[i].address != 0; i = next(i))
+      if (((i - home_of(slots_[i].address)) & mask) >= ((i - hole) & mask)) {
+        slots_[hole] = slots_[i];
+        hole = i;
+      }
+    slots_[hole].address = 0;
+    --count_;
+  }
+  // For a walk: the first one at or behind slot `at`, which moves there; null: there is none. One
+  // that is erased on the way may leave another one in its slot, to be seen next.
+  Block* seek(std::size_t& at, std::uint64_t& address) {
+    while (at < slots_.size() && slots_[at].address == 0) ++at;
+    if (at == slots_.size()) return nullptr;
+    address = slots_[at].address;
+    return &slots_[at].block;
   }
   template <typename Visit>
   void each(Visit visit) const {
@@ -62,17 +73,6 @@ class NotedBlocks {
     return i;
   }
   std::size_t next(std::size_t i) const { return (i + 1) & (slots_.size() - 1); }
-  // What comes behind and belongs at the hole or before moves up, so that no search ends early.
-  void erase_at(std::size_t hole) {
-    const auto mask = slots_.size() - 1;
-    for (auto i = next(hole); slots_[i].address != 0; i = next(i))
-      if (((i - home_of(slots_[i].address)) & mask) >= ((i - hole) & mask)) {
-        slots_[hole] = slots_[i];
-        hole = i;
-      }
-    slots_[hole].address = 0;
-    --count_;
-  }
   void grow() {
     std::vector<Slot> more(slots_.empty() ? kFirst : 2 * slots_.size());
     more.swap(slots_);

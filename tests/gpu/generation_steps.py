@@ -1,6 +1,6 @@
 """A Llama of 1.3 billion parameters that answers requests: a row of pytorch_ways.py's table. Needs transformers.
 
-Each step is a batch of 8 to 32 prompts of 100 to 2000 tokens, answered greedily with 40 to 120 tokens. The key-value cache grows by
+Each step is a batch of 8 to 32 prompts of 100 to 2000 tokens, answered greedily with 20 to 40 tokens. The key-value cache grows by
 a token at a time, each layer's keys and values copied into a block a little larger than the one before.
 """
 
@@ -26,7 +26,7 @@ def generation():
         lengths = torch.tensor([longest] + [pick.randint(100, longest) for _ in range(prompts - 1)], device="cuda")
         tokens = torch.randint(VOCABULARY, (prompts, longest), device="cuda", generator=source)
         asked = torch.arange(longest, device="cuda") >= longest - lengths[:, None]  # shorter ones are padded on the left
-        answer = model.generate(tokens, attention_mask=asked.long(), max_new_tokens=pick.randint(40, 120), do_sample=False)
+        answer = model.generate(tokens, attention_mask=asked.long(), max_new_tokens=pick.randint(20, 40), do_sample=False)
         return zlib.crc32(answer.cpu().numpy().tobytes())  # one other token, and it is another number
 
     return step
