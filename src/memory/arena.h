@@ -28,10 +28,14 @@ class Arena {
   };
   static constexpr std::size_t kMostParts = 64;
 
+  // Of nothing yet; takes all the host memory that it will need. Throws std::bad_alloc.
+  Arena() { parts_.reserve(kMostParts); }
   // Lent as `region`, free behind `fence`.
-  Arena(Region* region, Bytes start, Bytes size, Fence fence)
-      : region_(region), start_(start), size_(size), fence_(fence), free_(size) {
-    parts_.reserve(kMostParts);
+  void begin(Region* region, Bytes start, Bytes size, Fence fence) {
+    region_ = region;
+    start_ = start;
+    size_ = free_ = size;
+    fence_ = fence;
     parts_.push_back({start, size, 0, false});
   }
 
@@ -78,10 +82,10 @@ class Arena {
   }
 
  private:
-  Region* region_;
-  Bytes start_, size_;
+  Region* region_ = nullptr;
+  Bytes start_ = 0, size_ = 0;
   Fence fence_;
-  Bytes free_;
+  Bytes free_ = 0;
   std::size_t served_ = 0;
   std::vector<Part> parts_;
 };

@@ -264,6 +264,7 @@ void Placement::release_small(Region* block, Fence fence) {
 }
 
 std::optional<Arena> Placement::lend(Bytes least, Bytes most, const Order& order) {
+  Arena arena;
   for (Bytes size = most; size >= least; size = round_down(size / 2, rules_.granule)) {
     const Spot spot = spot_for({size, rules_.granule}, order);
     if (!spot.region) continue;
@@ -272,7 +273,8 @@ std::optional<Arena> Placement::lend(Bytes least, Bytes most, const Order& order
                                [&](const Stretch& part) { fence = part.fence; });
     lent->timeline.store(order.prefer, std::memory_order_relaxed);
     lent_ += size;
-    return Arena(lent, lent->start, size, fence);
+    arena.begin(lent, lent->start, size, fence);
+    return arena;
   }
   return {};
 }

@@ -16,9 +16,8 @@ namespace {
 
 constexpr std::size_t kMostArenas = 4;  // of a stream, each twice as large as the one before
 constexpr Bytes kFirstArena = 64 * MiB;
-constexpr Bytes kBlocks = 8;  // an arena is for so many of the size that is asked for
-constexpr Bytes kLeastBlocks = 1;
-constexpr Bytes kShare = 4;  // and at most such a part of what is free
+constexpr Bytes kBlocks = 8;  // or for so many of the size that is asked for
+constexpr Bytes kShare = 4;   // but at most such a part of what is free
 // Others are met by at least one request of so many, or they do not count.
 constexpr std::int32_t kOneOf = 5;
 constexpr std::size_t kHardly = 256;  // requests that an arena has to serve to be worth it
@@ -46,11 +45,12 @@ void Books::meet(Front& front, bool others, Bytes bytes) {
 
 void Books::lend(Front& front, Bytes bytes) {
   if (front.arenas.size() == kMostArenas || !is_for_arenas(bytes)) return;
-  const Bytes most = std::min(std::max(kFirstArena << front.arenas.size(), kBlocks * bytes),
-                              round_down(placement_.free_bytes() / kShare, placement_.granule()));
+  const auto granule = placement_.granule();
+  const Bytes least = round_up(bytes, granule);
+  const Bytes ample = std::max(kFirstArena << front.arenas.size(), kBlocks * least);
+  const Bytes share = round_down(placement_.free_bytes() / kShare, granule);
   front.arenas.reserve(kMostArenas);
-  auto arena =
-      placement_.lend(round_up(kLeastBlocks * bytes, placement_.granule()), most, order_of(front));
+  auto arena = placement_.lend(least, std::min(ample, share), order_of(front));
   if (!arena) return;
   front.free_in_arenas.add(signed_of(arena->free_bytes()));
   front.arenas.push_back(std::move(*arena));

@@ -11,8 +11,14 @@ namespace {
 
 constexpr Bytes kStart = 100 * MiB;
 
+Arena lent(Bytes size) {
+  Arena arena;
+  arena.begin(nullptr, kStart, size, {});
+  return arena;
+}
+
 TEST(Arena, GivesTheSmallestHoleAtItsLowerEnd) {
-  Arena arena(nullptr, kStart, 20 * MiB, {});
+  Arena arena = lent(20 * MiB);
   for (const Bytes mib : {4, 2, 6, 8}) ASSERT_TRUE(arena.take(mib * MiB, mib * MiB));
   EXPECT_EQ(arena.free_bytes(), 0U);
   EXPECT_FALSE(arena.take(512, 512));
@@ -25,7 +31,7 @@ TEST(Arena, GivesTheSmallestHoleAtItsLowerEnd) {
 }
 
 TEST(Arena, FreesWhatItGaveAndNothingElse) {
-  Arena arena(nullptr, kStart, 8 * MiB, {});
+  Arena arena = lent(8 * MiB);
   ASSERT_EQ(arena.take(3 * MiB, 3 * MiB - 100), kStart);
   EXPECT_FALSE(arena.free(kStart + MiB)) << "inside a block";
   EXPECT_FALSE(arena.free(kStart + 3 * MiB)) << "free";
@@ -40,7 +46,7 @@ TEST(Arena, FreesWhatItGaveAndNothingElse) {
 
 // What nobody has used keeps what it was free behind; beside what was used it does not.
 TEST(Arena, KnowsWhatWasUsed) {
-  Arena arena(nullptr, kStart, 8 * MiB, {});
+  Arena arena = lent(8 * MiB);
   ASSERT_TRUE(arena.take(2 * MiB, 2 * MiB));
   EXPECT_FALSE(arena.parts().back().used);
   ASSERT_TRUE(arena.free(kStart));
@@ -48,7 +54,7 @@ TEST(Arena, KnowsWhatWasUsed) {
 }
 
 TEST(Arena, HasABoundedNumberOfParts) {
-  Arena arena(nullptr, kStart, GiB, {});
+  Arena arena = lent(GiB);
   std::size_t taken = 0;
   while (arena.take(MiB, MiB)) ++taken;
   EXPECT_EQ(taken, Arena::kMostParts - 1);
@@ -61,7 +67,7 @@ TEST(Arena, RandomBlocksKeepEveryInvariant) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
   constexpr Bytes kSize = 64 * MiB;
-  Arena arena(nullptr, kStart, kSize, {});
+  Arena arena = lent(kSize);
   std::map<Bytes, Bytes> live;
   for (int step = 0; step < 100000; ++step) {
     if (random() % 2 == 0) {

@@ -2,6 +2,7 @@
 // to know where its frees lie.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "pool/bench.h"
@@ -162,6 +163,24 @@ TEST(Arenas, AreForThoseWhoMeetOthers) {
     EXPECT_TRUE(alone.pool.free(at, on_stream(1)));
   }
   EXPECT_EQ(alone.counters().arenas, 0U);
+}
+
+// Whatever they were made for, they end where no block of others begins beside one of theirs.
+TEST(Arenas, AreWholeGranules) {
+  Bench s(4 * GiB, at_once());
+  s.use_and_free(s.get(3500 * MiB, on_stream(1)), on_stream(1));
+  s.device.finish_all();
+  for (Bytes size = 9 * MiB + 512; size < 60 * MiB; size += 7 * MiB + 512)
+    (void)s.get(size, on_stream(size / MiB));
+  const auto seen = nlohmann::json::parse(s.pool.snapshot(s.pool.shortage(GiB), {}));
+  int lent = 0;
+  for (const auto& region : seen.at("regions")) {
+    if (region.at("state") != "lent") continue;
+    ++lent;
+    EXPECT_EQ(region.at("start").get<Bytes>() % (2 * MiB), 0U);
+    EXPECT_EQ(region.at("size").get<Bytes>() % (2 * MiB), 0U);
+  }
+  EXPECT_GT(lent, 2);
 }
 
 // A peak in an arena is one.
