@@ -16,10 +16,11 @@ namespace {
 
 constexpr std::size_t kMostArenas = 4;  // of a stream, each twice as large as the one before
 constexpr Bytes kFirstArena = 64 * MiB;
-constexpr Bytes kBlocks = 8;  // or for so many of the size that is asked for
-constexpr Bytes kShare = 4;   // but at most such a part of what is free
+constexpr Bytes kBlocks = 8;                 // or for so many of the size that is asked for
+constexpr Bytes kShare = 4;                  // but at most such a part of what is free
+constexpr std::uint64_t kNever = 1'000'000;  // of streams.arena_after
 // Others are met by at least one request of so many, or they do not count.
-constexpr std::int32_t kOneOf = 5;
+constexpr std::int64_t kOneOf = 5;
 constexpr std::size_t kHardly = 256;  // requests that an arena has to serve to be worth it
 constexpr unsigned kMostEarly = 10;
 // Peaks are looked at so often while requests are served in arenas.
@@ -36,7 +37,8 @@ bool Books::is_for_arenas(Bytes bytes) const {
 void Books::meet(Front& front, bool others, Bytes bytes) {
   if (!others && front.met == 0 && config_.streams_arena_after != 0) [[likely]]
     return;
-  front.met = std::max(0, front.met + (others ? kOneOf - 1 : -1));
+  if (config_.streams_arena_after == kNever) return;
+  front.met = std::max<std::int64_t>(0, front.met + (others ? kOneOf - 1 : -1));
   const auto enough = (config_.streams_arena_after * (kOneOf - 1)) << front.closed_early;
   if (static_cast<std::uint64_t>(front.met) < enough || front.host) return;
   front.met = 0;

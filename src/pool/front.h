@@ -76,7 +76,7 @@ struct alignas(128) Front {
   std::atomic<bool> has_arenas{false};
   FrontCount free_in_arenas;
   FrontCount live_in_arenas;      // since levels were brought up to date; of counted.live_bytes
-  std::int32_t met = 0;           // others in the lock, lately: with the front's lock held
+  std::int64_t met = 0;           // others in the lock, lately: with the front's lock held
   unsigned closed_early = 0;      // arenas, one after the other, that hardly served: likewise
   unsigned served_in_arenas = 0;  // since levels were brought up to date: likewise
 
