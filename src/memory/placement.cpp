@@ -263,39 +263,6 @@ void Placement::release_small(Region* block, Fence fence) {
   }
 }
 
-std::optional<Arena> Placement::lend(Bytes least, Bytes most, const Order& order) {
-  Arena arena;
-  for (Bytes size = most; size >= least; size = round_down(size / 2, rules_.granule)) {
-    const Spot spot = spot_for({size, rules_.granule}, order);
-    if (!spot.region) continue;
-    Fence fence;
-    Region* lent = home_.claim(spot.region, spot.start, size, State::lent,
-                               [&](const Stretch& part) { fence = part.fence; });
-    lent->timeline.store(order.prefer, std::memory_order_relaxed);
-    lent_ += size;
-    arena.begin(lent, lent->start, size, fence);
-    return arena;
-  }
-  return {};
-}
-
-void Placement::take_back(const Arena& arena, Fence fence) {
-  Region* rest = arena.region();
-  for (const auto& part : arena.parts()) {
-    Region* here = home_.carve(rest, part.start, part.size);
-    rest = here->after;
-    lent_ -= part.size;
-    if (part.used) home_.wanted(part.start, part.size, look_);
-    if (part.asked == 0) {
-      home_.set_free(here, part.used ? fence : arena.fence());
-      continue;
-    }
-    live_ += part.size;
-    Home::begin_block(here, State::held);
-  }
-  peak_ = std::max(peak_, live_);
-}
-
 bool Placement::is_idle(Bytes granule) const {
   return std::find(idle_.begin(), idle_.end(), granule) != idle_.end();
 }
@@ -336,8 +303,8 @@ std::size_t Placement::settle(std::size_t most) {
 
 std::optional<std::string> Placement::problem() const {
   if (auto wrong = home_.problem()) return wrong;
-  if (free_bytes() + live_ + small_live_ + held_ + lent_ != home_.physical())
-    return "free, live, small, held and lent bytes do not add up to the physical ones";
+  if (free_bytes() + live_ + small_live_ + held_ != home_.physical())
+    return "free, live, small and held bytes do not add up to the physical ones";
   std::optional<std::string> wrong;
   std::map<Bytes, std::uint32_t> shown;  // by handle
   windows_.each([&](const Window& window) {

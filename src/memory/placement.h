@@ -19,7 +19,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "memory/arena.h"
 #include "memory/home.h"
 #include "memory/plan.h"
 #include "memory/recall.h"
@@ -124,13 +123,6 @@ class Placement {
   // The bytes become free behind `fence`.
   void release(Region* block, Fence fence);
 
-  // An arena of at least `least` and at most `most` bytes for the timeline that `order` prefers, of
-  // free bytes that it may have. All three in granules, as where it begins.
-  std::optional<Arena> lend(Bytes least, Bytes most, const Order& order);
-  // What was used of it and is free is so behind `fence`. Where there are blocks, there is a held
-  // region each, as if they had been taken.
-  void take_back(const Arena& arena, Fence fence);
-
   // Whole free handles whose fences have passed, from the end of home, of `bytes` at most. With
   // `since` only those that nothing has wanted since that look.
   Trim begin_trim(Bytes bytes, const Order& order, std::uint32_t since = kAnyTime);
@@ -164,7 +156,6 @@ class Placement {
   const Home& home() const { return home_; }
   Bytes granule() const { return rules_.granule; }
   Bytes physical() const { return home_.physical(); }
-  Bytes lent() const { return lent_; }
   Bytes free_bytes() const { return home_.index(false).bytes() + home_.index(true).bytes(); }
   Bytes largest_span() const {
     return std::max(home_.index(false).largest(), home_.index(true).largest());
@@ -243,7 +234,6 @@ class Placement {
   Bytes small_live_ = 0;     // and in small ones
   Bytes peak_ = 0;           // highest live_
   Bytes held_ = 0;           // taken by the miss or trim under way
-  Bytes lent_ = 0;           // in arenas, free or not
   std::size_t handle_count_ = 0;
   std::uint32_t look_ = 1;
   // What there is to begin with, parameters and the like, mostly stays: until a thousandth of it

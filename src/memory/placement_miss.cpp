@@ -53,10 +53,9 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 // Handles for new memory. A large handle is cheaper to make and to map than many small ones, but
 // what is left over in one can not be stitched. So it is at most a thousandth of what there is
 // then, once memory comes and goes, or a 64th of the growth; and before that, where it is large, a
-// 128th of what there is. `shared_end`: a
-// neighbour will have the rest of the last granule, which is a handle of its own, as it would keep
-// all of a larger one from being stitched once the other part is free. `few`: they are no larger
-// than any may be, and that is all.
+// 128th of what there is. `shared_end`: a neighbour will have the rest of the last granule, which
+// is a handle of its own, as it would keep all of a larger one from being stitched once the other
+// part is free. `few`: they are no larger than any may be, and that is all.
 std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end, bool few) const {
   Bytes most = rules_.largest_handle;
   const Bytes then = home_.physical() + bytes;

@@ -2,11 +2,10 @@
 // starts there, which is all that blocks above a MiB need; for the others, and for those that are
 // seen through windows, an open-addressing hash table.
 //
-// Writers hold the pool's lock, but for what begins in a front's arena: there each block has a MiB
-// of its own and the front's lock is enough. A reader beside one may miss a block that is being
-// moved, or be told of another one: what it finds it must check (Region::live), and what it does
-// not find it must look for again under the lock. Tables that were outgrown are kept, since a
-// reader may still be in one: as much memory again as the last at most.
+// Writers hold the pool's lock. A reader beside one may miss a block that is being moved, or be
+// told of another one: what it finds it must check (Region::live), and what it does not find it
+// must look for again under the lock. Tables that were outgrown are kept, since a reader may still
+// be in one: as much memory again as the last at most.
 //
 // A table that is outgrown is not copied at once, which takes long where there are many blocks:
 // until all of it has moved, a few with each block that comes or goes, both are looked in.
@@ -45,13 +44,6 @@ class BlockTable {
     const Table* old = old_.load(std::memory_order_acquire);
     return old ? old->find(address) : nullptr;
   }
-
-  // A block that begins in an arena, and is found as that. Constant, as it is the arena's owner's
-  // part of the table and changes nothing else.
-  void insert_in_arena(std::uint64_t address, memory::Region* arena) const {
-    fill(*direct_->of(address), address, arena);
-  }
-  void erase_in_arena(std::uint64_t address) const { direct_->of(address)->set_address(0); }
 
   // The address is not 0 and not in the table.
   void insert(std::uint64_t address, memory::Region* block) {

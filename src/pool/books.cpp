@@ -70,14 +70,10 @@ driver::Address Books::take(Front& front, Bytes bytes, PoolTag pool, memory::Coa
   const Lock own(front.lock);
   if (front.parked_count.get() != 0 && (front.in_order() || GMLAKE_FAULT(host_parks)))
     if (const auto at = take_parked(front, bytes, pool)) return at;
-  if (front.has_arenas.load(std::memory_order_relaxed) && pool == kDefaultPool)
-    if (const auto at = take_in_arena(front, bytes)) return at;
-  const auto waits = mutex_.waits();
   const Lock books(mutex_);
   try {  // what an Opened does, at no cost where nothing is thrown
-    release_parked(front);
+    unpark(front);
     fronts_.list(front);
-    meet(front, mutex_.waits() != waits, bytes);
     const auto taken =
         placement_.take(wanted(front, bytes), order_of(front, pool), front.recall, coarse);
     return taken ? publish(front, taken, bytes, pool) : 0;
@@ -130,18 +126,14 @@ driver::Address Books::take_parked(Front& front, Bytes bytes, PoolTag pool) {
   if (front.counted_parked.load(std::memory_order_relaxed)) [[unlikely]] {
     const Opened books(mutex_);
     front.counted_parked.store(false, std::memory_order_relaxed);
-    release_parked(front);
+    unpark(front);
     note_levels();
   }
   return block->live.address;
 }
 
+// The parked blocks become free memory like any other.
 void Books::unpark(Front& front) {
-  close_arenas(front);
-  release_parked(front);
-}
-
-void Books::add_levels(Front& front) {
   counters_.live_bytes += static_cast<std::uint64_t>(front.counted.live_bytes.get());
   counters_.live_blocks += static_cast<std::uint64_t>(front.counted.live_blocks.get());
   default_used_ += front.default_pool_bytes();
@@ -150,12 +142,6 @@ void Books::add_levels(Front& front) {
   front.let_go_parked.reset();
   front.counted.live_bytes.reset();
   front.counted.live_blocks.reset();
-  front.live_in_arenas.reset();
-}
-
-// The parked blocks become free memory like any other.
-void Books::release_parked(Front& front) {
-  add_levels(front);
   const auto parked = static_cast<std::size_t>(front.parked_count.get());
   for (std::size_t i = 0; i < parked; ++i) {
     memory::Region* block = front.parked[i];
@@ -180,7 +166,7 @@ void Books::release_parked(Front& front) {
   front.parked_count.reset();
 }
 
-void Books::unpark_all(Lent lent) {
+void Books::unpark_all() {
   std::vector<Front*> listed;
   {
     const Opened books(mutex_);
@@ -189,9 +175,8 @@ void Books::unpark_all(Lent lent) {
   for (Front* front : listed) {
     const Lock own(front->lock);
     const Opened books(mutex_);
-    if (lent == Lent::taken_back) take_arenas_back(*front);
-    release_parked(*front);
-    if (front->arenas.empty()) fronts_.unlist(*front);
+    unpark(*front);
+    fronts_.unlist(*front);
   }
   // In parts, so that nobody waits long for the lock.
   for (std::size_t settled = 1; settled != 0;) {
@@ -253,7 +238,6 @@ Front* Books::free(driver::Address at, const Origin& by) {
     auto& front = front_of(by);
     if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
       const Lock own(front.lock);
-      if (block->is(memory::State::lent) && free_in_arena(front, at)) return &front;
       if (front.owns(block, at) && !is_used_beside(front, block)) {
         block->state.store(memory::State::parked, std::memory_order_relaxed);
         park_on(front, block);
@@ -328,12 +312,10 @@ bool Books::is_shown(driver::Address at) {
 
 // What the table has at `at`, and who owned that when it was looked up.
 memory::Region* Books::find(driver::Address at, Front*& owner) {
-  for (;; close_arenas_of(*owner)) {
-    const Opened books(mutex_);
-    memory::Region* block = blocks_.find(at);
-    if (block) owner = &fronts_.of(block->timeline.load(std::memory_order_relaxed));
-    if (!block || !block->is(memory::State::lent)) return block;
-  }
+  const Opened books(mutex_);
+  memory::Region* block = blocks_.find(at);
+  if (block) owner = &fronts_.of(block->timeline.load(std::memory_order_relaxed));
+  return block;
 }
 
 memory::Region* Books::seize(driver::Address at, Front*& owner) {
@@ -353,7 +335,7 @@ void Books::park(Front& front, memory::Region* block) {
 void Books::park_on(Front& front, memory::Region* block) {
   if (front.parked_count.get() == Front::kMostParked || !front.listed) {
     const Opened books(mutex_);
-    release_parked(front);
+    unpark(front);
     fronts_.list(front);
   }
   front.parked[static_cast<std::size_t>(front.parked_count.get())] = block;
@@ -491,9 +473,7 @@ void Books::forget_context(driver::Context context, bool takes_blocks) {
 Bytes Books::reusable_bytes() const {
   const Opened books(mutex_);
   std::int64_t parked = 0;
-  for (const Front* front : fronts_.listed())
-    parked +=
-        front->live_in_arenas.get() - front->counted.live_bytes.get() + front->free_in_arenas.get();
+  for (const Front* front : fronts_.listed()) parked -= front->counted.live_bytes.get();
   return placement_.free_bytes() + static_cast<Bytes>(std::max<std::int64_t>(0, parked));
 }
 

@@ -8,9 +8,8 @@
 // Complexity: finding a block O(1) without a lock; a hit and a free as in memory/placement.h. None
 // grows with the number of live blocks.
 //
-// books.cpp has hits and frees; books_arenas.cpp those in a stream's own arenas; books_order.cpp
-// what is known of order; books_blocks.cpp what can be asked about a block; books_accounts.cpp what
-// is the program's memory pools'.
+// books.cpp has hits and frees; books_order.cpp what is known of order; books_blocks.cpp what can
+// be asked about a block; books_accounts.cpp what is the program's memory pools'.
 #pragma once
 
 #include <atomic>
@@ -152,12 +151,7 @@ class Books {
   // behind by itself.
   static bool is_used_beside(const Front& front, const memory::Region* block);
   // All parked blocks become free memory like any other, and what has become free in pieces joins.
-  // Arenas are taken back too, or stay for now.
-  enum class Lent { taken_back, stays };
-  void unpark_all(Lent lent = Lent::taken_back) GMLAKE_EXCLUDES(mutex_);
-  // False: nothing is lent.
-  bool take_all_arenas_back() GMLAKE_EXCLUDES(mutex_);
-  // Of one front; its arenas are closed.
+  void unpark_all() GMLAKE_EXCLUDES(mutex_);
   void unpark(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
 
   // A miss that the device has made room for, or has not.
@@ -319,20 +313,6 @@ class Books {
   bool is_size_shown(Bytes bytes) const GMLAKE_REQUIRES(mutex_);
   driver::Address take_parked(Front& front, Bytes bytes, PoolTag pool) GMLAKE_REQUIRES(front.lock)
       GMLAKE_EXCLUDES(mutex_);
-  void add_levels(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
-  void release_parked(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
-  // books_arenas.cpp
-  bool is_for_arenas(Bytes bytes) const;
-  void meet(Front& front, bool others, Bytes bytes) GMLAKE_REQUIRES(front.lock, mutex_);
-  void lend(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock, mutex_);
-  driver::Address take_in_arena(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock)
-      GMLAKE_EXCLUDES(mutex_);
-  bool free_in_arena(Front& front, driver::Address at) GMLAKE_REQUIRES(front.lock)
-      GMLAKE_EXCLUDES(mutex_);
-  void take_arenas_back(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
-  void close_arenas(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
-  void close_arenas_of(Front& front) GMLAKE_EXCLUDES(front.lock, mutex_);
-  void close_arenas_at(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes, PoolTag pool)
       GMLAKE_REQUIRES(front.lock, mutex_);
   void release(memory::Region* block, memory::Fence fence) GMLAKE_REQUIRES(mutex_);

@@ -11,7 +11,6 @@ Bytes asked_bytes(const memory::Region* block) {
 }  // namespace
 
 Books::Inside Books::find_inside(driver::Address at) {
-  close_arenas_at(at);
   const Opened books(mutex_);
   Inside found;
   const auto home = home_.load(std::memory_order_relaxed);
@@ -83,9 +82,7 @@ bool Books::is_synchronous(driver::Address at) {
 }
 
 bool Books::is_nobodys(driver::Address at) const {
-  if (const auto* block = blocks().find(at);
-      block && (block->is(memory::State::live) || block->is(memory::State::lent)))
-    return false;
+  if (const auto* block = blocks().find(at); block && block->is(memory::State::live)) return false;
   const Opened books(mutex_);
   const auto* const lines = &timelines_;
   const auto is_over = [lines](memory::Fence fence) {

@@ -72,7 +72,7 @@ Result<driver::Address> DevicePool::allocate_anew(Bytes bytes, const Origin& ori
 }
 
 Result<driver::Address> DevicePool::miss(Request& request) {
-  books_.unpark_all(Books::Lent::stays);
+  books_.unpark_all();
   Status cut;
   {
     const Growing growing(supply_.mutex());
@@ -85,8 +85,6 @@ Result<driver::Address> DevicePool::miss(Request& request) {
     cut = supply_.cut(request.front, request.bytes, request.origin.pool);
     if (const auto at = books_.take(request.front, request.bytes, request.origin.pool)) return at;
   }
-  if (books_.take_all_arenas_back())
-    if (const auto at = books_.take(request.front, request.bytes, request.origin.pool)) return at;
   const auto refused = refusal(request);
   const auto served = [&]() -> Result<driver::Address> {
     if (request.origin.host())

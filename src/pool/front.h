@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "driver/device.h"
-#include "memory/arena.h"
 #include "memory/recall.h"
 #include "memory/region.h"
 #include "stats/records.h"
@@ -68,17 +67,6 @@ struct alignas(128) Front {
   std::size_t place = 0;
 
   memory::Recall recall GMLAKE_GUARDED_BY(lock);
-
-  // Arenas of its own (Books::lend): where other streams are met in the books' lock, requests are
-  // served and frees taken there without it. Who looks at anything of this front but for a request
-  // or a free of its own closes them.
-  std::vector<memory::Arena> arenas GMLAKE_GUARDED_BY(lock);
-  std::atomic<bool> has_arenas{false};
-  FrontCount free_in_arenas;
-  FrontCount live_in_arenas;      // since levels were brought up to date; of counted.live_bytes
-  std::int64_t met = 0;           // others in the lock, lately: with the front's lock held
-  unsigned closed_early = 0;      // arenas, one after the other, that hardly served: likewise
-  unsigned served_in_arenas = 0;  // since levels were brought up to date: likewise
 
   // Freed here since an event last followed, and not taken back since.
   FrontCount unfollowed;

@@ -9,9 +9,7 @@ void add(DeviceCounters& sum, const FrontRecord& front) {
   const auto small = static_cast<std::uint64_t>(front.small_allocations.get());
   sum.allocations += allocations;
   sum.hits_small += small;
-  const auto in_arenas = static_cast<std::uint64_t>(front.arena_allocations.get());
-  sum.hits_split += in_arenas;
-  sum.hits_exact += allocations - small - in_arenas;
+  sum.hits_exact += allocations - small;
   sum.reuse_own_stream += allocations;
   sum.reuse_own_stream_bytes += static_cast<std::uint64_t>(front.allocated_bytes.get());
   sum.frees += static_cast<std::uint64_t>(front.frees.get());
@@ -24,8 +22,6 @@ void add(DeviceCounters& sum, const FrontRecord& front) {
 void sum_up(DeviceCounters& c) {
   c.allocated_bytes =
       c.reuse_own_stream_bytes + c.reuse_completed_bytes + c.reuse_proved_bytes + c.reuse_new_bytes;
-  // What streams hold in their arenas is looked at for a peak now and then only.
-  c.peak_live_bytes = std::max(c.peak_live_bytes, c.live_bytes);
 }
 
 Unproved unproved_of(const KeptPairs& kept) {

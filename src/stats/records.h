@@ -67,7 +67,7 @@ struct DeviceRecord {
 // Of a timeline: what is done there without the pool, and is not in the device's counters; levels
 // are since those were brought up to date.
 struct FrontRecord {
-  Tally allocations, allocated_bytes, small_allocations, arena_allocations, frees, deferred_frees;
+  Tally allocations, allocated_bytes, small_allocations, frees, deferred_frees;
   Tally live_bytes, live_blocks;
 };
 

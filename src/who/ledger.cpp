@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <ctime>
 #include <exception>
-#include <iterator>
 #include <utility>
 
 #include "support/no_cancel.h"
@@ -40,8 +39,7 @@ bool Ledger::is_due(Countdown& until, Bytes step) {
 }
 
 const std::uint32_t* Ledger::known_place(const Stack& stack, const Origin& origin) {
-  const auto [first, last] =
-      by_hash_.equal_range(stack.hash() ^ origin.python.hash() ^ origin.name);
+  const auto [first, last] = by_hash_.equal_range(hash_of(stack, origin));
   for (auto one = first; one != last; ++one) {
     const auto& place = places_[one->second];
     if (place.name == origin.name && place.stack == stack && place.python == origin.python)
@@ -61,8 +59,7 @@ std::uint32_t Ledger::place_of(const Stack& stack, const Origin& origin, Lines l
     place.python = origin.python;
     place.lines = std::move(lines);
     place.name = origin.name;
-    by_hash_.emplace(stack.hash() ^ origin.python.hash() ^ origin.name,
-                     static_cast<std::uint32_t>(places_.size() - 1));
+    by_hash_.emplace(hash_of(stack, origin), static_cast<std::uint32_t>(places_.size() - 1));
   }
   return static_cast<std::uint32_t>(places_.size() - 1);
 }

@@ -113,6 +113,10 @@ class Ledger {
     Name name;
   };
 
+  static std::size_t hash_of(const Stack& stack, const Origin& origin) {
+    return stack.hash() ^ origin.python.hash() ^ origin.name;
+  }
+
   static std::uint64_t now();  // of Block::since: to some milliseconds, which is cheap
   struct Seen {
     Place place;
@@ -152,6 +156,7 @@ class Ledger {
   Python python_;
   std::atomic<std::uint64_t> lost_{0};
   std::array<std::atomic<std::uint32_t>, kSlots> seen_{};
+  // Held for some ns by a request or a free; for longer by a report, which those sleep for.
   mutable RankedSpinLock<Rank::last> mutex_;
   std::deque<Place> places_ GMLAKE_GUARDED_BY(mutex_);
   std::unordered_multimap<std::size_t, std::uint32_t> by_hash_ GMLAKE_GUARDED_BY(mutex_);

@@ -34,7 +34,7 @@ struct PythonStack {
   struct Frame {
     std::uintptr_t code;
     std::uintptr_t instruction;  // an address, or in old versions a number
-    std::uint64_t print;         // what code that comes to lie at the same place has another of
+    std::uint64_t fingerprint;   // another code object at the same place has another one
     bool operator==(const Frame&) const = default;
   };
   std::array<Frame, kMost> frames;  // innermost first
@@ -104,7 +104,7 @@ class Python {
   static constexpr std::size_t kMostNamed = 8192;
   struct Hash {
     std::size_t operator()(const PythonStack::Frame& frame) const {
-      return (frame.instruction ^ frame.print) * 0x9e3779b97f4a7c15 ^ frame.code;
+      return (frame.instruction ^ frame.fingerprint) * 0x9e3779b97f4a7c15 ^ frame.code;
     }
   };
   RankedMutex<Rank::last> mutex_;

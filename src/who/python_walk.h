@@ -31,7 +31,8 @@ struct Carefully {
 // place: the hash of its name (which the interpreter has looked up by it), and of its file's name
 // the address and the end.
 template <typename Read>
-bool print_of(const PythonLayout& layout, Read read, std::uintptr_t code, std::uint64_t& print) {
+bool fingerprint_of(const PythonLayout& layout, Read read, std::uintptr_t code,
+                    std::uint64_t& fingerprint) {
   std::uintptr_t name = 0, file = 0;
   std::uint64_t hash = 0, end = 0, length = 0;
   std::uint32_t line = 0, state = 0;
@@ -44,7 +45,7 @@ bool print_of(const PythonLayout& layout, Read read, std::uintptr_t code, std::u
     const auto head = (state >> 6 & 1) != 0 ? layout.ascii_text : layout.compact_text;
     if (!read(file + head + length * (state >> 2 & 7) - sizeof end, end)) return false;
   }
-  print = (end << 17 | end >> 47) + (hash << 31 | hash >> 33) + file + (length << 40) + line;
+  fingerprint = (end << 17 | end >> 47) + (hash << 31 | hash >> 33) + file + (length << 40) + line;
   return true;
 }
 
@@ -71,7 +72,7 @@ bool walk(const PythonLayout& layout, Read read, std::uintptr_t thread, PythonSt
       } else if (!read(frame + layout.instruction, one.instruction)) {
         return false;
       }
-      if (!print_of(layout, read, one.code, one.print)) return false;
+      if (!fingerprint_of(layout, read, one.code, one.fingerprint)) return false;
       ++stack.depth;
     } else if (seen == kMostMarks) {
       break;

@@ -181,17 +181,6 @@ TEST(Threads, AllocateAndFreeAtOnce) {
   EXPECT_GT(c.reuse_completed, 0U);
 }
 
-// The same with arenas, which all that looks at a stream takes back.
-TEST(Threads, AllocateAndFreeInArenas) {
-  const auto seed = std::random_device{}();
-  SCOPED_TRACE(::testing::Message() << "seed " << seed);
-  auto config = plain();
-  config.streams_arena_after = 0;
-  Crowd crowd(config);
-  crowd.run(20, 500, seed);
-  EXPECT_GT(crowd.bench().counters().arenas, 20U);
-}
-
 // The host's requests are in its own frees' order for the first half.
 TEST(Threads, OneStreamEndsBesideThem) {
   const auto seed = std::random_device{}();

@@ -12,16 +12,18 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[2]
+TOP = {"CHANGELOG.md", "CMakeLists.txt", "CMakePresets.json", "CONTRIBUTING.md", "LICENSE", "README.md", "cmake", "config", "docs", "findings", "hooks",
+       "packaging", "python", "src", "tests", "tools"}  # and what begins with a dot
 CPP = {".h", ".cpp", ".cu", ".c"}
 COMMENT = {**{s: ("//", "/*") for s in CPP | {".def", ".S"}}, ".py": ('"""', "#!"), ".cmake": ("#",)}
 
 
-def project_files():
+def project_names():
     """What git knows, and what it would if it were added now."""
     listed = subprocess.run(
         ["git", "-c", f"safe.directory={SOURCE}", "-C", SOURCE, "ls-files", "-z", "--cached", "--others",
          "--exclude-standard"], capture_output=True, check=True).stdout.decode()
-    return sorted(p for p in (SOURCE / name for name in set(listed.split("\0")) if name) if p.is_file())
+    return {name for name in listed.split("\0") if name and os.path.lexists(SOURCE / name)}
 
 
 def check(path):
@@ -50,8 +52,11 @@ def check(path):
 
 
 def main():
-    files = project_files()
-    wrong = [f"{path.relative_to(SOURCE)}: {why}" for path in files for why in check(path)]
+    names = project_names()
+    files = sorted(path for path in (SOURCE / name for name in names) if path.is_file())
+    wrong = [f"{name}: nothing of that name belongs at the top" for name in sorted({name.split("/")[0] for name in names} - TOP)
+             if not name.startswith(".")]
+    wrong += [f"{path.relative_to(SOURCE)}: {why}" for path in files for why in check(path)]
     code = [path for path in files if path.suffix in CPP]
     formatted = subprocess.run([sys.argv[1], "--dry-run", "-Werror", *code], cwd=SOURCE, capture_output=True, text=True)
     wrong += [line for line in formatted.stderr.splitlines() if "error:" in line]
