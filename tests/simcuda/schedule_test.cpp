@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <optional>
 #include <set>
 #include <string>
 
@@ -11,14 +12,16 @@
 namespace gmlake::simcuda::test {
 namespace {
 
-// What a program writes to its `log`; "died" after it if it did not come to its end.
+// What a program writes to its `log`; "died" after it if it did not come to its end. Without a seed
+// the device's threads run as they come.
 using Program = void (*)(const Driver& d, std::string& log);
-std::string run(Program program, std::uint64_t seed) {
+std::string run(Program program, std::optional<std::uint64_t> seed) {
   int ends[2];
   EXPECT_EQ(pipe(ends), 0);
   const pid_t child = fork();
   if (child == 0) {
-    setenv("SIMCUDA_SEED", std::to_string(seed).c_str(), 1);
+    unsetenv("SIMCUDA_SEED");
+    if (seed) setenv("SIMCUDA_SEED", std::to_string(*seed).c_str(), 1);
     alarm(30);
     const Driver& d = driver();
     CUcontext context = nullptr;
@@ -273,6 +276,34 @@ void held(const Driver& d, std::string& log) {
 }
 TEST(Schedule, SimcudaSOwnHostFunctionWaitsForTheProgram) {
   for (std::uint64_t seed = 0; seed < 8; ++seed) EXPECT_EQ(run(held, seed), "--d") << seed;
+}
+
+// The second begins on the first one's thread before who let the first go can look.
+void held_one_behind_the_other(const Driver& d, std::string& log) {
+  const auto wait = d.find<decltype(simcuda_wait_for_program)>("simcuda_wait_for_program");
+  const auto let_go = d.find<decltype(simcuda_let_go)>("simcuda_let_go");
+  CUstream stream = nullptr;
+  d.cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING);
+  CUevent first_over = nullptr;
+  d.cuEventCreate(&first_over, CU_EVENT_DISABLE_TIMING);
+  for (int round = 0; round < 100; ++round) {
+    int keys[2];
+    std::atomic<bool> begun = false;
+    d.cuLaunchHostFunc(
+        stream, [](void* flag) { *static_cast<std::atomic<bool>*>(flag) = true; }, &begun);
+    d.cuLaunchHostFunc(stream, wait, &keys[0]);
+    d.cuEventRecord(first_over, stream);
+    d.cuLaunchHostFunc(stream, wait, &keys[1]);
+    while (!begun) std::this_thread::yield();
+    let_go(&keys[0]);
+    d.cuEventSynchronize(first_over);
+    let_go(&keys[1]);
+    d.cuStreamSynchronize(stream);
+  }
+  log = "done";
+}
+TEST(Schedule, LettingOneGoDoesNotWaitForTheNext) {
+  EXPECT_EQ(run(held_one_behind_the_other, std::nullopt), "done");
 }
 
 }  // namespace

@@ -42,9 +42,11 @@ struct Executor {
   std::condition_variable work_ready;
   std::condition_variable operation_done;
   std::deque<OperationRef> queue;  // for the workers
-  // Host functions that wait for the program, and those that it has let go on, by their keys.
+  // Host functions that wait for the program, those that it has let go on, and those of them that
+  // do so, by their keys.
   std::map<void*, const Operation*> waiting;
   std::set<void*> let_go;
+  std::map<void*, const Operation*> going_on;
   unsigned workers = 0;
   unsigned idle_workers = 0;
   unsigned in_host_code = 0;
@@ -170,7 +172,10 @@ void run(const OperationRef& operation, SchedulerLock& lock) {
   running = nullptr;
   if (no_calls) end_host_function();
   lock.lock();
-  if (may_block) --e.in_host_code;
+  if (may_block) {
+    --e.in_host_code;
+    std::erase_if(e.going_on, [&](const auto& one) { return one.second == operation.get(); });
+  }
   complete(operation);
 }
 
@@ -307,6 +312,7 @@ void simcuda_wait_for_program(void* key) {
   e.operation_done.wait(lock, [&] { return e.let_go.contains(key); });
   e.let_go.erase(key);
   e.waiting.erase(key);
+  e.going_on.emplace(key, running);
 }
 
 void simcuda_let_go(void* key) {
@@ -314,8 +320,10 @@ void simcuda_let_go(void* key) {
   Executor& e = executor();
   SchedulerLock lock(e.mutex);
   const bool begun = e.waiting.contains(key);
-  const unsigned before = e.in_host_code;
   e.let_go.insert(key);
   e.operation_done.notify_all();
-  if (begun) e.operation_done.wait(lock, [&] { return e.in_host_code < before; });
+  if (!begun) return;
+  // For this very one: the next host function may have begun before this thread gets to look.
+  e.operation_done.wait(lock,
+                        [&] { return !e.waiting.contains(key) && !e.going_on.contains(key); });
 }
