@@ -70,6 +70,8 @@
   OPTION(streams, single_stream, flag, false, 0, 0,                                                                               \
          "cudaMalloc reuses what cudaFree freed at once while a context has its legacy default stream only;"                      \
          " you assert what docs/streams.md says")                                                                                 \
+  OPTION(streams, lend_after, count, 8, 0, 1000000,                                                                              \
+         "how often, lately, a stream has met others in the pool before memory is lent to it alone; 0: at once; 1000000: never") \
   OPTION(streams, ask_again, ratio, 0.125, 0, 100,                                                                                \
          "an event that has not fired is asked again before the pool grows if its stream was waited for this share longer")       \
   OPTION(streams, pending_bytes, size, 256 * MiB, 0, 1024 * TiB,                                                                  \

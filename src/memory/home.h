@@ -62,6 +62,8 @@ class Home {
     region->timeline.store(kNoTimeline, std::memory_order_relaxed);
     region->become(state);
   }
+  // Of a held or lent region these bytes, as a region of their own of that state.
+  Region* carve(Region* region, Bytes start, Bytes size) { return cut(region, start, size); }
   // Makes one region of this one and those behind it, all held, up to `size` bytes.
   void join(Region* region, Bytes size);
 

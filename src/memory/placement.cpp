@@ -263,6 +263,39 @@ void Placement::release_small(Region* block, Fence fence) {
   }
 }
 
+bool Placement::lend(Loan& loan, Bytes least, Bytes most, const Order& order) {
+  for (Bytes size = most; size >= least; size = round_down(size / 2, rules_.granule)) {
+    const Spot spot = spot_for({size, rules_.granule}, order);
+    if (!spot.region || has_coarser(spot, std::max(kLargeHandle, least))) continue;
+    Fence fence;
+    Region* lent = home_.claim(spot.region, spot.start, size, State::lent,
+                               [&](const Stretch& part) { fence = part.fence; });
+    lent->timeline.store(order.prefer, std::memory_order_relaxed);
+    lent_ += size;
+    loan.begin(lent, lent->start, size, fence);
+    return true;
+  }
+  return false;
+}
+
+void Placement::take_back(const Loan& loan, Timeline timeline) {
+  Region* rest = loan.region();
+  for (const auto& part : loan.parts()) {
+    Region* here = home_.carve(rest, part.start, part.size);
+    rest = here->after;
+    lent_ -= part.size;
+    if (part.behind != Loan::kAsLent) home_.wanted(part.start, part.size, look_);
+    if (part.asked == 0) {
+      const Fence fence = loan.fence_of(part, timeline);
+      home_.set_free(here, GMLAKE_FAULT(loan_settles) ? Fence{timeline, kSettled} : fence);
+      continue;
+    }
+    live_ += part.size;
+    Home::begin_block(here, State::held);
+  }
+  peak_ = std::max(peak_, live_);
+}
+
 bool Placement::is_idle(Bytes granule) const {
   return std::find(idle_.begin(), idle_.end(), granule) != idle_.end();
 }
@@ -303,8 +336,8 @@ std::size_t Placement::settle(std::size_t most) {
 
 std::optional<std::string> Placement::problem() const {
   if (auto wrong = home_.problem()) return wrong;
-  if (free_bytes() + live_ + small_live_ + held_ != home_.physical())
-    return "free, live, small and held bytes do not add up to the physical ones";
+  if (free_bytes() + live_ + small_live_ + held_ + lent_ != home_.physical())
+    return "free, live, small, held and lent bytes do not add up to the physical ones";
   std::optional<std::string> wrong;
   std::map<Bytes, std::uint32_t> shown;  // by handle
   windows_.each([&](const Window& window) {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "memory/home.h"
+#include "memory/loan.h"
 #include "memory/plan.h"
 #include "memory/recall.h"
 #include "memory/windows.h"
@@ -123,6 +124,14 @@ class Placement {
   // The bytes become free behind `fence`.
   void release(Region* block, Fence fence);
 
+  // Begins the loan, of at least `least` and at most `most` bytes for the timeline that `order`
+  // prefers, of free bytes that it may have. All three in granules, as where it begins. False:
+  // there are none.
+  bool lend(Loan& loan, Bytes least, Bytes most, const Order& order);
+  // What is free in it is so for everybody, behind what it says of that timeline (stamped). Where
+  // there are blocks, there is a held region each, as if they had been taken.
+  void take_back(const Loan& loan, Timeline timeline);
+
   // Whole free handles whose fences have passed, from the end of home, of `bytes` at most. With
   // `since` only those that nothing has wanted since that look.
   Trim begin_trim(Bytes bytes, const Order& order, std::uint32_t since = kAnyTime);
@@ -156,6 +165,7 @@ class Placement {
   const Home& home() const { return home_; }
   Bytes granule() const { return rules_.granule; }
   Bytes physical() const { return home_.physical(); }
+  Bytes lent() const { return lent_; }
   Bytes free_bytes() const { return home_.index(false).bytes() + home_.index(true).bytes(); }
   Bytes largest_span() const {
     return std::max(home_.index(false).largest(), home_.index(true).largest());
@@ -196,6 +206,7 @@ class Placement {
   Taken take_large(const Wanted& wanted, const Order& order, Recall& recall, Coarse coarse);
   Spot spot_for(const Wanted& wanted, const Order& order) const;
   std::optional<Piece> coarse_handle(const Spot& spot, const Order& order) const;
+  bool has_coarser(const Spot& spot, Bytes most) const;
   Taken take_place(const Place& place, Bytes size, const Order& order);
   Taken take_window(Window* window, const Order& order);
   Bytes spot_in(const Region& region, const Wanted& wanted) const;
@@ -226,6 +237,9 @@ class Placement {
   static constexpr std::size_t kFewSettled = 32;
   static constexpr std::size_t kManySettled = 1024;
 
+  // What a handle may be before memory comes and goes, however little there is.
+  static constexpr Bytes kLargeHandle = 32 * MiB;
+
   PlacementRules rules_;
   Home home_;
   Windows windows_;
@@ -234,6 +248,7 @@ class Placement {
   Bytes small_live_ = 0;     // and in small ones
   Bytes peak_ = 0;           // highest live_
   Bytes held_ = 0;           // taken by the miss or trim under way
+  Bytes lent_ = 0;           // in loans, free or not
   std::size_t handle_count_ = 0;
   std::uint32_t look_ = 1;
   // What there is to begin with, parameters and the like, mostly stays: until a thousandth of it

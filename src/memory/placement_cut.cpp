@@ -58,6 +58,15 @@ std::optional<Piece> Placement::coarse_handle(const Spot& spot, const Order& ord
   return {};
 }
 
+// Whether a handle of more than `most` lies there, or a part of one. Blocks in a loan come and go
+// unseen, and would break it up.
+bool Placement::has_coarser(const Spot& spot, Bytes most) const {
+  if (!rules_.stitch) return false;
+  for (Bytes at = spot.start; at < spot.start + spot.size; at = home_.handle_end(at))
+    if (home_.handle_end(at) - home_.handle_start(at) > most) return true;
+  return false;
+}
+
 std::optional<Cut> Placement::begin_cut(const Wanted& wanted, const Order& order,
                                         const Recall& recall) {
   if (!home_.opened()) return {};

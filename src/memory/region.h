@@ -36,6 +36,7 @@ enum class State : std::uint8_t {
   live,    // a block starts here
   piece,   // of a stitched block, behind its first
   parked,  // a freed block that its stream may have again as it is
+  lent,    // a stream's own loan (memory/loan.h), which alone knows what is live there
 };
 
 struct alignas(64) Region {

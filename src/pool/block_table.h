@@ -2,10 +2,11 @@
 // starts there, which is all that blocks above a MiB need; for the others, and for those that are
 // seen through windows, an open-addressing hash table.
 //
-// Writers hold the pool's lock. A reader beside one may miss a block that is being moved, or be
-// told of another one: what it finds it must check (Region::live), and what it does not find it
-// must look for again under the lock. Tables that were outgrown are kept, since a reader may still
-// be in one: as much memory again as the last at most.
+// Writers hold the pool's lock, but for what begins in a front's loan: there each block has a MiB
+// of its own and the front's lock is enough. A reader beside one may miss a block that is being
+// moved, or be told of another one: what it finds it must check (Region::live), and what it does
+// not find it must look for again under the lock. Tables that were outgrown are kept, since a
+// reader may still be in one: as much memory again as the last at most.
 //
 // A table that is outgrown is not copied at once, which takes long where there are many blocks:
 // until all of it has moved, a few with each block that comes or goes, both are looked in.
@@ -44,6 +45,13 @@ class BlockTable {
     const Table* old = old_.load(std::memory_order_acquire);
     return old ? old->find(address) : nullptr;
   }
+
+  // A block that begins in a loan, and is found as that. Constant, as it is the loan's owner's
+  // part of the table and changes nothing else.
+  void insert_in_loan(std::uint64_t address, memory::Region* loan) const {
+    fill(*direct_->of(address), address, loan);
+  }
+  void erase_in_loan(std::uint64_t address) const { direct_->of(address)->set_address(0); }
 
   // The address is not 0 and not in the table.
   void insert(std::uint64_t address, memory::Region* block) {
@@ -175,11 +183,11 @@ class BlockTable {
     if (end == old->mask + 1) old_.store(nullptr, std::memory_order_release);
   }
 
-  std::unique_ptr<Direct> direct_;
+  alignas(64) std::unique_ptr<Direct> direct_;
   std::atomic<const Direct*> opened_{nullptr};  // the same, for readers
   std::atomic<Table*> table_{nullptr};
   std::atomic<const Table*> old_{nullptr};  // some of it has yet to move
-  std::size_t moved_ = 0;                   // slots of it
+  alignas(64) std::size_t moved_ = 0;       // slots of it; from here on for writers alone
   std::size_t count_ = 0;
   std::vector<std::unique_ptr<Table>> tables_;  // the last is in use
 };

@@ -70,13 +70,19 @@ driver::Address Books::take(Front& front, Bytes bytes, PoolTag pool, memory::Coa
   const Lock own(front.lock);
   if (front.parked_count.get() != 0 && (front.in_order() || GMLAKE_FAULT(host_parks)))
     if (const auto at = take_parked(front, bytes, pool)) return at;
+  if (front.has_loans.load(std::memory_order_relaxed) && pool == kDefaultPool)
+    if (const auto at = take_in_loan(front, bytes)) return at;
+  const auto waits = mutex_.waits();
   const Lock books(mutex_);
   try {  // what an Opened does, at no cost where nothing is thrown
     unpark(front);
     fronts_.list(front);
     const auto taken =
         placement_.take(wanted(front, bytes), order_of(front, pool), front.recall, coarse);
-    return taken ? publish(front, taken, bytes, pool) : 0;
+    if (!taken) return 0;
+    const auto at = publish(front, taken, bytes, pool);
+    if (pool == kDefaultPool) meet(front, mutex_.waits() != waits, bytes);
+    return at;
   } catch (...) {
     mutex_.give_up();
     throw;
@@ -142,6 +148,7 @@ void Books::unpark(Front& front) {
   front.let_go_parked.reset();
   front.counted.live_bytes.reset();
   front.counted.live_blocks.reset();
+  stamp_loans(front);
   const auto parked = static_cast<std::size_t>(front.parked_count.get());
   for (std::size_t i = 0; i < parked; ++i) {
     memory::Region* block = front.parked[i];
@@ -166,7 +173,7 @@ void Books::unpark(Front& front) {
   front.parked_count.reset();
 }
 
-void Books::unpark_all() {
+void Books::unpark_all(Loans loans) {
   std::vector<Front*> listed;
   {
     const Opened books(mutex_);
@@ -175,8 +182,9 @@ void Books::unpark_all() {
   for (Front* front : listed) {
     const Lock own(front->lock);
     const Opened books(mutex_);
+    if (loans == Loans::taken_back) take_loans_back(*front);
     unpark(*front);
-    fronts_.unlist(*front);
+    if (front->loans.empty()) fronts_.unlist(*front);
   }
   // In parts, so that nobody waits long for the lock.
   for (std::size_t settled = 1; settled != 0;) {
@@ -238,6 +246,7 @@ Front* Books::free(driver::Address at, const Origin& by) {
     auto& front = front_of(by);
     if (block->timeline.load(std::memory_order_relaxed) == front.timeline) {
       const Lock own(front.lock);
+      if (block->is(memory::State::lent) && free_in_loan(front, at)) return &front;
       if (front.owns(block, at) && !is_used_beside(front, block)) {
         block->state.store(memory::State::parked, std::memory_order_relaxed);
         park_on(front, block);
@@ -312,10 +321,12 @@ bool Books::is_shown(driver::Address at) {
 
 // What the table has at `at`, and who owned that when it was looked up.
 memory::Region* Books::find(driver::Address at, Front*& owner) {
-  const Opened books(mutex_);
-  memory::Region* block = blocks_.find(at);
-  if (block) owner = &fronts_.of(block->timeline.load(std::memory_order_relaxed));
-  return block;
+  for (;; close_loans(*owner)) {
+    const Opened books(mutex_);
+    memory::Region* block = blocks_.find(at);
+    if (block) owner = &fronts_.of(block->timeline.load(std::memory_order_relaxed));
+    if (!block || !block->is(memory::State::lent)) return block;
+  }
 }
 
 memory::Region* Books::seize(driver::Address at, Front*& owner) {
@@ -473,7 +484,8 @@ void Books::forget_context(driver::Context context, bool takes_blocks) {
 Bytes Books::reusable_bytes() const {
   const Opened books(mutex_);
   std::int64_t parked = 0;
-  for (const Front* front : fronts_.listed()) parked -= front->counted.live_bytes.get();
+  for (const Front* front : fronts_.listed())
+    parked += front->free_in_loans.get() - front->counted.live_bytes.get();
   return placement_.free_bytes() + static_cast<Bytes>(std::max<std::int64_t>(0, parked));
 }
 

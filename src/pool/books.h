@@ -8,8 +8,9 @@
 // Complexity: finding a block O(1) without a lock; a hit and a free as in memory/placement.h. None
 // grows with the number of live blocks.
 //
-// books.cpp has hits and frees; books_order.cpp what is known of order; books_blocks.cpp what can
-// be asked about a block; books_accounts.cpp what is the program's memory pools'.
+// books.cpp has hits and frees; books_loans.cpp those in a stream's own loans; books_order.cpp
+// what is known of order; books_blocks.cpp what can be asked about a block; books_accounts.cpp what
+// is the program's memory pools'.
 #pragma once
 
 #include <atomic>
@@ -151,7 +152,24 @@ class Books {
   // behind by itself.
   static bool is_used_beside(const Front& front, const memory::Region* block);
   // All parked blocks become free memory like any other, and what has become free in pieces joins.
-  void unpark_all() GMLAKE_EXCLUDES(mutex_);
+  // Loans are taken back too, or stay.
+  enum class Loans { taken_back, stay };
+  void unpark_all(Loans loans = Loans::taken_back) GMLAKE_EXCLUDES(mutex_);
+  // False: nothing is lent.
+  bool take_all_loans_back() GMLAKE_EXCLUDES(mutex_);
+  void take_loans_back_of(Front& front) GMLAKE_EXCLUDES(front.lock, mutex_);
+  // Nothing is lent while there is one: what was taken back is for the request that needs it.
+  class NoLoans {
+   public:
+    explicit NoLoans(Books& books) : books_(books) { ++books_.no_loans_; }
+    ~NoLoans() { --books_.no_loans_; }
+    NoLoans(const NoLoans&) = delete;
+    NoLoans& operator=(const NoLoans&) = delete;
+
+   private:
+    Books& books_;
+  };
+  // Of one front. What was freed in its loans becomes free in the same order.
   void unpark(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
 
   // A miss that the device has made room for, or has not.
@@ -313,6 +331,25 @@ class Books {
   bool is_size_shown(Bytes bytes) const GMLAKE_REQUIRES(mutex_);
   driver::Address take_parked(Front& front, Bytes bytes, PoolTag pool) GMLAKE_REQUIRES(front.lock)
       GMLAKE_EXCLUDES(mutex_);
+  // books_loans.cpp
+  // The part of a loan that an address is in, as it was a moment ago, and what it is free behind.
+  struct Lent {
+    memory::Loan::Part part;
+    memory::Fence fence;
+  };
+  bool is_for_loans(Bytes bytes) const;
+  void meet(Front& front, bool others, Bytes bytes) GMLAKE_REQUIRES(front.lock, mutex_);
+  void lend(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock, mutex_);
+  driver::Address take_in_loan(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock)
+      GMLAKE_EXCLUDES(mutex_);
+  bool free_in_loan(Front& front, driver::Address at) GMLAKE_REQUIRES(front.lock)
+      GMLAKE_EXCLUDES(mutex_);
+  void stamp_loans(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
+  void take_loans_back(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
+  void close_loans(Front& front) GMLAKE_EXCLUDES(front.lock, mutex_);
+  void close_loans_at(driver::Address at) GMLAKE_EXCLUDES(mutex_);
+  Front* borrower_at(driver::Address at) const GMLAKE_EXCLUDES(mutex_);
+  std::optional<Lent> lent_at(driver::Address at) const GMLAKE_EXCLUDES(mutex_);
   driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes, PoolTag pool)
       GMLAKE_REQUIRES(front.lock, mutex_);
   void release(memory::Region* block, memory::Fence fence) GMLAKE_REQUIRES(mutex_);
@@ -322,6 +359,7 @@ class Books {
   void count_free(Front& front, memory::Region* block) GMLAKE_REQUIRES(front.lock);
   // books_accounts.cpp
   bool note_levels() GMLAKE_REQUIRES(mutex_);
+  void leave_room_for_loans(std::int64_t live, std::int64_t in_use) GMLAKE_REQUIRES(mutex_);
   void count_on_parked() GMLAKE_REQUIRES(mutex_);
   Bytes default_used() const GMLAKE_REQUIRES(mutex_);
   Bytes used_of(PoolTag pool) const GMLAKE_REQUIRES(mutex_);
@@ -341,6 +379,8 @@ class Books {
   std::atomic<unsigned> blocking_fronts_{0};
   std::atomic<unsigned> everywhere_{0};
   std::atomic<Bytes> unfollowed_limit_{0};
+  std::atomic<unsigned> no_loans_{0};
+  std::atomic<std::size_t> loans_out_{0};
   std::atomic<driver::Address> home_{0};
 
   // Of the pool's memory, what may be free and not followed in time, on all fronts together: less
@@ -351,8 +391,9 @@ class Books {
 
   static constexpr std::size_t kSettledAtOnce = 256;
 
-  mutable Mutex mutex_;
-  Bytes least_unfollowed_ GMLAKE_GUARDED_BY(mutex_) = 0;
+  // Apart from what is read without it.
+  alignas(128) mutable Mutex mutex_;
+  alignas(128) Bytes least_unfollowed_ GMLAKE_GUARDED_BY(mutex_) = 0;
   BlockTable blocks_ GMLAKE_GUARDED_BY(mutex_);
   Fronts fronts_ GMLAKE_GUARDED_BY(mutex_);
   memory::Placement placement_ GMLAKE_GUARDED_BY(mutex_);
@@ -365,7 +406,11 @@ class Books {
   // let memory go, so that it is not held any more.
   std::int64_t default_used_ GMLAKE_GUARDED_BY(mutex_) = 0;
   std::int64_t let_go_parked_ GMLAKE_GUARDED_BY(mutex_) = 0;
-  Accounts accounts_;
+  // Bytes that are live in loans, the sum of counted.lent_bytes; and how far it may rise before
+  // somebody looks whether that is a new peak. Each borrower changes the first.
+  alignas(128) std::atomic<std::int64_t> lent_live_{0};
+  alignas(128) std::atomic<std::int64_t> lent_room_{0};
+  alignas(128) Accounts accounts_;
   UnprovedPairs unproved_ GMLAKE_GUARDED_BY(mutex_);
   BlockNotes notes_ GMLAKE_GUARDED_BY(mutex_);
   std::vector<Standing> standings_ GMLAKE_GUARDED_BY(mutex_);  // by timeline

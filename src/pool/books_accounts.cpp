@@ -1,5 +1,7 @@
 // What is the program's memory pools' of what the books know: levels in use, their peaks, and what
 // each pool holds. See pool/accounts.h.
+#include <limits>
+
 #include "pool/books.h"
 
 namespace gmlake::pool {
@@ -18,31 +20,46 @@ constexpr std::size_t kFew = 64;
 // Nor are so many looked at for a peak that memory need not grow for: a miss brings them up to
 // date.
 constexpr std::size_t kMany = 512;
+constexpr auto kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 }  // namespace
 
 // After a rise. Blocks parked on other streams still count in the sums; they are looked at only
-// where a sum is beyond its peak: whether it was.
+// where a sum is beyond its peak: whether it was. What is live in loans changes meanwhile: whoever
+// raises it after it was read here finds the new room (both are sequentially consistent).
 bool Books::note_levels() {
   auto& c = counters_;
   auto& own = accounts_.at(kDefaultPool);
-  const auto used = not_negative(default_used_);
-  const auto held = not_negative(default_used_ - let_go_parked_);
+  leave_room_for_loans(signed_of(c.live_bytes), default_used_);
+  const auto lent = lent_live_.load();
+  const auto used = not_negative(default_used_ + lent);
+  const auto held = not_negative(default_used_ + lent - let_go_parked_);
   rise_to(own.held, held);
   rise_to(own.held_high, held);
-  const bool new_peak = c.live_bytes > c.peak_live_bytes;
+  const bool new_peak = not_negative(signed_of(c.live_bytes) + lent) > c.peak_live_bytes;
   if (!new_peak && used <= own.used_high.load(std::memory_order_relaxed)) return false;
 
-  if (fronts_.listed().size() > kMany) return false;
+  if (fronts_.listed().size() > kMany) {
+    lent_room_.store(kNoLimit);
+    return false;
+  }
   std::int64_t live = signed_of(c.live_bytes);
   std::int64_t in_use = default_used_;
   for (const Front* front : fronts_.listed()) {
     live += front->counted.live_bytes.get();
     in_use += front->default_pool_bytes();
   }
-  c.peak_live_bytes = std::max(c.peak_live_bytes, not_negative(live));
-  rise_to(own.used_high, not_negative(in_use));
+  c.peak_live_bytes = std::max(c.peak_live_bytes, not_negative(live + lent));
+  rise_to(own.used_high, not_negative(in_use + lent));
+  leave_room_for_loans(live, in_use);
   return true;
+}
+
+// What is live in loans may rise as far without a new peak, beside so much that is not in them.
+void Books::leave_room_for_loans(std::int64_t live, std::int64_t in_use) {
+  const auto used_high = accounts_.at(kDefaultPool).used_high.load(std::memory_order_relaxed);
+  lent_room_.store(
+      std::min(signed_of(counters_.peak_live_bytes) - live, signed_of(used_high) - in_use));
 }
 
 // Peaks are such that taking parked blocks back may be a new one: who does so next looks.
@@ -55,7 +72,7 @@ void Books::count_on_parked() {
 }
 
 Bytes Books::default_used() const {
-  std::int64_t used = default_used_;
+  std::int64_t used = default_used_ + lent_live_.load();
   for (const Front* front : fronts_.listed()) used += front->default_pool_bytes();
   return not_negative(used);
 }
@@ -66,7 +83,7 @@ Bytes Books::used_of(PoolTag pool) const {
 }
 
 Bytes Books::live_besides(Bytes used) const {
-  std::int64_t live = signed_of(counters_.live_bytes) - signed_of(used);
+  std::int64_t live = signed_of(counters_.live_bytes) + lent_live_.load() - signed_of(used);
   for (const Front* front : fronts_.listed()) live += front->counted.live_bytes.get();
   return not_negative(live);
 }
@@ -97,7 +114,9 @@ Books::Figures Books::figures(PoolTag pool) {
 void Books::reset_used_high(PoolTag pool) {
   const Opened books(mutex_);
   accounts_.at(pool).used_high.store(used_of(pool), std::memory_order_relaxed);
-  if (pool == kDefaultPool) count_on_parked();
+  if (pool != kDefaultPool) return;
+  leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
+  count_on_parked();
 }
 
 void Books::reset_reserved_high(PoolTag pool) {
@@ -123,7 +142,7 @@ Bytes Books::let_go(PoolTag pool, Bytes keep) {
   account.held.store(std::min(account.held.load(std::memory_order_relaxed), after),
                      std::memory_order_relaxed);
   if (pool == kDefaultPool) {
-    let_go_parked_ = default_used_ - signed_of(used);
+    let_go_parked_ = default_used_ + lent_live_.load() - signed_of(used);
     for (Front* front : fronts_.listed()) {
       front->let_go_parked.reset();
       front->let_go_parked.add(-front->default_pool_bytes());
@@ -147,6 +166,10 @@ Bytes Books::live_of_others(PoolTag pool) {
 }
 
 std::optional<PoolTag> Books::pool_at(driver::Address at) {
+  if (const auto lent = lent_at(at)) {
+    const bool begins = lent->part.asked != 0 && home() + lent->part.start == at;
+    return begins ? std::optional(kDefaultPool) : std::nullopt;
+  }
   Front* owner = nullptr;
   memory::Region* block = find(at, owner);
   if (!block) return {};

@@ -31,6 +31,16 @@ Books::Inside Books::find_inside(driver::Address at) {
 }
 
 std::optional<BlockView> Books::view(driver::Address at) {
+  if (const auto lent = lent_at(at)) {
+    const auto& part = lent->part;
+    BlockView seen{home() + part.start, part.asked, true};
+    if (at - seen.start >= seen.size) return {};
+    const Opened books(mutex_);  // a live block's handles stay
+    const Bytes first = placement_.home().handle_start(part.start);
+    seen.mapped_start = home() + first;
+    seen.mapped_size = placement_.home().handle_end(part.start + part.size - 1) - first;
+    return seen;
+  }
   const auto [block, owner, start] = find_inside(at);
   if (!block) return {};
   const Lock own(owner->lock);
@@ -54,6 +64,7 @@ std::optional<BlockView> Books::view(driver::Address at) {
 }
 
 std::optional<BlockNote> Books::note(driver::Address at, std::optional<bool> synchronous) {
+  close_loans_at(at);
   const auto [block, owner, start] = find_inside(at);
   if (!block) return {};
   const Lock own(owner->lock);
@@ -82,12 +93,16 @@ bool Books::is_synchronous(driver::Address at) {
 }
 
 bool Books::is_nobodys(driver::Address at) const {
-  if (const auto* block = blocks().find(at); block && block->is(memory::State::live)) return false;
+  if (const auto* block = blocks().find(at);
+      block && (block->is(memory::State::live) || block->is(memory::State::lent)))
+    return false;
+  const auto lent = lent_at(at);
   const Opened books(mutex_);
   const auto* const lines = &timelines_;
   const auto is_over = [lines](memory::Fence fence) {
     return lines->is_context(fence.timeline) || fence.value <= lines->all_passed()[fence.timeline];
   };
+  if (lent) return lent->part.asked == 0 && is_over(lent->fence);
   const auto is_over_in = [&](const memory::Region& region) {
     if (region.is(memory::State::parked)) return !region.of_stream;
     return region.is(memory::State::free) && is_over(region.fence());

@@ -72,7 +72,7 @@ Result<driver::Address> DevicePool::allocate_anew(Bytes bytes, const Origin& ori
 }
 
 Result<driver::Address> DevicePool::miss(Request& request) {
-  books_.unpark_all();
+  books_.unpark_all(Books::Loans::stay);
   Status cut;
   {
     const Growing growing(supply_.mutex());
@@ -85,6 +85,9 @@ Result<driver::Address> DevicePool::miss(Request& request) {
     cut = supply_.cut(request.front, request.bytes, request.origin.pool);
     if (const auto at = books_.take(request.front, request.bytes, request.origin.pool)) return at;
   }
+  const Books::NoLoans no_loans(books_);
+  if (books_.take_all_loans_back())
+    if (const auto at = books_.take(request.front, request.bytes, request.origin.pool)) return at;
   const auto refused = refusal(request);
   const auto served = [&]() -> Result<driver::Address> {
     if (request.origin.host())
@@ -314,6 +317,7 @@ Status DevicePool::open_to(int device, const BlockView& block) {
 }
 
 Bytes DevicePool::trim(Bytes keep, Bytes part) {
+  const Books::NoLoans no_loans(books_);
   books_.unpark_all();
   follower_.harvest_all();
   const Growing growing(supply_.mutex());
@@ -322,6 +326,7 @@ Bytes DevicePool::trim(Bytes keep, Bytes part) {
 }
 
 Bytes DevicePool::trim_for_others() {
+  const Books::NoLoans no_loans(books_);
   Bytes bytes = trim(0);
   while (bytes == 0 && follower_.wait_for_frees()) {
     const Growing growing(supply_.mutex());

@@ -128,8 +128,9 @@ void Follower::before_capture(driver::Context context) {
 void Follower::ends(const Origin& origin, bool by_handle) {
   {
     const GracePeriod::Section in_hand(in_hand_);
-    books_.unpark_all();
+    books_.unpark_all(Books::Loans::stay);
     Front* front = books_.known_front(origin);
+    if (front) books_.take_loans_back_of(*front);
     const bool in_time = front && !front->worked_since.load(std::memory_order_relaxed);
     const auto moment = fences_.moment();
     if (auto closed = books_.ending(origin, by_handle))

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "driver/device.h"
+#include "memory/loan.h"
 #include "memory/recall.h"
 #include "memory/region.h"
 #include "stats/records.h"
@@ -67,6 +68,15 @@ struct alignas(128) Front {
   std::size_t place = 0;
 
   memory::Recall recall GMLAKE_GUARDED_BY(lock);
+
+  // Memory that is lent to it (Books::lend): where other streams are met in the books' lock, its
+  // requests are served and its frees taken there without it. Changed with both locks held, but for
+  // what is in them.
+  std::vector<memory::Loan> loans GMLAKE_GUARDED_BY(lock);
+  std::atomic<bool> has_loans{false};
+  FrontCount free_in_loans;
+  std::int64_t met GMLAKE_GUARDED_BY(lock) = 0;       // others in the books' lock, lately
+  unsigned closed_early GMLAKE_GUARDED_BY(lock) = 0;  // times in turn that loans hardly served
 
   // Freed here since an event last followed, and not taken back since.
   FrontCount unfollowed;

@@ -34,6 +34,8 @@ const char* word(memory::State state) {
       return "live";
     case memory::State::parked:
       return "parked";
+    case memory::State::lent:
+      return "lent";
   }
   return "";
 }

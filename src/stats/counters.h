@@ -64,6 +64,7 @@
   /* keeping windows and memory in bounds */                                                       \
   X(windows_evicted, count, calls, "stitched ranges unmapped to stay within their limits")         \
   X(cuts, count, times, "times a large handle was replaced by smaller ones, to be stitched")       \
+  X(loans, count, times, "times memory was lent to a stream that met others in the pool")          \
   X(trims, count, times, "times free memory was given back to the device")                         \
   X(trimmed_bytes, count, bytes, "bytes given back to the device")                                 \
   X(unwanted_bytes, count, bytes, "bytes of those that nothing had wanted for pool.release_after") \

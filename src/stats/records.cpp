@@ -9,13 +9,15 @@ void add(DeviceCounters& sum, const FrontRecord& front) {
   const auto small = static_cast<std::uint64_t>(front.small_allocations.get());
   sum.allocations += allocations;
   sum.hits_small += small;
-  sum.hits_exact += allocations - small;
+  const auto lent = static_cast<std::uint64_t>(front.lent_allocations.get());
+  sum.hits_split += lent;
+  sum.hits_exact += allocations - small - lent;
   sum.reuse_own_stream += allocations;
   sum.reuse_own_stream_bytes += static_cast<std::uint64_t>(front.allocated_bytes.get());
   sum.frees += static_cast<std::uint64_t>(front.frees.get());
   sum.deferred_frees += static_cast<std::uint64_t>(front.deferred_frees.get());
-  sum.live_bytes += static_cast<std::uint64_t>(front.live_bytes.get());
-  sum.live_blocks += static_cast<std::uint64_t>(front.live_blocks.get());
+  sum.live_bytes += static_cast<std::uint64_t>(front.live_bytes.get() + front.lent_bytes.get());
+  sum.live_blocks += static_cast<std::uint64_t>(front.live_blocks.get() + front.lent_blocks.get());
 }
 
 // Every allocation has one of these grounds.

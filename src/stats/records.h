@@ -67,8 +67,9 @@ struct DeviceRecord {
 // Of a timeline: what is done there without the pool, and is not in the device's counters; levels
 // are since those were brought up to date.
 struct FrontRecord {
-  Tally allocations, allocated_bytes, small_allocations, frees, deferred_frees;
+  Tally allocations, allocated_bytes, small_allocations, lent_allocations, frees, deferred_frees;
   Tally live_bytes, live_blocks;
+  Tally lent_bytes, lent_blocks;  // live in what was lent to it, beside those; whole levels
 };
 
 static_assert(std::is_standard_layout_v<DeviceRecord> && std::is_standard_layout_v<FrontRecord>);

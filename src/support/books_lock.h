@@ -41,6 +41,7 @@ class GMLAKE_CAPABILITY("mutex") BooksLock : private Mutex {
     return true;
   }
   void unlock() GMLAKE_RELEASE() { Mutex::unlock(); }
+  using Mutex::waits;
   // Nobody takes it any more. By whoever has it.
   void give_up() GMLAKE_REQUIRES(this) { broken_ = true; }
 

@@ -36,6 +36,7 @@
   X(host_free_settles, "cudaFree of a stream's block ends the stream's earlier work on its bytes")        \
   X(window_at_work, "a stitch is unmapped before its last work is over")                                  \
   X(wait_of_another, "a wait is credited to another stream")                                              \
+  X(loan_settles, "what was freed in a loan is anybody's at once when that is taken back")             \
   X(trim_at_work, "memory is given back before its last work is over")                                    \
   /* hooks */                                                                                             \
   X(snapshot_after_record, "what comes before an event is looked at after it was recorded")               \

@@ -30,6 +30,7 @@ void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
 }  // namespace
 
 void SpinLock::wait() {
+  waits_.fetch_add(1, std::memory_order_relaxed);
   for (int looks = 0; looks < kLooks + kYields; ++looks) {
     if (looks >= kLooks) {
       ::sched_yield();

@@ -24,6 +24,8 @@ class SpinLock {
     return !locked_.load(std::memory_order_relaxed) &&
            !locked_.exchange(true, std::memory_order_acquire);
   }
+  // How often somebody has found it taken.
+  std::uint32_t waits() const { return waits_.load(std::memory_order_relaxed); }
   // No fence between the store and the load, which costs more than all the rest: so the load may
   // miss a sleeper that has just found the lock taken. No sleep lasts long for that reason.
   void unlock() {
@@ -40,6 +42,7 @@ class SpinLock {
   // 1 while somebody sleeps on it or is about to. Cleared by whoever wakes them, so that one call
   // does it however often the lock is released before they run.
   std::atomic<std::uint32_t> asleep_{0};
+  std::atomic<std::uint32_t> waits_{0};
 };
 
 }  // namespace detail
@@ -60,6 +63,7 @@ class GMLAKE_CAPABILITY("mutex") RankedSpinLock {
     lock_.unlock();
     detail::leave(R);
   }
+  std::uint32_t waits() const { return lock_.waits(); }
 
  private:
   detail::SpinLock lock_;

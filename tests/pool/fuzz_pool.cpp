@@ -39,6 +39,7 @@ Settings settings_from(Input& input) {
   settings.limit = (flags & 32) != 0 ? settings.memory / 2 : 0;
   settings.windows = (flags & 64) != 0 ? 2 : 16384;
   settings.single = (flags & 128) != 0;
+  settings.loans = (bounds & 128) != 0;
   settings.largest = kLargest[bounds % kLargest.size()];
   settings.pieces = kPieces[bounds / 3 % kPieces.size()];
   settings.worth = kWorth[bounds / 12 % kWorth.size()];

@@ -30,6 +30,7 @@ config::Config config_of(const Settings& settings) {
   config.stitch_time_budget = settings.unhurried ? 1 : 0;
   config.stitch_worth = settings.worth;
   config.streams_single_stream = settings.single;
+  config.streams_lend_after = settings.loans ? 0 : 1'000'000;
   config.streams_reuse_completed = settings.reuse_completed;
   config.streams_ask_again = 0;  // a program is to run the same each time
   config.streams_free =
@@ -143,6 +144,7 @@ class Interpreter {
     outcome_.proofs += counters.reuse_proved;
     outcome_.inserted_waits += counters.ladder_inserted_waits;
     outcome_.cuts += counters.cuts;
+    outcome_.loans += counters.loans;
     pool_.reset();  // the device's end aborts if anything of it is left
     if (to_the_end_) count_calls();
     outcome_.faults += device_.failures;

@@ -17,7 +17,7 @@ struct Outcome {
   char what[240] = "";
   // That the interesting paths were taken.
   std::uint64_t stitches = 0, windows = 0, crossings = 0, faults = 0, trims = 0;
-  std::uint64_t proofs = 0, inserted_waits = 0, ends = 0, cuts = 0;
+  std::uint64_t proofs = 0, inserted_waits = 0, ends = 0, cuts = 0, loans = 0;
   // By function of kFunctions: how often it was called.
   std::uint64_t calls[kFunctionCount] = {};
   // The places that made calls; as many as there are, the others have no address.

@@ -47,6 +47,7 @@ TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
     sum.trims += outcome.trims;
     sum.ends += outcome.ends;
     sum.cuts += outcome.cuts;
+    sum.loans += outcome.loans;
   }
   // The interesting paths were taken.
   EXPECT_GT(sum.stitches, 100U);
@@ -56,7 +57,8 @@ TEST(PoolModel, RandomProgramsKeepEveryInvariant) {
   EXPECT_GT(sum.inserted_waits, 100U);
   EXPECT_GT(sum.faults, 100U);
   EXPECT_GT(sum.trims, 100U);
-  EXPECT_GT(sum.ends, 0U);            // some ten in a run, once in a program at most
+  EXPECT_GT(sum.ends, 0U);  // some ten in a run, once in a program at most
+  EXPECT_GT(sum.loans, 1000U);
   EXPECT_GT(sum.cuts, total / 4000);  // twice as many in a run of a million steps
 }
 
@@ -66,7 +68,7 @@ TEST(PoolModel, AProgramIsReadBackAsItWasPrinted) {
   const auto program = parse(in);
   ASSERT_TRUE(program);
   EXPECT_EQ(to_text(*program), text);
-  std::istringstream wrong("settings 1 2 3 1 1 1 0 4 5 1 6 1\nallocate much 1\n");
+  std::istringstream wrong("settings 1 2 3 1 1 1 0 4 5 1 6 1 0\nallocate much 1\n");
   EXPECT_FALSE(parse(wrong));
 }
 

@@ -127,6 +127,7 @@ Program generate(std::uint32_t seed, std::size_t steps) {
   if (seed % 23 == 0) s.worth = seed / 23 % 2 == 0 ? 0 : GiB;
   s.context_events = seed % 29 != 0;
   s.single = seed % 7 == 3;
+  s.loans = seed % 5 < 2;
   Generator generator(seed, s, seed % 4 == 1);
   if (s.largest != 2 * MiB) generator.large(program.operations);
   while (program.operations.size() < steps)
@@ -144,7 +145,7 @@ std::string to_text(const Program& program) {
   out << "settings " << s.memory << ' ' << s.limit << ' ' << s.windows << ' ' << s.stitch << ' '
       << s.reuse_completed << ' ' << s.synchronous << ' ' << s.planted << ' ' << s.largest << ' '
       << s.pieces << ' ' << s.unhurried << ' ' << s.worth << ' ' << s.context_events << ' '
-      << s.single << '\n';
+      << s.single << ' ' << s.loans << '\n';
   for (const auto& operation : program.operations)
     out << kNames[static_cast<unsigned>(operation.kind)] << ' ' << operation.a << ' ' << operation.b
         << '\n';
@@ -158,7 +159,7 @@ std::optional<Program> parse(std::istream& text) {
   if (!(text >> name) || name != "settings") return {};
   if (!(text >> s.memory >> s.limit >> s.windows >> s.stitch >> s.reuse_completed >>
         s.synchronous >> s.planted >> s.largest >> s.pieces >> s.unhurried >> s.worth >>
-        s.context_events >> s.single))
+        s.context_events >> s.single >> s.loans))
     return {};
   while (text >> name) {
     const auto* const found = std::find(std::begin(kNames), std::end(kNames), name);

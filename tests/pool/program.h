@@ -73,6 +73,7 @@ struct Settings {
   Bytes worth = MiB;            // stitch.worth
   bool context_events = true;   // the driver has cuCtxRecordEvent
   bool single = false;          // streams.single_stream: the host's frees are in order, at first
+  bool loans = false;           // streams.lend_after: 0 or never
   // For the harness's own test: the model takes a stream's own order for none, which is wrong.
   bool planted = false;
 };

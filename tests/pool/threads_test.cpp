@@ -181,6 +181,49 @@ TEST(Threads, AllocateAndFreeAtOnce) {
   EXPECT_GT(c.reuse_completed, 0U);
 }
 
+// The same with loans, which all that looks at a stream takes back.
+TEST(Threads, AllocateAndFreeInLoans) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE(::testing::Message() << "seed " << seed);
+  auto config = plain();
+  config.streams_lend_after = 0;
+  Crowd crowd(config);
+  crowd.run(20, 500, seed);
+  EXPECT_GT(crowd.bench().counters().loans, 20U);
+}
+
+// Nearly all that there is in use, in blocks that fit wherever there is room: what is lent to one
+// is there for the others, and what a request took back is lent to nobody before it is served.
+TEST(Threads, NothingRunsOutBesideLoans) {
+  auto config = plain();
+  config.streams_lend_after = 0;
+  config.pool_largest_chunk = 2 * MiB;
+  Bench bench(512 * MiB, config);
+  constexpr std::size_t kEach = 60;  // of 4 MiB: 480 in use with two threads
+  std::vector<std::thread> threads;
+  for (std::uintptr_t i = 0; i < 2; ++i)
+    threads.emplace_back([&, i] {
+      std::mt19937 random(static_cast<std::uint32_t>(i));
+      std::vector<driver::Address> mine;
+      for (int step = 0; step < 20'000; ++step) {
+        bench.pool.before_work(on_stream(1 + i));
+        bench.device.give(on_stream(1 + i).stream);
+        if (mine.size() < kEach && random() % 4 != 0) {
+          const auto at = bench.pool.allocate(4 * MiB, on_stream(1 + i));
+          ASSERT_TRUE(at) << at.error().what << " after " << step << " steps";
+          mine.push_back(*at);
+        } else if (!mine.empty()) {
+          std::swap(mine[random() % mine.size()], mine.back());
+          EXPECT_TRUE(bench.pool.free(mine.back(), on_stream(1 + i)));
+          mine.pop_back();
+        }
+      }
+    });
+  for (auto& thread : threads) thread.join();
+  bench.pool.check();
+  EXPECT_GT(bench.counters().loans, 0U);
+}
+
 // The host's requests are in its own frees' order for the first half.
 TEST(Threads, OneStreamEndsBesideThem) {
   const auto seed = std::random_device{}();

@@ -20,8 +20,8 @@ constexpr unsigned kSecondsOfAProcess = 120;  // then it hangs
 using Settings = std::vector<std::pair<const char*, std::string>>;
 
 // What the programs meet in turn: much memory and little, each proof switched off, each way to free
-// without a stream, stitches wherever they are possible, cudaMalloc in the one stream's order, and
-// a driver that can not record on contexts.
+// without a stream, stitches wherever they are possible, cudaMalloc in the one stream's order, a
+// driver that can not record on contexts, and loans for all streams.
 // Little: the pool mostly can not grow; what the driver's own allocator has left does not count.
 const Settings kTight{{"SIMCUDA_FAULTS", "cuMemCreate:p=0.8=2"}};
 const Settings kStitching{{"GMLAKE_STITCH_WORTH", "0"},
@@ -30,6 +30,7 @@ const Settings kStitching{{"GMLAKE_STITCH_WORTH", "0"},
                           {"GMLAKE_STITCH_MAX_WINDOWS", "1"},
                           {"GMLAKE_POOL_LARGEST_CHUNK", "2MiB"}};
 const Settings kSingle{{"GMLAKE_STREAMS_SINGLE_STREAM", "true"}};
+const Settings kLoans{{"GMLAKE_STREAMS_LEND_AFTER", "0"}};
 Settings both(Settings one, const Settings& other) {
   one.insert(one.end(), other.begin(), other.end());
   return one;
@@ -46,6 +47,8 @@ const Settings kTurns[] = {
     kSingle,
     both(both(kTight, kStitching), kSingle),
     {{"SIMCUDA_FAULTS", "cuCtxRecordEvent:every=1=801"}},
+    kLoans,
+    both(kTight, kLoans),
 };
 
 // Now and then the thread that gives memory back looks at what the programs have ended as often as

@@ -16,10 +16,11 @@ std::uint64_t number(const json& object, const char* key) {
   return object.at(key).get<std::uint64_t>();
 }
 
-// 0 absent, 1 free, 2 free with work pending, 3 held, 4 live, 5 parked: as html/shortage.js has it.
+// 0 absent, 1 free, 2 free with work pending, 3 held or lent, 4 live, 5 parked: as html/shortage.js
+// has it.
 json region_row(const json& region) {
-  static const std::map<std::string, int> kStates{
-      {"absent", 0}, {"free", 1}, {"held", 3}, {"live", 4}, {"parked", 5}};
+  static const std::map<std::string, int> kStates{{"absent", 0}, {"free", 1}, {"held", 3},
+                                                  {"lent", 3},   {"live", 4}, {"parked", 5}};
   int state = kStates.at(region.at("state").get<std::string>());
   std::int64_t timeline = -1;
   if (const auto fence = region.find("fence"); state == 1 && fence != region.end()) {
