@@ -31,7 +31,7 @@ bool Books::note_levels() {
   auto& c = counters_;
   auto& own = accounts_.at(kDefaultPool);
   leave_room_for_loans(signed_of(c.live_bytes), default_used_);
-  const auto lent = lent_live_.load();
+  const auto lent = loans_out_.load(std::memory_order_relaxed) == 0 ? 0 : lent_live_.load();
   const auto used = not_negative(default_used_ + lent);
   const auto held = not_negative(default_used_ + lent - let_go_parked_);
   rise_to(own.held, held);
@@ -57,6 +57,7 @@ bool Books::note_levels() {
 
 // What is live in loans may rise as far without a new peak, beside so much that is not in them.
 void Books::leave_room_for_loans(std::int64_t live, std::int64_t in_use) {
+  if (loans_out_.load(std::memory_order_relaxed) == 0) return;  // the first looks itself
   const auto used_high = accounts_.at(kDefaultPool).used_high.load(std::memory_order_relaxed);
   lent_room_.store(
       std::min(signed_of(counters_.peak_live_bytes) - live, signed_of(used_high) - in_use));

@@ -66,7 +66,8 @@ void Books::lend(Front& front, Bytes bytes) {
   front.has_loans.store(true, std::memory_order_relaxed);
   ++standings_[front.timeline].blocks;
   ++counters_.loans;
-  loans_out_.fetch_add(1, std::memory_order_relaxed);
+  if (loans_out_.fetch_add(1, std::memory_order_relaxed) == 0)
+    leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
 }
 
 driver::Address Books::take_in_loan(Front& front, Bytes bytes) {
