@@ -27,6 +27,24 @@ auto touching(std::vector<Piece> pieces) {
   };
 }
 
+// Most bytes of a handle once memory comes and goes, of what is made for `bytes` where there are
+// `then` afterwards. A handle costs the driver the same whatever its size, and once more in each
+// stitch that shows it; what is left over in one is an end of a stitch at best. The holes of a
+// program are about as many whatever its size: so a thousandth of what there is, and more of what
+// lies above the first few GiB, where a program's first step would spend a fifth of its time on
+// handles; but nothing in less than three, as others will have parts of its place. What is itself a
+// large part of all there is, is one of few, and every stitch of its kind shows all of it.
+Bytes most_that_comes_and_goes(Bytes bytes, Bytes then) {
+  constexpr Bytes kFirst = 3 * GiB;
+  constexpr Bytes kLarge = 512 * MiB;
+  const Bytes above = then - std::min(then, kFirst);
+  Bytes most = std::max({then / 1000, bytes / 64, std::min(above / 125, bytes / 3)});
+  // Half of its share of all there is, of itself.
+  if (bytes >= kLarge)
+    most = std::max(most, (bytes / MiB) * (bytes / MiB) / (2 * (then / MiB)) * MiB);
+  return most;
+}
+
 }  // namespace
 
 std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
@@ -51,16 +69,16 @@ std::vector<Run> Placement::runs(const Order& order, std::size_t most) const {
 }
 
 // Handles for new memory. A large handle is cheaper to make and to map than many small ones, but
-// what is left over in one can not be stitched. So it is at most a thousandth of what there is
-// then, once memory comes and goes, or a 64th of the growth; and before that, where it is large, a
-// 128th of what there is. `shared_end`: a neighbour will have the rest of the last granule, which
-// is a handle of its own, as it would keep all of a larger one from being stitched once the other
-// part is free. `few`: they are no larger than any may be, and that is all.
+// what is left over in one can not be stitched. So there is a bound once memory comes and goes,
+// and before that, where it is large, a 128th of what there is. `shared_end`: a neighbour will have
+// the rest of the last granule, which is a handle of its own, as it would keep all of a larger one
+// from being stitched once the other part is free. `few`: they are no larger than any may be, and
+// that is all.
 std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end, bool few) const {
   Bytes most = rules_.largest_handle;
   const Bytes then = home_.physical() + bytes;
   if (!few)
-    most = std::min(most, comes_and_goes_ ? std::max(then / kThousand, bytes / 64)
+    most = std::min(most, comes_and_goes_ ? most_that_comes_and_goes(bytes, then)
                                           : std::max(kLargeHandle, then / 128));
   most = std::max(rules_.granule, round_down(most, rules_.granule));
   const Bytes end = shared_end && bytes > rules_.granule ? rules_.granule : 0;

@@ -39,17 +39,33 @@ TEST_F(HandlesTest, AreAThousandthOfWhatThereIsOnceMemoryComesAndGoes) {
   const auto more = allocate(3000 * MiB);
   release(more);
   allocate(3000 * MiB);
-  EXPECT_EQ(handles(256 * MiB).front(), 6 * MiB);
+  EXPECT_EQ(handles(12 * MiB), (Sizes{6 * MiB, 6 * MiB}));
 }
 
-// What is as large as all the rest is not made of a thousand pieces, each of which every stitch
-// would have to map.
+TEST_F(HandlesTest, OrA125thOfWhatLiesAbove3GiBAndAThirdOfTheBlock) {
+  allocate(4000 * MiB);
+  release(allocate(1000 * MiB));
+  allocate(1000 * MiB);
+  EXPECT_EQ(handles(256 * MiB).front(), 16 * MiB) << "2184 MiB lie above";
+  EXPECT_EQ(handles(30 * MiB), (Sizes{10 * MiB, 10 * MiB, 10 * MiB}));
+}
+
+// What is nearly as large as all the rest is not made of a thousand pieces, each of which every
+// stitch would have to map.
 TEST_F(HandlesTest, OrA64thOfWhatIsMade) {
   allocate(1000 * MiB);
   release(allocate(100 * MiB));
   allocate(100 * MiB);
-  EXPECT_EQ(handles(3200 * MiB).front(), 50 * MiB);
+  EXPECT_EQ(handles(448 * MiB).front(), 6 * MiB);
   EXPECT_EQ(handles(128 * MiB).front(), 2 * MiB);
+}
+
+TEST_F(HandlesTest, OrHalfOfItsShareOfItselfWhereItIsLarge) {
+  allocate(1000 * MiB);
+  release(allocate(100 * MiB));
+  allocate(100 * MiB);
+  EXPECT_EQ(handles(600 * MiB).front(), 104 * MiB) << "600 of 1700";
+  EXPECT_EQ(handles(3200 * MiB).front(), 256 * MiB) << "the largest there may be";
 }
 
 TEST_F(HandlesTest, AGranuleThatIsSharedIsAHandleOfItsOwn) {
