@@ -41,8 +41,7 @@ class FreeIndex {
 
   void add(Region* region) {
     bytes_ += region->size;
-    region->free_in = bit_ & 0xF;
-    region->listed = false;
+    region->free_in = bit_ & 0xF;  // and not listed, as nothing is that is in no index
     if (Unsettled::is_apart(*region)) unsettled_.add(region);
     if ((region->queued_in & bit_) != 0) return;
     region->queued_in = (region->queued_in | bit_) & 0xF;
