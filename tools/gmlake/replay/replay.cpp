@@ -71,7 +71,9 @@ class Player {
         pool_(pool),
         addresses_(trace.allocations),
         remaining_(never_freed(trace)) {
-    if (manner.lag == LaggingDevice::kRecorded) recorded_.emplace(trace, streams, device, pool);
+    // Where nothing was recorded of a pool there is nothing to tell, at no cost for each row.
+    const bool has_paces = manner.lag == LaggingDevice::kRecorded && !trace.paces.empty();
+    if (device.is_recorded() || has_paces) recorded_.emplace(trace, streams, device, pool);
   }
 
   enum class Outcome { finished, out_of_memory, failed, interrupted };
