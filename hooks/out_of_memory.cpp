@@ -34,7 +34,7 @@ void write_snapshot(const pool::DevicePool& pool, const pool::Shortage& shortage
 
 }  // namespace
 
-void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept try {
+void say_out_of_memory(pool::DevicePool& pool, std::size_t bytes) noexcept try {
   const NoCancel whole;
   const auto number = failures[static_cast<unsigned>(pool.ordinal())].next();
   if (number == 0 || Process::get().has_given_up()) return;

@@ -27,6 +27,6 @@ class Occasions {
 
 // A pool's allocation failed and so did the native one, if it was tried. Says why on the log, and
 // in stats.oom_file if that is set. On other occasions nothing is looked at.
-void say_out_of_memory(const pool::DevicePool& pool, std::size_t bytes) noexcept;
+void say_out_of_memory(pool::DevicePool& pool, std::size_t bytes) noexcept;
 
 }  // namespace gmlake::hooks

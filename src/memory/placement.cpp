@@ -266,7 +266,7 @@ void Placement::release_small(Region* block, Fence fence) {
 bool Placement::lend(Loan& loan, Bytes least, Bytes most, const Order& order) {
   for (Bytes size = most; size >= least; size = round_down(size / 2, rules_.granule)) {
     const Spot spot = spot_for({size, rules_.granule}, order);
-    if (!spot.region || has_coarser(spot, std::max(kLargeHandle, least))) continue;
+    if (!spot.region || is_coarse(spot)) continue;
     Fence fence;
     Region* lent = home_.claim(spot.region, spot.start, size, State::lent,
                                [&](const Stretch& part) { fence = part.fence; });

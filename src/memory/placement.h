@@ -206,7 +206,7 @@ class Placement {
   Taken take_large(const Wanted& wanted, const Order& order, Recall& recall, Coarse coarse);
   Spot spot_for(const Wanted& wanted, const Order& order) const;
   std::optional<Piece> coarse_handle(const Spot& spot, const Order& order) const;
-  bool has_coarser(const Spot& spot, Bytes most) const;
+  bool is_coarse(const Spot& spot) const;
   Taken take_place(const Place& place, Bytes size, const Order& order);
   Taken take_window(Window* window, const Order& order);
   Bytes spot_in(const Region& region, const Wanted& wanted) const;

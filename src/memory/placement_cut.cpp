@@ -58,12 +58,11 @@ std::optional<Piece> Placement::coarse_handle(const Spot& spot, const Order& ord
   return {};
 }
 
-// Whether a handle of more than `most` lies there, or a part of one. Blocks in a loan come and go
+// Whether a handle that would be cut lies there, or a part of one. Blocks in a loan come and go
 // unseen, and would break it up.
-bool Placement::has_coarser(const Spot& spot, Bytes most) const {
-  if (!rules_.stitch) return false;
+bool Placement::is_coarse(const Spot& spot) const {
   for (Bytes at = spot.start; at < spot.start + spot.size; at = home_.handle_end(at))
-    if (home_.handle_end(at) - home_.handle_start(at) > most) return true;
+    if (home_.handle_end(at) - home_.handle_start(at) >= kLeast * rules_.granule) return true;
   return false;
 }
 

@@ -133,7 +133,7 @@ driver::Address Books::take_parked(Front& front, Bytes bytes, PoolTag pool) {
     const Opened books(mutex_);
     front.counted_parked.store(false, std::memory_order_relaxed);
     unpark(front);
-    note_levels();
+    if (note_levels()) count_on_parked();
   }
   return block->live.address;
 }
@@ -178,13 +178,15 @@ void Books::unpark_all(Loans loans) {
   {
     const Opened books(mutex_);
     listed = fronts_.listed();
+    if (loans == Loans::taken_back)
+      listed.insert(listed.end(), borrowers_.begin(), borrowers_.end());
   }
   for (Front* front : listed) {
     const Lock own(front->lock);
     const Opened books(mutex_);
     if (loans == Loans::taken_back) take_loans_back(*front);
     unpark(*front);
-    if (front->loans.empty()) fronts_.unlist(*front);
+    fronts_.unlist(*front);
   }
   // In parts, so that nobody waits long for the lock.
   for (std::size_t settled = 1; settled != 0;) {

@@ -349,6 +349,7 @@ class Books {
   void close_loans(Front& front) GMLAKE_EXCLUDES(front.lock, mutex_);
   void close_loans_at(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   Front* borrower_at(driver::Address at) const GMLAKE_EXCLUDES(mutex_);
+  std::optional<BlockView> view_in_loan(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   std::optional<Lent> lent_at(driver::Address at) const GMLAKE_EXCLUDES(mutex_);
   driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes, PoolTag pool)
       GMLAKE_REQUIRES(front.lock, mutex_);
@@ -414,6 +415,7 @@ class Books {
   UnprovedPairs unproved_ GMLAKE_GUARDED_BY(mutex_);
   BlockNotes notes_ GMLAKE_GUARDED_BY(mutex_);
   std::vector<Standing> standings_ GMLAKE_GUARDED_BY(mutex_);  // by timeline
+  std::vector<Front*> borrowers_ GMLAKE_GUARDED_BY(mutex_);    // who has loans
   std::vector<Bytes> shown_sizes_ GMLAKE_GUARDED_BY(mutex_);   // that were asked for
 };
 

@@ -20,7 +20,7 @@ constexpr std::size_t kFew = 64;
 // Nor are so many looked at for a peak that memory need not grow for: a miss brings them up to
 // date.
 constexpr std::size_t kMany = 512;
-constexpr auto kNoLimit = std::numeric_limits<std::int64_t>::max();
+constexpr auto kNoRoom = std::numeric_limits<std::int64_t>::min();
 
 }  // namespace
 
@@ -39,10 +39,7 @@ bool Books::note_levels() {
   const bool new_peak = not_negative(signed_of(c.live_bytes) + lent) > c.peak_live_bytes;
   if (!new_peak && used <= own.used_high.load(std::memory_order_relaxed)) return false;
 
-  if (fronts_.listed().size() > kMany) {
-    lent_room_.store(kNoLimit);
-    return false;
-  }
+  if (fronts_.listed().size() > kMany) return false;
   std::int64_t live = signed_of(c.live_bytes);
   std::int64_t in_use = default_used_;
   for (const Front* front : fronts_.listed()) {
@@ -51,16 +48,25 @@ bool Books::note_levels() {
   }
   c.peak_live_bytes = std::max(c.peak_live_bytes, not_negative(live + lent));
   rise_to(own.used_high, not_negative(in_use + lent));
-  leave_room_for_loans(live, in_use);
+  // Whoever takes parked blocks back looks, where there are few (count_on_parked).
+  if (fronts_.listed().size() <= kFew)
+    leave_room_for_loans(live, in_use);
+  else
+    leave_room_for_loans(signed_of(c.live_bytes), default_used_);
   return true;
 }
 
-// What is live in loans may rise as far without a new peak, beside so much that is not in them.
+// What is live in loans may rise as far without a new peak of anything, beside so much that is not
+// in them.
 void Books::leave_room_for_loans(std::int64_t live, std::int64_t in_use) {
   if (loans_out_.load(std::memory_order_relaxed) == 0) return;  // the first looks itself
-  const auto used_high = accounts_.at(kDefaultPool).used_high.load(std::memory_order_relaxed);
-  lent_room_.store(
-      std::min(signed_of(counters_.peak_live_bytes) - live, signed_of(used_high) - in_use));
+  const auto& own = accounts_.at(kDefaultPool);
+  const auto level = [](const std::atomic<Bytes>& bytes) {
+    return signed_of(bytes.load(std::memory_order_relaxed));
+  };
+  lent_room_.store(std::min(
+      {signed_of(counters_.peak_live_bytes) - live, level(own.used_high) - in_use,
+       std::min(level(own.held), level(own.held_high)) - (default_used_ - let_go_parked_)}));
 }
 
 // Peaks are such that taking parked blocks back may be a new one: who does so next looks.
@@ -114,6 +120,7 @@ Books::Figures Books::figures(PoolTag pool) {
 
 void Books::reset_used_high(PoolTag pool) {
   const Opened books(mutex_);
+  if (pool == kDefaultPool) lent_room_.store(kNoRoom);  // nobody rises unseen until it is reckoned
   accounts_.at(pool).used_high.store(used_of(pool), std::memory_order_relaxed);
   if (pool != kDefaultPool) return;
   leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
@@ -123,18 +130,22 @@ void Books::reset_used_high(PoolTag pool) {
 void Books::reset_reserved_high(PoolTag pool) {
   const Opened books(mutex_);
   auto& account = accounts_.at(pool);
+  if (pool == kDefaultPool) lent_room_.store(kNoRoom);
   account.held_high.store(std::min(account.held.load(), reserved_of(pool, used_of(pool))),
                           std::memory_order_relaxed);
+  if (pool == kDefaultPool) leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
 }
 
 Bytes Books::let_go(PoolTag pool, Bytes keep) {
   const Opened books(mutex_);
   auto& account = accounts_.at(pool);
+  if (pool == kDefaultPool) lent_room_.store(kNoRoom);
   if (pool == kDefaultPool && fronts_.listed().size() > kFew && keep == 0 &&
       !account.has_threshold.load(std::memory_order_relaxed)) {
     // Nothing depends on it but the figure, which comes out too low rather than too high.
     account.held.store(0, std::memory_order_relaxed);
     let_go_parked_ = default_used_;
+    leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
     return 0;
   }
   const Bytes used = used_of(pool);
@@ -143,11 +154,14 @@ Bytes Books::let_go(PoolTag pool, Bytes keep) {
   account.held.store(std::min(account.held.load(std::memory_order_relaxed), after),
                      std::memory_order_relaxed);
   if (pool == kDefaultPool) {
-    let_go_parked_ = default_used_ + lent_live_.load() - signed_of(used);
+    let_go_parked_ = 0;
     for (Front* front : fronts_.listed()) {
+      const auto parked = -front->default_pool_bytes();
       front->let_go_parked.reset();
-      front->let_go_parked.add(-front->default_pool_bytes());
+      front->let_go_parked.add(parked);
+      let_go_parked_ += parked;
     }
+    leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
   }
   return before - std::min(before, round_up(after, placement_.granule()));
 }

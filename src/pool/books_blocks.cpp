@@ -30,17 +30,26 @@ Books::Inside Books::find_inside(driver::Address at) {
   return found;
 }
 
-std::optional<BlockView> Books::view(driver::Address at) {
-  if (const auto lent = lent_at(at)) {
-    const auto& part = lent->part;
-    BlockView seen{home() + part.start, part.asked, true};
-    if (at - seen.start >= seen.size) return {};
-    const Opened books(mutex_);  // a live block's handles stay
-    const Bytes first = placement_.home().handle_start(part.start);
-    seen.mapped_start = home() + first;
-    seen.mapped_size = placement_.home().handle_end(part.start + part.size - 1) - first;
-    return seen;
+std::optional<BlockView> Books::view_in_loan(driver::Address at) {
+  Front* const front = borrower_at(at);
+  if (!front) return {};
+  const Bytes offset = at - home();
+  const Lock own(front->lock);
+  const Opened books(mutex_);
+  for (const auto& loan : front->loans) {
+    if (!loan.contains(offset)) continue;
+    const auto& part = loan.part_at(offset);
+    if (offset - part.start >= part.asked) return {};
+    const auto& handles = placement_.home();
+    const Bytes first = handles.handle_start(part.start);
+    const Bytes end = handles.handle_end(part.start + part.size - 1);
+    return BlockView{home() + part.start, part.asked, true, nullptr, home() + first, end - first};
   }
+  return {};  // taken back meanwhile
+}
+
+std::optional<BlockView> Books::view(driver::Address at) {
+  if (const auto seen = view_in_loan(at)) return seen;
   const auto [block, owner, start] = find_inside(at);
   if (!block) return {};
   const Lock own(owner->lock);

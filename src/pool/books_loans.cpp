@@ -25,7 +25,7 @@ constexpr std::uint64_t kNever = 1'000'000;  // of streams.lend_after
 // Others are met by at least one request of so many, or they do not count.
 constexpr std::int64_t kOneOf = 5;
 constexpr std::size_t kHardly = 256;  // requests that a loan has to serve to be worth it
-constexpr unsigned kMostEarly = 10;
+constexpr std::int64_t kMostEarly = 10;
 
 }  // namespace
 
@@ -35,19 +35,22 @@ bool Books::is_for_loans(Bytes bytes) const {
 }
 
 void Books::meet(Front& front, bool others, Bytes bytes) {
-  if (!others && front.met == 0 && config_.streams_lend_after != 0) [[likely]]
+  const auto met = front.met.get();
+  if (!others && met == 0 && config_.streams_lend_after != 0) [[likely]]
     return;
-  if (config_.streams_lend_after == kNever) return;
-  front.met = std::max<std::int64_t>(0, front.met + (others ? kOneOf - 1 : -1));
-  const auto enough = (config_.streams_lend_after * (kOneOf - 1)) << front.closed_early;
-  if (static_cast<std::uint64_t>(front.met) < enough || front.host) return;
-  front.met = 0;
+  if (config_.streams_lend_after == kNever || front.host) return;
+  const auto now = std::max<std::int64_t>(0, met + (others ? kOneOf - 1 : -1));
+  front.met.add(now - met);
+  const auto enough = (config_.streams_lend_after * (kOneOf - 1)) << front.closed_early.get();
+  if (static_cast<std::uint64_t>(now) < enough) return;
+  front.met.reset();
   lend(front, bytes);
 }
 
 void Books::lend(Front& front, Bytes bytes) {
   if (front.loans.size() == kMostLoans || !is_for_loans(bytes)) return;
-  if (no_loans_.load() != 0) return;
+  // Without stitching what lies scattered about is of no use to larger requests.
+  if (no_loans_.load() != 0 || !config_.stitch_enabled) return;
   const auto granule = placement_.granule();
   const Bytes least = round_up(bytes, granule);
   const Bytes ample = std::max(kFirstLoan << front.loans.size(), kBlocks * least);
@@ -56,6 +59,7 @@ void Books::lend(Front& front, Bytes bytes) {
   std::optional<memory::Loan> loan;
   try {  // nothing has changed yet
     front.loans.reserve(kMostLoans);
+    borrowers_.reserve(fronts_.all().size());
     loan.emplace();
   } catch (const std::bad_alloc&) {
     return;
@@ -64,6 +68,10 @@ void Books::lend(Front& front, Bytes bytes) {
   front.free_in_loans.add(signed_of(loan->free_bytes()));
   front.loans.push_back(std::move(*loan));
   front.has_loans.store(true, std::memory_order_relaxed);
+  if (front.loans.size() == 1) {
+    front.borrower = borrowers_.size();
+    borrowers_.push_back(&front);
+  }
   ++standings_[front.timeline].blocks;
   ++counters_.loans;
   if (loans_out_.fetch_add(1, std::memory_order_relaxed) == 0)
@@ -109,6 +117,10 @@ bool Books::free_in_loan(Front& front, driver::Address at) {
     front.counted.lent_bytes.add(-signed_of(block->asked));
     front.counted.lent_blocks.add(-1);
     lent_live_.fetch_sub(signed_of(block->asked));
+    if (!front.listed) {  // so that it is found by who looks for frees
+      const Opened books(mutex_);
+      fronts_.list(front);
+    }
     return true;
   }
   return false;
@@ -156,6 +168,9 @@ void Books::take_loans_back(Front& front) {
   lent_live_.fetch_sub(bytes);
   loans_out_.fetch_sub(front.loans.size(), std::memory_order_relaxed);
   front.loans.clear();
+  borrowers_.back()->borrower = front.borrower;
+  borrowers_[front.borrower] = borrowers_.back();
+  borrowers_.pop_back();
   front.has_loans.store(false, std::memory_order_relaxed);
   front.free_in_loans.reset();
 }
@@ -163,7 +178,7 @@ void Books::take_loans_back(Front& front) {
 bool Books::take_all_loans_back() {
   {
     const Opened books(mutex_);
-    if (placement_.lent() == 0) return false;
+    if (borrowers_.empty()) return false;
   }
   unpark_all();
   return true;
@@ -182,7 +197,8 @@ void Books::close_loans(Front& front) {
   if (front.loans.empty()) return;
   std::size_t served = 0;
   for (const auto& loan : front.loans) served += loan.served();
-  front.closed_early = served < kHardly ? std::min(front.closed_early + 1, kMostEarly) : 0;
+  const auto early = front.closed_early.get();
+  front.closed_early.add((served < kHardly ? std::min(early + 1, kMostEarly) : 0) - early);
   take_loans_back(front);
 }
 

@@ -43,6 +43,8 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin) {
                                                      origin.context, origin.thread_bound, unused)) {
     front = &fronts_.of(*ended);
     fronts_.rename(front, key);
+    front->met.reset();
+    front->closed_early.reset();
     clocks_.drop(*ended);  // the ended stream's
     standings_[*ended].clock = nullptr;
   } else {

@@ -74,7 +74,7 @@ Result<driver::Address> DevicePool::allocate_anew(Bytes bytes, const Origin& ori
 Result<driver::Address> DevicePool::miss(Request& request) {
   books_.unpark_all(Books::Loans::stay);
   Status cut;
-  {
+  const auto look = [&]() -> driver::Address {
     const Growing growing(supply_.mutex());
     if (takes_completed(request)) {
       const auto awaited = books_.awaited_by(request.front, request.bytes, true);
@@ -83,11 +83,12 @@ Result<driver::Address> DevicePool::miss(Request& request) {
     // Another thread may have freed or grown while this one waited for its turn; other streams may
     // be done.
     cut = supply_.cut(request.front, request.bytes, request.origin.pool);
-    if (const auto at = books_.take(request.front, request.bytes, request.origin.pool)) return at;
-  }
+    return books_.take(request.front, request.bytes, request.origin.pool);
+  };
+  if (const auto at = look()) return at;
   const Books::NoLoans no_loans(books_);
   if (books_.take_all_loans_back())
-    if (const auto at = books_.take(request.front, request.bytes, request.origin.pool)) return at;
+    if (const auto at = look()) return at;
   const auto refused = refusal(request);
   const auto served = [&]() -> Result<driver::Address> {
     if (request.origin.host())

@@ -214,7 +214,7 @@ class DevicePool {
   std::string picture() const;
   // Out of memory, for people in a few lines and for programs as JSON. Other threads go on
   // meanwhile, as in picture(): figures may be of different moments.
-  Shortage shortage(Bytes wanted) const;
+  Shortage shortage(Bytes wanted);
   std::string explain(const Shortage& shortage) const {
     return pool::explain(shortage, ordinal_, config_);
   }

@@ -75,8 +75,9 @@ struct alignas(128) Front {
   std::vector<memory::Loan> loans GMLAKE_GUARDED_BY(lock);
   std::atomic<bool> has_loans{false};
   FrontCount free_in_loans;
-  std::int64_t met GMLAKE_GUARDED_BY(lock) = 0;       // others in the books' lock, lately
-  unsigned closed_early GMLAKE_GUARDED_BY(lock) = 0;  // times in turn that loans hardly served
+  std::size_t borrower = 0;  // its place among those that have some: changed with both locks held
+  FrontCount met;            // others in the books' lock, lately
+  FrontCount closed_early;   // times in turn that loans hardly served
 
   // Freed here since an event last followed, and not taken back since.
   FrontCount unfollowed;

@@ -120,7 +120,7 @@ std::string DevicePool::picture() const {
     if (region.state == memory::State::free && !region.passed) waiting += region.size;
   });
   const Books::Opened books(books_.mutex());
-  const auto& c = books_.counters();
+  const auto c = books_.all_counters();
   const auto& placement = books_.placement();
   return fmt::format(
       "device {}: {} live in {} blocks, {} physical in chunks of {} and more, {} free ({} of it "
@@ -132,7 +132,8 @@ std::string DevicePool::picture() const {
       human_bytes(placement.largest_span()), c.windows);
 }
 
-Shortage DevicePool::shortage(Bytes wanted) const {
+Shortage DevicePool::shortage(Bytes wanted) {
+  (void)books_.take_all_loans_back();  // what is in them is seen as any other
   Shortage s;
   s.wanted = wanted;
   if (const auto info = device_.memory_info()) s.device_free = info->free;
@@ -140,7 +141,7 @@ Shortage DevicePool::shortage(Bytes wanted) const {
   {
     const Books::Opened books(books_.mutex());
     const auto& placement = books_.placement();
-    s.live = books_.counters().live_bytes;
+    s.live = books_.all_counters().live_bytes;
     s.physical = placement.physical();
     s.free = placement.free_bytes();
     s.largest_span = placement.largest_span();

@@ -12,7 +12,7 @@ namespace {
 
 constexpr Bytes kBytes = 10 * MiB;
 
-std::size_t timelines(const Bench& bench) {
+std::size_t timelines(Bench& bench) {
   return bench.pool.shortage(kBytes).pending.size();
 }
 

@@ -3,8 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <thread>
 
 #include "pool/bench.h"
 
@@ -118,7 +121,7 @@ TEST(Loans, TheirBlocksAreUsedBeside) {
 TEST(Loans, KeepTheProgramsOrder) {
   void* const event = reinterpret_cast<void*>(0x10);
   auto rules = at_once();  // what is free is free in pieces that are too small alone
-  rules.stitch_enabled = false;
+  rules.stitch_max_pieces = 1;
   for (const bool before : {true, false}) {
     Lent s(rules);
     (void)s.get(1000, on_stream(2));  // order matters from here on
@@ -167,35 +170,54 @@ TEST(Loans, AreForThoseWhoMeetOthers) {
   EXPECT_EQ(alone.counters().loans, 0U);
 }
 
-// Whatever they were made for, they end where no block of others begins beside one of theirs.
+// Whatever they were made for, no block of others begins in one MiB with one of theirs.
 TEST(Loans, AreWholeGranules) {
   Bench s(4 * GiB, at_once());
   s.use_and_free(s.get(3500 * MiB, on_stream(1)), on_stream(1));
   s.device.finish_all();
+  std::vector<driver::Address> all;
   for (Bytes size = 9 * MiB + 512; size < 60 * MiB; size += 7 * MiB + 512)
-    (void)s.get(size, on_stream(size / MiB));
-  const auto seen = nlohmann::json::parse(s.pool.snapshot(s.pool.shortage(GiB), {}));
-  int lent = 0;
-  for (const auto& region : seen.at("regions")) {
-    if (region.at("state") != "lent") continue;
-    ++lent;
-    EXPECT_EQ(region.at("start").get<Bytes>() % (2 * MiB), 0U);
-    EXPECT_EQ(region.at("size").get<Bytes>() % (2 * MiB), 0U);
+    for (int i = 0; i < 6; ++i) all.push_back(s.get(size, on_stream(size / MiB)));
+  for (int i = 0; i < 200; ++i) all.push_back(s.get(MiB / 2 + 512, on_stream(100)));
+  EXPECT_GT(s.counters().loans, 2U);
+  for (const auto at : all) {
+    const auto seen = s.pool.view(at);
+    ASSERT_TRUE(seen);
+    EXPECT_EQ(seen->start, at);
   }
-  EXPECT_GT(lent, 2);
+  for (const auto at : all) EXPECT_TRUE(s.pool.free(at, on_stream(100)));
 }
 
-// Blocks would break up a large handle, unseen, that could be cut.
-TEST(Loans, AreNotOfLargeHandles) {
-  for (const Bytes largest : {2 * MiB, 32 * MiB, GiB}) {
+// Blocks would break up a handle, unseen, that is cut otherwise.
+TEST(Loans, AreNotOfHandlesThatWouldBeCut) {
+  for (const Bytes largest : {2 * MiB, 6 * MiB, 8 * MiB, GiB}) {
     auto rules = at_once();
     rules.pool_largest_chunk = largest;
-    Bench s(9 * GiB, rules);
-    s.use_and_free(s.get(8 * GiB, on_stream(1)), on_stream(1));  // handles of 64 MiB at most
+    Bench s(GiB, rules);
+    s.use_and_free(s.get(900 * MiB, on_stream(1)), on_stream(1));
     s.device.finish_all();
-    for (int i = 0; i < 4; ++i) EXPECT_NE(s.get(kSize, on_stream(1)), 0U);
-    EXPECT_EQ(s.counters().loans != 0, largest <= 32 * MiB) << largest;
+    (void)s.get(kSize, on_stream(1));
+    EXPECT_EQ(s.counters().loans != 0, largest <= 6 * MiB) << largest;
     s.pool.check();
+  }
+}
+
+// What stays in them is in the way of a large request no more than elsewhere.
+TEST(Loans, LeaveRoomForLargeRequests) {
+  for (const bool stitch : {true, false}) {
+    auto rules = at_once();
+    rules.pool_largest_chunk = config::Config{}.pool_largest_chunk;
+    rules.stitch_enabled = stitch;
+    Bench s(GiB, rules);
+    s.use_and_free(s.get(960 * MiB, on_stream(1)), on_stream(1));
+    s.device.finish_all();
+    for (std::uintptr_t i = 0; i < 16; ++i) {
+      const auto first = s.get(3 * MiB / 2, on_stream(100 + i));
+      (void)s.get(3 * MiB / 2, on_stream(100 + i));
+      EXPECT_TRUE(s.pool.free(first, on_stream(100 + i)));
+    }
+    s.device.finish_all();
+    EXPECT_TRUE(s.pool.allocate(928 * MiB, on_stream(2))) << stitch;
   }
 }
 
@@ -293,6 +315,119 @@ TEST(Loans, PeaksAreExact) {
   expect_high(live + 16 * MiB);  // there are 15 now
   (void)raise(2 * MiB);
   expect_high(live + 17 * MiB);
+}
+
+// What a pool holds is what was in use, in loans too, since it let memory go.
+TEST(Loans, CountForWhatIsReserved) {
+  Lent s;
+  s.pool.after_wait();
+  s.pool.reset_reserved_high(kDefaultPool);
+  std::vector<driver::Address> all;
+  for (Bytes i = 0; i < 7; ++i) all.push_back(s.get(kSize + i * 512, on_stream(1)));
+  const auto used = s.counters().live_bytes;
+  for (const auto at : all) EXPECT_TRUE(s.pool.free(at, on_stream(1)));
+  EXPECT_GE(s.pool.figures(kDefaultPool).reserved_high, used);
+  EXPECT_GE(s.pool.figures(kDefaultPool).reserved, used);
+}
+
+TEST(Loans, PeaksAreExactBesideManyParkedBlocks) {
+  Bench s(2 * GiB, at_once());
+  s.use_and_free(s.get(1200 * MiB, on_stream(1)), on_stream(1));
+  s.device.finish_all();
+  constexpr std::uintptr_t kMany = 80;
+  std::vector<driver::Address> parked;
+  for (std::uintptr_t i = 0; i < kMany; ++i) parked.push_back(s.get(MiB, on_stream(100 + i)));
+  for (int i = 0; i < 8; ++i) (void)s.get(kSize, on_stream(1));
+  const auto free_all = [&] {
+    for (std::uintptr_t i = 0; i < kMany; ++i)
+      EXPECT_TRUE(s.pool.free(parked[i], on_stream(100 + i)));
+  };
+  free_all();
+  s.pool.reset_used_high(kDefaultPool);
+  for (int i = 0; i < 2; ++i) (void)s.get(kSize + 512, on_stream(1));
+  EXPECT_TRUE(s.pool.free(s.get(kSize + 512, on_stream(1)), on_stream(1)));
+  for (std::uintptr_t i = 0; i < kMany; ++i) parked[i] = s.get(MiB, on_stream(100 + i));
+  const auto last = s.get(kSize, on_stream(1));
+  const auto live = s.counters().live_bytes;
+  EXPECT_TRUE(s.pool.free(last, on_stream(1)));
+  free_all();
+  EXPECT_EQ(s.pool.figures(kDefaultPool).used_high, live);
+}
+
+// A miss that took them back asks whether what was freed in them is over before it stitches.
+TEST(Loans, AreAskedAboutBeforeAStitch) {
+  Bench s(256 * MiB, at_once());
+  s.use_and_free(s.get(200 * MiB, on_stream(1)), on_stream(1));
+  s.device.finish_all();
+  auto two = on_stream(2);
+  two.pool = s.pool.open_account(nullptr, 0).value();
+  std::vector<driver::Address> one, others{s.get(2 * MiB, two)};
+  for (int i = 0; i < 12; ++i) one.push_back(s.get(4 * MiB, on_stream(1)));
+  while (const auto at = s.pool.try_allocate(2 * MiB, two)) others.push_back(at);
+  while (const auto at = s.pool.try_allocate(4 * MiB, on_stream(1))) one.push_back(at);
+  for (std::size_t i = 0; i + 1 < others.size() && i < 40; i += 2)
+    EXPECT_TRUE(s.pool.free(others[i], two));
+  s.give_work(on_stream(1));
+  for (std::size_t i = one.size() - 4; i < one.size(); ++i)
+    EXPECT_TRUE(s.pool.free(one[i], on_stream(1)));
+  s.device.finish_all();
+  const auto before = s.counters();
+  (void)s.get(8 * MiB, two);
+  EXPECT_EQ(s.counters().stitches, before.stitches);
+}
+
+// A block is looked at by others beside its end and that of its memory.
+TEST(Loans, BlocksAreLookedAtWhileTheyGo) {
+  Bench s(GiB, at_once());
+  std::atomic<driver::Address> known{0};
+  std::atomic<bool> over{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i)
+    threads.emplace_back([&] {
+      while (!over)
+        if (const auto at = known.load(); at != 0) (void)s.pool.view(at + 1000);
+    });
+  for (int round = 0; round < 1000; ++round) {
+    EXPECT_TRUE(s.pool.free(s.get(64 * MiB, on_stream(1)), on_stream(1)));
+    const auto first = s.get(kSize, on_stream(1)), second = s.get(kSize, on_stream(1));
+    known = second;
+    std::this_thread::yield();
+    EXPECT_TRUE(s.pool.free(second, on_stream(1)));
+    EXPECT_TRUE(s.pool.free(first, on_stream(1)));
+    s.device.finish_all();
+    (void)s.pool.trim(0);
+  }
+  over = true;
+  for (auto& thread : threads) thread.join();
+  EXPECT_GT(s.counters().loans, 500U);
+}
+
+// What is listed for others to bring up to date does not hold whoever only has loans.
+TEST(Loans, AreNoMatterToTheEndOfAnotherStream) {
+  constexpr std::uintptr_t kStreams = 2000;
+  const auto ending = [&](std::uint64_t lend_after) {
+    auto rules = at_once();
+    rules.streams_lend_after = lend_after;
+    Bench s(700 * GiB, rules);
+    s.use_and_free(s.get(600 * GiB, on_stream(1)), on_stream(1));
+    s.device.finish_all();
+    for (std::uintptr_t i = 0; i < kStreams; ++i)
+      EXPECT_TRUE(s.pool.free(s.get(2 * MiB, on_stream(100 + i)), on_stream(100 + i)));
+    EXPECT_EQ(s.counters().loans > kStreams / 2, lend_after == 0);
+    s.pool.retire_stream(on_stream(999'999));
+    const auto start = std::chrono::steady_clock::now();
+    for (std::uintptr_t i = 0; i < 1000; ++i) s.pool.retire_stream(on_stream(1'000'000 + i));
+    return std::chrono::steady_clock::now() - start;
+  };
+  EXPECT_LT(ending(0), 10 * ending(1'000'000) + std::chrono::milliseconds(5));
+}
+
+TEST(Loans, WhatIsLiveInThemIsInTheReportOfAShortage) {
+  Lent s;
+  for (int i = 0; i < 6; ++i) (void)s.get(kSize, on_stream(1));
+  EXPECT_EQ(s.pool.shortage(GiB).live, s.counters().live_bytes);
+  EXPECT_EQ(s.counters().live_blocks,
+            nlohmann::json::parse(s.pool.snapshot(s.pool.shortage(GiB), {})).at("blocks").size());
 }
 
 }  // namespace
