@@ -141,6 +141,8 @@ class Placement {
   // The handle to be cut before such a request is served, if there is one: whole, free, its last
   // work over, in no window and never shown to another process.
   std::optional<Cut> begin_cut(const Wanted& wanted, const Order& order, const Recall& recall);
+  // The handle to be cut so that a loan of such sizes is possible (lend): the next one of them.
+  std::optional<Cut> begin_cut_to_lend(Bytes least, Bytes most, const Order& order);
   // Of the handles in its place the first `made` are there, and what the others were to have is
   // absent. Without a number the one that there was still is.
   void finish_cut(Cut&& cut, std::optional<std::size_t> made);
@@ -207,6 +209,7 @@ class Placement {
   Spot spot_for(const Wanted& wanted, const Order& order) const;
   std::optional<Piece> coarse_handle(const Spot& spot, const Order& order) const;
   bool is_coarse(const Spot& spot) const;
+  Cut cut_of(Region* free, const Piece& handle, std::vector<Bytes> sizes);
   Taken take_place(const Place& place, Bytes size, const Order& order);
   Taken take_window(Window* window, const Order& order);
   Bytes spot_in(const Region& region, const Wanted& wanted) const;

@@ -75,12 +75,40 @@ std::optional<Cut> Placement::begin_cut(const Wanted& wanted, const Order& order
   if (!spot.region) return {};
   const auto handle = coarse_handle(spot, order);
   if (!handle) return {};
+  return cut_of(spot.region, *handle, sizes_for(*handle, {spot.start, spot.size}, rules_.granule));
+}
+
+Cut Placement::cut_of(Region* free, const Piece& handle, std::vector<Bytes> sizes) {
   Cut cut;
-  cut.sizes = sizes_for(*handle, {spot.start, spot.size}, rules_.granule);
-  cut.handle = home_.claim(spot.region, handle->start, handle->size, State::held,
+  cut.sizes = std::move(sizes);
+  cut.handle = home_.claim(free, handle.start, handle.size, State::held,
                            [&](const Stretch& part) { cut.fences.push_back(part); });
-  held_ += handle->size;
+  held_ += handle.size;
   return cut;
+}
+
+// In parts that are not cut again, or about as many as there are mostly.
+std::optional<Cut> Placement::begin_cut_to_lend(Bytes least, Bytes most, const Order& order) {
+  const Bytes granule = rules_.granule;
+  if (!rules_.stitch || !comes_and_goes_) return {};
+  for (Bytes size = most; size >= least; size = round_down(size / 2, granule)) {
+    const Spot spot = spot_for({size, granule}, order);
+    if (!spot.region || !order.has_passed(spot.region->fence())) continue;
+    const Region& free = *spot.region;
+    for (Bytes at = spot.start; at < spot.start + size; at = home_.handle_end(at)) {
+      const Bytes first = home_.handle_start(at), last = home_.handle_end(at);
+      if (last - first < kLeast * granule || first < free.start || last > free.end() ||
+          home_.pinned(at))
+        continue;
+      const Bytes part =
+          std::max((kLeast - 1) * granule, round_down((last - first) / kMost, granule));
+      std::vector<Bytes> sizes;
+      for (Bytes left = last - first; left != 0; left -= sizes.back())
+        sizes.push_back(std::min(part, left));
+      return cut_of(spot.region, {first, last - first}, std::move(sizes));
+    }
+  }
+  return {};
 }
 
 void Placement::finish_cut(Cut&& cut, std::optional<std::size_t> made) {

@@ -72,6 +72,8 @@ driver::Address Books::take(Front& front, Bytes bytes, PoolTag pool, memory::Coa
     if (const auto at = take_parked(front, bytes, pool)) return at;
   if (front.has_loans.load(std::memory_order_relaxed) && pool == kDefaultPool)
     if (const auto at = take_in_loan(front, bytes)) return at;
+  if (coarse == memory::Coarse::refuse && front.wished_loan.load(std::memory_order_relaxed) != 0)
+    return 0;
   const auto waits = mutex_.waits();
   const Lock books(mutex_);
   try {  // what an Opened does, at no cost where nothing is thrown

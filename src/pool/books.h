@@ -187,6 +187,10 @@ class Books {
   // much memory more for a moment.
   std::optional<memory::Cut> begin_cut(Front& front, Bytes bytes, PoolTag pool)
       GMLAKE_EXCLUDES(front.lock, mutex_);
+  // The same for a loan that the front is to get. Nothing: no more is to be cut for it, and if it
+  // is the `first` that is asked for, it is not asked for again soon.
+  std::optional<memory::Cut> begin_cut_to_lend(Front& front, bool first)
+      GMLAKE_EXCLUDES(front.lock, mutex_);
   void finish_cut(memory::Cut&& cut, std::optional<std::size_t> made, Bytes more)
       GMLAKE_EXCLUDES(mutex_);
 
@@ -338,6 +342,8 @@ class Books {
     memory::Fence fence;
   };
   bool is_for_loans(Bytes bytes) const;
+  std::pair<Bytes, Bytes> sizes_to_lend(const Front& front, Bytes bytes) const
+      GMLAKE_REQUIRES(front.lock, mutex_);  // at least, at most
   void meet(Front& front, bool others, Bytes bytes) GMLAKE_REQUIRES(front.lock, mutex_);
   void lend(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock, mutex_);
   driver::Address take_in_loan(Front& front, Bytes bytes) GMLAKE_REQUIRES(front.lock)
@@ -346,6 +352,7 @@ class Books {
       GMLAKE_EXCLUDES(mutex_);
   void stamp_loans(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
   void take_loans_back(Front& front) GMLAKE_REQUIRES(front.lock, mutex_);
+  static void less_soon(Front& front) GMLAKE_REQUIRES(front.lock);
   void close_loans(Front& front) GMLAKE_EXCLUDES(front.lock, mutex_);
   void close_loans_at(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   Front* borrower_at(driver::Address at) const GMLAKE_EXCLUDES(mutex_);

@@ -47,15 +47,34 @@ void Books::meet(Front& front, bool others, Bytes bytes) {
   lend(front, bytes);
 }
 
+std::pair<Bytes, Bytes> Books::sizes_to_lend(const Front& front, Bytes bytes) const {
+  const auto granule = placement_.granule();
+  const Bytes least = round_up(bytes, granule);
+  const Bytes ample = std::max(kFirstLoan << front.loans.size(), kBlocks * least);
+  const Bytes share = round_down(placement_.free_bytes() / kShare, granule);
+  return {least, std::min(ample, std::max(share, kLeast * least))};
+}
+
+// What could be lent lies in handles that are cut before a part of one is used: by the front's next
+// request that is served by the books, as it would be for itself (Supply::cut).
+std::optional<memory::Cut> Books::begin_cut_to_lend(Front& front, bool first) {
+  const Bytes bytes = front.wished_loan.load(std::memory_order_relaxed);
+  if (bytes == 0) return {};
+  const Lock own(front.lock);
+  const Opened books(mutex_);
+  const auto [least, most] = sizes_to_lend(front, bytes);
+  auto cut = placement_.begin_cut_to_lend(least, most, order_of(front));
+  if (cut) return cut;
+  front.wished_loan.store(0, std::memory_order_relaxed);
+  if (first) less_soon(front);
+  return {};
+}
+
 void Books::lend(Front& front, Bytes bytes) {
   if (front.loans.size() == kMostLoans || !is_for_loans(bytes)) return;
   // Without stitching what lies scattered about is of no use to larger requests.
   if (no_loans_.load() != 0 || !config_.stitch_enabled) return;
-  const auto granule = placement_.granule();
-  const Bytes least = round_up(bytes, granule);
-  const Bytes ample = std::max(kFirstLoan << front.loans.size(), kBlocks * least);
-  const Bytes share =
-      std::max(round_down(placement_.free_bytes() / kShare, granule), kLeast * least);
+  const auto [least, most] = sizes_to_lend(front, bytes);
   std::optional<memory::Loan> loan;
   try {  // nothing has changed yet
     front.loans.reserve(kMostLoans);
@@ -64,7 +83,8 @@ void Books::lend(Front& front, Bytes bytes) {
   } catch (const std::bad_alloc&) {
     return;
   }
-  if (!placement_.lend(*loan, least, std::min(ample, share), order_of(front))) return;
+  if (!placement_.lend(*loan, least, most, order_of(front)))
+    return front.wished_loan.store(bytes, std::memory_order_relaxed);
   front.free_in_loans.add(signed_of(loan->free_bytes()));
   front.loans.push_back(std::move(*loan));
   front.has_loans.store(true, std::memory_order_relaxed);
@@ -190,6 +210,10 @@ void Books::take_loans_back_of(Front& front) {
   take_loans_back(front);
 }
 
+void Books::less_soon(Front& front) {
+  if (front.closed_early.get() < kMostEarly) front.closed_early.add(1);
+}
+
 // For something of the stream's own, which is likely to come again.
 void Books::close_loans(Front& front) {
   const Lock own(front.lock);
@@ -197,8 +221,10 @@ void Books::close_loans(Front& front) {
   if (front.loans.empty()) return;
   std::size_t served = 0;
   for (const auto& loan : front.loans) served += loan.served();
-  const auto early = front.closed_early.get();
-  front.closed_early.add((served < kHardly ? std::min(early + 1, kMostEarly) : 0) - early);
+  if (served < kHardly)
+    less_soon(front);
+  else
+    front.closed_early.reset();
   take_loans_back(front);
 }
 

@@ -82,7 +82,8 @@ Result<driver::Address> DevicePool::miss(Request& request) {
     }
     // Another thread may have freed or grown while this one waited for its turn; other streams may
     // be done.
-    cut = supply_.cut(request.front, request.bytes, request.origin.pool);
+    cut = supply_.cut_to_lend(request.front);
+    if (cut) cut = supply_.cut(request.front, request.bytes, request.origin.pool);
     return books_.take(request.front, request.bytes, request.origin.pool);
   };
   if (const auto at = look()) return at;

@@ -75,9 +75,11 @@ struct alignas(128) Front {
   std::vector<memory::Loan> loans GMLAKE_GUARDED_BY(lock);
   std::atomic<bool> has_loans{false};
   FrontCount free_in_loans;
+  // Of a request for which nothing could be lent for want of a cut; 0: none.
+  std::atomic<Bytes> wished_loan{0};
   std::size_t borrower = 0;  // its place among those that have some: changed with both locks held
   FrontCount met;            // others in the books' lock, lately
-  FrontCount closed_early;   // times in turn that loans hardly served
+  FrontCount closed_early;   // times in turn that loans hardly served, or could not be had
 
   // Freed here since an event last followed, and not taken back since.
   FrontCount unfollowed;

@@ -125,14 +125,37 @@ Status Supply::cut(Front& front, Bytes bytes, PoolTag pool) {
   for (int ends = 2; ends != 0 && !device_.captures(); --ends) {
     auto cut = books_.begin_cut(front, bytes, pool);
     if (!cut) return {};
-    const Bytes size = cut->handle->size;
-    const bool beside = std::min(growth_limit(), room_on_device(size, Room::ample)) >= size;
-    const auto divided = mappings_.divide(cut->handle->start, cut->sizes, beside);
-    if (!divided) return books_.finish_cut(std::move(*cut), {}, 0), Status{};
-    books_.finish_cut(std::move(*cut), divided->made, divided->beside ? size : 0);
-    if (!divided->done) return divided->done;
+    const auto divided = divide(std::move(*cut));
+    if (!divided) return fail(divided.error());
+    if (!*divided) return {};
   }
   return {};
+}
+
+Status Supply::cut_to_lend(Front& front) {
+  constexpr int kAtOnce = 4;  // some hundred microseconds each
+  for (int some = kAtOnce; some != 0 && !device_.captures(); --some) {
+    auto cut = books_.begin_cut_to_lend(front, some == kAtOnce);
+    if (!cut) return {};
+    const auto divided = divide(std::move(*cut));
+    if (!divided || !*divided) {
+      front.wished_loan.store(0, std::memory_order_relaxed);
+      return divided ? Status{} : fail(divided.error());
+    }
+  }
+  if (device_.captures()) front.wished_loan.store(0, std::memory_order_relaxed);
+  return {};
+}
+
+// False: it stays as it is.
+Result<bool> Supply::divide(memory::Cut&& cut) {
+  const Bytes size = cut.handle->size;
+  const bool beside = std::min(growth_limit(), room_on_device(size, Room::ample)) >= size;
+  const auto divided = mappings_.divide(cut.handle->start, cut.sizes, beside);
+  if (!divided) return books_.finish_cut(std::move(cut), {}, 0), false;
+  books_.finish_cut(std::move(cut), divided->made, divided->beside ? size : 0);
+  if (!divided->done) return fail(divided->done.error());
+  return true;
 }
 
 std::optional<Supply::Shown> Supply::show(driver::Address at) {

@@ -40,6 +40,8 @@ class Supply {
   // A large handle that the request would take a part of is cut first, if it can be: so that what
   // is left of it can be stitched. An error: some of its memory has gone.
   Status cut(Front& front, Bytes bytes, PoolTag pool) GMLAKE_REQUIRES(mutex_);
+  // So that the front can be lent memory: some handles at once.
+  Status cut_to_lend(Front& front) GMLAKE_REQUIRES(mutex_);
 
   // Where a live block without a stream is, for another process to map (Books::show).
   struct Shown {
@@ -92,6 +94,7 @@ class Supply {
   bool has_head_room() const { return head_room() != 0; }
 
  private:
+  Result<bool> divide(memory::Cut&& cut) GMLAKE_REQUIRES(mutex_);
   std::optional<memory::Miss> begin(Front& front, Bytes bytes, PoolTag pool, Room room)
       GMLAKE_REQUIRES(mutex_);
   Result<driver::Address> finish(Front& front, memory::Miss miss, Bytes bytes, PoolTag pool)

@@ -202,7 +202,8 @@ TEST(Loans, AreNotOfHandlesThatWouldBeCut) {
   }
 }
 
-// What stays in them is in the way of a large request no more than elsewhere.
+// They are cut for it, and what stays in them is in the way of a large request no more than
+// elsewhere.
 TEST(Loans, LeaveRoomForLargeRequests) {
   for (const bool stitch : {true, false}) {
     auto rules = at_once();
@@ -212,13 +213,36 @@ TEST(Loans, LeaveRoomForLargeRequests) {
     s.use_and_free(s.get(960 * MiB, on_stream(1)), on_stream(1));
     s.device.finish_all();
     for (std::uintptr_t i = 0; i < 16; ++i) {
-      const auto first = s.get(3 * MiB / 2, on_stream(100 + i));
-      (void)s.get(3 * MiB / 2, on_stream(100 + i));
-      EXPECT_TRUE(s.pool.free(first, on_stream(100 + i)));
+      std::vector<driver::Address> all;
+      for (int k = 0; k < 8; ++k) all.push_back(s.get(3 * MiB / 2, on_stream(100 + i)));
+      all.pop_back();
+      for (const auto at : all) EXPECT_TRUE(s.pool.free(at, on_stream(100 + i)));
     }
+    EXPECT_EQ(s.counters().loans > 4, stitch);
+    s.pool.check();
     s.device.finish_all();
-    EXPECT_TRUE(s.pool.allocate(928 * MiB, on_stream(2))) << stitch;
+    if (!stitch) continue;
+    EXPECT_TRUE(s.pool.allocate(912 * MiB, on_stream(2)));
+    s.pool.check();
   }
+}
+
+// Nothing is cut beside a capture, and nobody waits for its end to be served.
+TEST(Loans, AreNotCutForBesideACapture) {
+  auto rules = at_once();
+  rules.pool_largest_chunk = GiB;
+  Bench s(GiB, rules);
+  s.use_and_free(s.get(900 * MiB, on_stream(1)), on_stream(1));
+  s.device.finish_all();
+  (void)s.get(kSize, on_stream(2));  // which asks whether that is over
+  s.device.captured = true;
+  const auto before = s.counters();
+  for (int i = 0; i < 4; ++i) (void)s.get(kSize, on_stream(1));
+  EXPECT_EQ(s.counters().cuts, before.cuts);
+  EXPECT_EQ(s.counters().loans, before.loans);
+  s.device.captured = false;
+  for (int i = 0; i < 40; ++i) (void)s.get(kSize, on_stream(1));
+  EXPECT_GT(s.counters().loans, before.loans);
 }
 
 // As what is parked, what is freed in a loan is followed before its stream is given more work, and
