@@ -46,7 +46,6 @@ class Loan {
   }
 
   Region* region() const { return region_; }
-  Fence fence() const { return fence_; }
   bool contains(Bytes at) const { return at - start_ < size_; }
   Bytes free_bytes() const { return free_; }
   const std::vector<Part>& parts() const { return parts_; }

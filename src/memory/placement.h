@@ -167,7 +167,6 @@ class Placement {
   const Home& home() const { return home_; }
   Bytes granule() const { return rules_.granule; }
   Bytes physical() const { return home_.physical(); }
-  Bytes lent() const { return lent_; }
   Bytes free_bytes() const { return home_.index(false).bytes() + home_.index(true).bytes(); }
   Bytes largest_span() const {
     return std::max(home_.index(false).largest(), home_.index(true).largest());
@@ -239,9 +238,6 @@ class Placement {
   // that have is large enough.
   static constexpr std::size_t kFewSettled = 32;
   static constexpr std::size_t kManySettled = 1024;
-
-  // What a handle may be before memory comes and goes, however little there is.
-  static constexpr Bytes kLargeHandle = 32 * MiB;
 
   PlacementRules rules_;
   Home home_;

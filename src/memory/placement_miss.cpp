@@ -79,7 +79,7 @@ std::vector<Bytes> Placement::handles_for(Bytes bytes, bool shared_end, bool few
   const Bytes then = home_.physical() + bytes;
   if (!few)
     most = std::min(most, comes_and_goes_ ? most_that_comes_and_goes(bytes, then)
-                                          : std::max(kLargeHandle, then / 128));
+                                          : std::max(32 * MiB, then / 128));
   most = std::max(rules_.granule, round_down(most, rules_.granule));
   const Bytes end = shared_end && bytes > rules_.granule ? rules_.granule : 0;
   std::vector<Bytes> handles;

@@ -70,7 +70,7 @@ driver::Address Books::take(Front& front, Bytes bytes, PoolTag pool, memory::Coa
   const Lock own(front.lock);
   if (front.parked_count.get() != 0 && (front.in_order() || GMLAKE_FAULT(host_parks)))
     if (const auto at = take_parked(front, bytes, pool)) return at;
-  if (front.has_loans.load(std::memory_order_relaxed) && pool == kDefaultPool)
+  if (!front.loans.empty() && pool == kDefaultPool)
     if (const auto at = take_in_loan(front, bytes)) return at;
   if (coarse == memory::Coarse::refuse && front.wished_loan.load(std::memory_order_relaxed) != 0)
     return 0;
@@ -487,10 +487,10 @@ void Books::forget_context(driver::Context context, bool takes_blocks) {
 
 Bytes Books::reusable_bytes() const {
   const Opened books(mutex_);
-  std::int64_t parked = 0;
-  for (const Front* front : fronts_.listed())
-    parked += front->free_in_loans.get() - front->counted.live_bytes.get();
-  return placement_.free_bytes() + static_cast<Bytes>(std::max<std::int64_t>(0, parked));
+  std::int64_t apart = 0;  // parked, or free in loans
+  for (const Front* front : fronts_.listed()) apart -= front->counted.live_bytes.get();
+  for (const Front* front : borrowers_) apart += front->free_in_loans.get();
+  return placement_.free_bytes() + static_cast<Bytes>(std::max<std::int64_t>(0, apart));
 }
 
 void Books::count_fronts(stats::DeviceCounters& c) const {

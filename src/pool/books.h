@@ -336,10 +336,12 @@ class Books {
   driver::Address take_parked(Front& front, Bytes bytes, PoolTag pool) GMLAKE_REQUIRES(front.lock)
       GMLAKE_EXCLUDES(mutex_);
   // books_loans.cpp
-  // The part of a loan that an address is in, as it was a moment ago, and what it is free behind.
+  // The part of a loan that an address is in, as it was a moment ago, what it is free behind, and
+  // the whole handles that it lies in.
   struct Lent {
     memory::Loan::Part part;
     memory::Fence fence;
+    memory::Piece handles;
   };
   bool is_for_loans(Bytes bytes) const;
   std::pair<Bytes, Bytes> sizes_to_lend(const Front& front, Bytes bytes) const
@@ -356,7 +358,6 @@ class Books {
   void close_loans(Front& front) GMLAKE_EXCLUDES(front.lock, mutex_);
   void close_loans_at(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   Front* borrower_at(driver::Address at) const GMLAKE_EXCLUDES(mutex_);
-  std::optional<BlockView> view_in_loan(driver::Address at) GMLAKE_EXCLUDES(mutex_);
   std::optional<Lent> lent_at(driver::Address at) const GMLAKE_EXCLUDES(mutex_);
   driver::Address publish(Front& front, const memory::Taken& taken, Bytes bytes, PoolTag pool)
       GMLAKE_REQUIRES(front.lock, mutex_);
@@ -367,6 +368,7 @@ class Books {
   void count_free(Front& front, memory::Region* block) GMLAKE_REQUIRES(front.lock);
   // books_accounts.cpp
   bool note_levels() GMLAKE_REQUIRES(mutex_);
+  void leave_room_for_loans() GMLAKE_REQUIRES(mutex_);
   void leave_room_for_loans(std::int64_t live, std::int64_t in_use) GMLAKE_REQUIRES(mutex_);
   void count_on_parked() GMLAKE_REQUIRES(mutex_);
   Bytes default_used() const GMLAKE_REQUIRES(mutex_);

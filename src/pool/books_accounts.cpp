@@ -30,7 +30,7 @@ constexpr auto kNoRoom = std::numeric_limits<std::int64_t>::min();
 bool Books::note_levels() {
   auto& c = counters_;
   auto& own = accounts_.at(kDefaultPool);
-  leave_room_for_loans(signed_of(c.live_bytes), default_used_);
+  leave_room_for_loans();
   const auto lent = loans_out_.load(std::memory_order_relaxed) == 0 ? 0 : lent_live_.load();
   const auto used = not_negative(default_used_ + lent);
   const auto held = not_negative(default_used_ + lent - let_go_parked_);
@@ -52,7 +52,7 @@ bool Books::note_levels() {
   if (fronts_.listed().size() <= kFew)
     leave_room_for_loans(live, in_use);
   else
-    leave_room_for_loans(signed_of(c.live_bytes), default_used_);
+    leave_room_for_loans();
   return true;
 }
 
@@ -67,6 +67,11 @@ void Books::leave_room_for_loans(std::int64_t live, std::int64_t in_use) {
   lent_room_.store(std::min(
       {signed_of(counters_.peak_live_bytes) - live, level(own.used_high) - in_use,
        std::min(level(own.held), level(own.held_high)) - (default_used_ - let_go_parked_)}));
+}
+
+// With all that is parked counted as live: it may come back.
+void Books::leave_room_for_loans() {
+  leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
 }
 
 // Peaks are such that taking parked blocks back may be a new one: who does so next looks.
@@ -123,7 +128,7 @@ void Books::reset_used_high(PoolTag pool) {
   if (pool == kDefaultPool) lent_room_.store(kNoRoom);  // nobody rises unseen until it is reckoned
   accounts_.at(pool).used_high.store(used_of(pool), std::memory_order_relaxed);
   if (pool != kDefaultPool) return;
-  leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
+  leave_room_for_loans();
   count_on_parked();
 }
 
@@ -133,7 +138,7 @@ void Books::reset_reserved_high(PoolTag pool) {
   if (pool == kDefaultPool) lent_room_.store(kNoRoom);
   account.held_high.store(std::min(account.held.load(), reserved_of(pool, used_of(pool))),
                           std::memory_order_relaxed);
-  if (pool == kDefaultPool) leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
+  if (pool == kDefaultPool) leave_room_for_loans();
 }
 
 Bytes Books::let_go(PoolTag pool, Bytes keep) {
@@ -145,7 +150,7 @@ Bytes Books::let_go(PoolTag pool, Bytes keep) {
     // Nothing depends on it but the figure, which comes out too low rather than too high.
     account.held.store(0, std::memory_order_relaxed);
     let_go_parked_ = default_used_;
-    leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
+    leave_room_for_loans();
     return 0;
   }
   const Bytes used = used_of(pool);
@@ -161,7 +166,7 @@ Bytes Books::let_go(PoolTag pool, Bytes keep) {
       front->let_go_parked.add(parked);
       let_go_parked_ += parked;
     }
-    leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
+    leave_room_for_loans();
   }
   return before - std::min(before, round_up(after, placement_.granule()));
 }

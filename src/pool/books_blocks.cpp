@@ -30,26 +30,13 @@ Books::Inside Books::find_inside(driver::Address at) {
   return found;
 }
 
-std::optional<BlockView> Books::view_in_loan(driver::Address at) {
-  Front* const front = borrower_at(at);
-  if (!front) return {};
-  const Bytes offset = at - home();
-  const Lock own(front->lock);
-  const Opened books(mutex_);
-  for (const auto& loan : front->loans) {
-    if (!loan.contains(offset)) continue;
-    const auto& part = loan.part_at(offset);
-    if (offset - part.start >= part.asked) return {};
-    const auto& handles = placement_.home();
-    const Bytes first = handles.handle_start(part.start);
-    const Bytes end = handles.handle_end(part.start + part.size - 1);
-    return BlockView{home() + part.start, part.asked, true, nullptr, home() + first, end - first};
-  }
-  return {};  // taken back meanwhile
-}
-
 std::optional<BlockView> Books::view(driver::Address at) {
-  if (const auto seen = view_in_loan(at)) return seen;
+  if (const auto lent = lent_at(at)) {
+    const auto start = home() + lent->part.start;
+    if (at - start >= lent->part.asked) return {};
+    const auto& handles = lent->handles;
+    return BlockView{start, lent->part.asked, true, nullptr, home() + handles.start, handles.size};
+  }
   const auto [block, owner, start] = find_inside(at);
   if (!block) return {};
   const Lock own(owner->lock);

@@ -25,7 +25,7 @@ constexpr std::uint64_t kNever = 1'000'000;  // of streams.lend_after
 // Others are met by at least one request of so many, or they do not count.
 constexpr std::int64_t kOneOf = 5;
 constexpr std::size_t kHardly = 256;  // requests that a loan has to serve to be worth it
-constexpr std::int64_t kMostEarly = 10;
+constexpr std::int64_t kMostInVain = 10;
 
 }  // namespace
 
@@ -41,7 +41,7 @@ void Books::meet(Front& front, bool others, Bytes bytes) {
   if (config_.streams_lend_after == kNever || front.host) return;
   const auto now = std::max<std::int64_t>(0, met + (others ? kOneOf - 1 : -1));
   front.met.add(now - met);
-  const auto enough = (config_.streams_lend_after * (kOneOf - 1)) << front.closed_early.get();
+  const auto enough = (config_.streams_lend_after * (kOneOf - 1)) << front.lent_in_vain.get();
   if (static_cast<std::uint64_t>(now) < enough) return;
   front.met.reset();
   lend(front, bytes);
@@ -87,15 +87,13 @@ void Books::lend(Front& front, Bytes bytes) {
     return front.wished_loan.store(bytes, std::memory_order_relaxed);
   front.free_in_loans.add(signed_of(loan->free_bytes()));
   front.loans.push_back(std::move(*loan));
-  front.has_loans.store(true, std::memory_order_relaxed);
   if (front.loans.size() == 1) {
     front.borrower = borrowers_.size();
     borrowers_.push_back(&front);
   }
   ++standings_[front.timeline].blocks;
   ++counters_.loans;
-  if (loans_out_.fetch_add(1, std::memory_order_relaxed) == 0)
-    leave_room_for_loans(signed_of(counters_.live_bytes), default_used_);
+  if (loans_out_.fetch_add(1, std::memory_order_relaxed) == 0) leave_room_for_loans();
 }
 
 driver::Address Books::take_in_loan(Front& front, Bytes bytes) {
@@ -184,14 +182,13 @@ void Books::take_loans_back(Front& front) {
   default_used_ += bytes;
   front.counted.lent_bytes.reset();
   front.counted.lent_blocks.reset();
-  lent_room_.fetch_sub(bytes);
+  leave_room_for_loans();
   lent_live_.fetch_sub(bytes);
   loans_out_.fetch_sub(front.loans.size(), std::memory_order_relaxed);
   front.loans.clear();
   borrowers_.back()->borrower = front.borrower;
   borrowers_[front.borrower] = borrowers_.back();
   borrowers_.pop_back();
-  front.has_loans.store(false, std::memory_order_relaxed);
   front.free_in_loans.reset();
 }
 
@@ -211,7 +208,7 @@ void Books::take_loans_back_of(Front& front) {
 }
 
 void Books::less_soon(Front& front) {
-  if (front.closed_early.get() < kMostEarly) front.closed_early.add(1);
+  if (front.lent_in_vain.get() < kMostInVain) front.lent_in_vain.add(1);
 }
 
 // For something of the stream's own, which is likely to come again.
@@ -224,7 +221,7 @@ void Books::close_loans(Front& front) {
   if (served < kHardly)
     less_soon(front);
   else
-    front.closed_early.reset();
+    front.lent_in_vain.reset();
   take_loans_back(front);
 }
 
@@ -243,10 +240,14 @@ std::optional<Books::Lent> Books::lent_at(driver::Address at) const {
   if (!front) return {};
   const Bytes offset = at - home_.load(std::memory_order_relaxed);
   const Lock own(front->lock);
+  const Opened books(mutex_);
   for (const auto& loan : front->loans) {
     if (!loan.contains(offset)) continue;
     const auto& part = loan.part_at(offset);
-    return Lent{part, loan.fence_of(part, front->timeline)};
+    const auto& home = placement_.home();
+    const Bytes first = home.handle_start(part.start);
+    const Bytes end = home.handle_end(part.start + part.size - 1);
+    return Lent{part, loan.fence_of(part, front->timeline), {first, end - first}};
   }
   return {};  // taken back meanwhile
 }

@@ -44,7 +44,7 @@ Front& Books::add_front(std::uint64_t key, const Origin& origin) {
     front = &fronts_.of(*ended);
     fronts_.rename(front, key);
     front->met.reset();
-    front->closed_early.reset();
+    front->lent_in_vain.reset();
     clocks_.drop(*ended);  // the ended stream's
     standings_[*ended].clock = nullptr;
   } else {

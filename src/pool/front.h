@@ -73,13 +73,12 @@ struct alignas(128) Front {
   // requests are served and its frees taken there without it. Changed with both locks held, but for
   // what is in them.
   std::vector<memory::Loan> loans GMLAKE_GUARDED_BY(lock);
-  std::atomic<bool> has_loans{false};
   FrontCount free_in_loans;
   // Of a request for which nothing could be lent for want of a cut; 0: none.
   std::atomic<Bytes> wished_loan{0};
   std::size_t borrower = 0;  // its place among those that have some: changed with both locks held
   FrontCount met;            // others in the books' lock, lately
-  FrontCount closed_early;   // times in turn that loans hardly served, or could not be had
+  FrontCount lent_in_vain;   // times in turn: it hardly served, or nothing could be
 
   // Freed here since an event last followed, and not taken back since.
   FrontCount unfollowed;

@@ -71,8 +71,11 @@ TEST(Loans, ServeRandomSizesAndCountThem) {
 TEST(Loans, AreTakenBackByAMiss) {
   Lent s;
   const auto live = s.counters().live_bytes;
-  EXPECT_NEAR(static_cast<double>(s.pool.reusable_bytes()),
-              static_cast<double>(s.counters().physical_bytes - live), 64 * KiB);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_NEAR(static_cast<double>(s.pool.reusable_bytes()),
+                static_cast<double>(s.counters().physical_bytes - live), 64 * KiB);
+    s.pool.retire_stream(on_stream(99));  // all that is parked is brought up to date
+  }
   const auto physical = s.counters().physical_bytes;
   Bytes taken = 0;
   while (taken + kSize <= physical - live - 8 * MiB) {
